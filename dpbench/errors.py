@@ -1,0 +1,35 @@
+"""The few exception types of dpbench; each message names the value, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class DpbenchError(Exception):
+    """Anything that a user can put right; the command line prints its message without a traceback."""
+
+
+class UnknownNameError(DpbenchError):
+    """A name that no registry, task or preset knows."""
+
+
+class NameTakenError(DpbenchError):
+    """A name that is registered already; nothing is overwritten."""
+
+
+class ConfigError(DpbenchError):
+    """A configuration value that cannot work."""
+
+
+class DataError(DpbenchError):
+    """A data set or archive that is missing, truncated, of the wrong shape or not the one expected."""
+
+
+class CheckpointError(DpbenchError):
+    """A checkpoint that is missing, corrupt or made for another task."""
+
+
+class ActionError(DpbenchError, ValueError):
+    """An action of the wrong shape, or with NaN or infinite values."""
+
+
+class MissingExtraError(DpbenchError, ImportError):
+    """An optional package that is not installed; the message names the extra to install."""

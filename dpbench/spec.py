@@ -1,0 +1,223 @@
+"""The shared vocabulary of tasks, data and policies: numpy only, and no task is named here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from dpbench.errors import ActionError, ConfigError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One observation array of a task.
+
+    Attributes:
+        shape: without batch or time, e.g. `(18,)` or `(96, 96, 3)`.
+        dtype: numpy name, `"float32"` or `"uint8"`.
+        low: lower bound of every value, in `unit`.
+        high: upper bound of every value, in `unit`; one number, or one a value.
+        unit: `"px"`, `"m"`, `"rad"`, ... ; several are joined in the order of the values.
+        names: one name a value, for vectors; empty for pixels.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float | tuple[float, ...]
+    high: float | tuple[float, ...]
+    unit: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """What each dimension of an action means: `(Da,)` float32 in physical units with true bounds."""
+
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    unit: str
+    kind: Literal["position", "velocity", "delta"]
+    frame: str
+    rotation: str | None = None
+    gripper: int | None = None
+
+    @property
+    def dim(self) -> int:
+        """Number of action dimensions (Da)."""
+        return len(self.names)
+
+    def check(self, action: object, lead: tuple[int, ...] = ()) -> np.ndarray:
+        """Return `action` as a float64 array of shape `(*lead, Da)`.
+
+        Raises:
+            ActionError: for another shape, or NaN or infinite values.
+        """
+        try:
+            array = np.asarray(action, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ActionError(f"action {action!r} is not an array of numbers; {self._expected(lead)}.") from error
+        if array.shape != (*lead, self.dim):
+            raise ActionError(f"action has shape {array.shape}; {self._expected(lead)}.")
+        # A sum is finite only when every term is: one pass without a temporary mask on the hot path.
+        if not math.isfinite(array.sum()):
+            raise ActionError(f"action holds NaN or infinite values: {action!r}; {self._expected(lead)}.")
+        return array
+
+    def _expected(self, lead: tuple[int, ...]) -> str:
+        return f"expected finite numbers of shape {(*lead, self.dim)}, {', '.join(self.names)} in {self.unit}"
+
+
+@dataclass(frozen=True)
+class EvaluationStarts:
+    """A fixed list of start states: seeds `first_seed, first_seed + 1, ...` with the options of `reset`."""
+
+    name: str
+    first_seed: int
+    count: int
+    reset_options: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
+
+    def seeds(self, count: int | None = None) -> tuple[int, ...]:
+        """The first `count` reset seeds, by default all of the published list."""
+        return tuple(range(self.first_seed, self.first_seed + (self.count if count is None else count)))
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """The published demonstrations of a task.
+
+    Attributes:
+        name: name of the store and of `dpbench data fetch NAME`.
+        format: name in the registry of formats.
+        url: where the archive is published.
+        size_bytes: of the published archive, for the progress bar.
+        sha256: of the published archive; content decides, since zip bytes may differ.
+        array_sha256: archive array -> SHA-256 of its values in C order, little endian.
+        n_episodes: number of episodes in the archive.
+        n_steps: total number of steps in the archive.
+        arrays: module path of the function that turns archive arrays into store arrays, `"module:function"`.
+        source: who recorded it, where it is described.
+    """
+
+    name: str
+    format: str
+    url: str
+    size_bytes: int
+    sha256: str
+    array_sha256: Mapping[str, str]
+    n_episodes: int
+    n_steps: int
+    arrays: str
+    source: str
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One figure from the literature, with which number it is (`max`, `avg`, ...) and where it stands."""
+
+    method: str
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """All that the harness, the data and the policies know of a task.
+
+    Attributes:
+        id: Gymnasium id, `"dpbench/Name-vN"`.
+        observations: flat key -> spec; the nested camera `pixels -> top` has the key `"pixels.top"`.
+        action: the action's dimensions.
+        rate_hz: control rate.
+        max_episode_steps: control steps after which an episode is truncated.
+        success: the success rule in one sentence.
+        score: key in `info` of the task's own measure of progress (e.g. `"coverage"`), in [0, 1].
+        reward_range: lowest and highest reward of a step.
+        evaluation: start-state protocols; the first is the default.
+        dataset: published demonstrations, or None.
+        store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
+        published: results of the literature on this task.
+        modes: names of the behaviour modes, where the task names them.
+    """
+
+    id: str
+    observations: Mapping[str, ArraySpec]
+    action: ActionSpec
+    rate_hz: float
+    max_episode_steps: int
+    success: str
+    score: str
+    reward_range: tuple[float, float]
+    evaluation: tuple[EvaluationStarts, ...]
+    dataset: DatasetSpec | None = None
+    store_arrays: Mapping[str, str] = field(default_factory=dict)
+    published: tuple[PublishedResult, ...] = ()
+    modes: tuple[str, ...] = ()
+
+    def starts(self, name: str | None = None) -> EvaluationStarts:
+        """The protocol of that name, by default the first.
+
+        Raises:
+            UnknownNameError: when the task has no protocol of that name.
+        """
+        if name is None:
+            return self.evaluation[0]
+        for starts in self.evaluation:
+            if starts.name == name:
+                return starts
+        known = ", ".join(starts.name for starts in self.evaluation)
+        raise UnknownNameError(f"{self.id} has no start states named {name!r}; it has {known}.")
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Owner of all index arithmetic between observed, predicted and executed steps.
+
+        step      t-To+1 ... t | t+1 ... t+Ta-1 | ... t-To+Tp
+        observed  x      x   x |                |
+        predicted x      x   x | x     x    x   | x   x    x
+        executed             x | x     x    x   |
+
+    Prediction starts at the first observed step, so the executed slice of a prediction of length Tp
+    is `[To-1 : To-1+Ta]` (Diffusion Policy, Chi et al. 2023, Fig. 3; FACTS of the original code: pad
+    To-1 before and Ta-1 after an episode).
+
+    Attributes:
+        n_obs_steps: observed steps (To).
+        horizon: predicted steps (Tp).
+        n_action_steps: executed steps (Ta).
+    """
+
+    n_obs_steps: int
+    horizon: int
+    n_action_steps: int
+
+    def __post_init__(self) -> None:
+        if min(self.n_obs_steps, self.horizon, self.n_action_steps) < 1:
+            raise ConfigError(f"{self}: every count must be at least 1.")
+        if self.n_obs_steps - 1 + self.n_action_steps > self.horizon:
+            raise ConfigError(
+                f"n_obs_steps - 1 + n_action_steps = {self.n_obs_steps - 1 + self.n_action_steps} reaches beyond "
+                f"horizon = {self.horizon}: predict more steps or execute fewer."
+            )
+
+    @property
+    def executed(self) -> slice:
+        """The executed slice of a prediction: `[To-1 : To-1+Ta]`."""
+        return slice(self.n_obs_steps - 1, self.n_obs_steps - 1 + self.n_action_steps)
+
+    @property
+    def pad_before(self) -> int:
+        """Steps by which a window may begin before its episode (the first step is repeated)."""
+        return self.n_obs_steps - 1
+
+    @property
+    def pad_after(self) -> int:
+        """Steps by which a window may end after its episode (the last step is repeated)."""
+        return self.n_action_steps - 1

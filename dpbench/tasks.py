@@ -1,0 +1,57 @@
+"""Tasks as the registry knows them: strings for Gymnasium now, the TaskSpec when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import gymnasium as gym
+
+from dpbench.registry import registry, resolve
+from dpbench.spec import TaskSpec
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One row of a task table; only strings and numbers, so that registering imports no simulator.
+
+    Attributes:
+        spec: `"module:attribute"` of the TaskSpec.
+        env: `"module:Class"` of the Gymnasium environment.
+        vector_env: `"module:Class"` of a batched environment, or None.
+        max_episode_steps: control steps after which an episode is truncated.
+        kwargs: arguments of the environment's constructor.
+    """
+
+    spec: str
+    env: str
+    vector_env: str | None
+    max_episode_steps: int
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+
+def register_envs() -> None:
+    """Register every installed task with Gymnasium; an id that Gymnasium already has is left alone."""
+    tasks = registry("task")
+    for name in tasks.names():
+        if name in gym.registry:
+            continue
+        entry: TaskEntry = tasks.entry(name).target
+        gym.register(
+            id=name,
+            entry_point=entry.env,
+            vector_entry_point=entry.vector_env,
+            max_episode_steps=entry.max_episode_steps,
+            kwargs=dict(entry.kwargs),
+        )
+
+
+def load_task(name: str) -> TaskSpec:
+    """The TaskSpec of a Gymnasium id.
+
+    Raises:
+        UnknownNameError: with the nearest known ids.
+    """
+    entry: TaskEntry = registry("task").entry(name).target
+    spec: TaskSpec = resolve(entry.spec)
+    return spec

@@ -1,0 +1,8 @@
+"""The tasks that dpbench ships: id -> strings; a folder a task, imported when it is made."""
+
+if __name__ != "dpbench.envs":
+    raise ImportError(f"import this package as 'dpbench.envs', not as {__name__!r}: one module has one name.")
+
+from .pusht import TASKS as _PUSHT
+
+TASKS = {**_PUSHT}
