@@ -1,0 +1,58 @@
+"""Normalisation owned by the harness: every vector is mapped to [-1, 1] by its range in the training data.
+
+Source: LinearNormalizer of diffusion_policy (mode "limits", range_eps 1e-4; a nearly constant value is only
+shifted). Why limits and not unit variance: samplers clamp x_0 to [-1, 1] (Chi et al. 2023, App. A.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import DataError
+
+RANGE_EPS = 1e-4
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """An affine map of the last axis: normalised = value * scale + offset.
+
+    Attributes:
+        scale: `(D,)` float32.
+        offset: `(D,)` float32.
+    """
+
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+    @classmethod
+    def from_limits(cls, values: NDArray[Any], name: str) -> Normaliser:
+        """Map the range of `values`, `(N, D)`, to [-1, 1]; a dimension narrower than 1e-4 is only centred.
+
+        Raises:
+            DataError: when `values` holds NaN or infinite numbers, or nothing.
+        """
+        if len(values) == 0 or not np.isfinite(values).all():
+            raise DataError(f"{name}: cannot be normalised, it is empty or holds NaN or infinite values.")
+        low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+        narrow = high - low < RANGE_EPS
+        scale = np.where(narrow, 1.0, 2.0 / np.where(narrow, 1.0, high - low))
+        offset = -(high + low) / 2 * scale
+        return cls(scale.astype(np.float32), offset.astype(np.float32))
+
+    def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Physical units to [-1, 1], `(..., D)`."""
+        return (values * self.scale + self.offset).astype(np.float32)
+
+    def denormalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """[-1, 1] to physical units, `(..., D)`."""
+        return ((values - self.offset) / self.scale).astype(np.float32)
+
+
+def normalise_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """`(..., H, W, 3)` uint8 to `(..., 3, H, W)` float32 in [-1, 1], whatever the data."""
+    return np.moveaxis(pixels, -1, -3).astype(np.float32) * np.float32(2 / 255) - np.float32(1)

@@ -1,0 +1,63 @@
+"""Training windows of Tp steps over episodes, padded by repeating the first and last step (pure index arithmetic).
+
+Source: SequenceSampler of diffusion_policy with pad_before To-1 and pad_after Ta-1 (Horizon owns both).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import DataError
+from dpbench.spec import Horizon
+
+
+def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64], horizon: Horizon) -> NDArray[np.int64]:
+    """Step indices of every window of the chosen episodes.
+
+    A window begins at most To-1 steps before its episode and ends at most Ta-1 steps after it; indices
+    outside are clipped to the episode's first or last step. An episode too short for any window, even
+    with its padding, gives none.
+
+    Args:
+        episode_ends: cumulative ends, `(E,)`.
+        episodes: which episodes, `(K,)`.
+        horizon: To, Tp, Ta.
+
+    Returns:
+        `(N, Tp)` indices into the concatenated steps.
+
+    Raises:
+        DataError: when no episode is chosen, or none is long enough.
+    """
+    if len(episodes) == 0:
+        raise DataError("no training episode is left; choose a smaller validation ratio.")
+    starts = np.concatenate([[0], episode_ends[:-1]])
+    steps = np.arange(horizon.horizon)
+    windows = []
+    for episode in episodes:
+        first, end = int(starts[episode]), int(episode_ends[episode])
+        begin = np.arange(first - horizon.pad_before, end + horizon.pad_after - horizon.horizon + 1)
+        windows.append(np.clip(begin[:, None] + steps, first, end - 1))  # (n, Tp)
+    indices = np.concatenate(windows)
+    if len(indices) == 0:
+        raise DataError(f"no episode is long enough for a window of horizon = {horizon.horizon} steps.")
+    return indices
+
+
+def split_episodes(n_episodes: int, val_ratio: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Episodes for training and for validation, chosen by `seed`.
+
+    At least one episode validates when `val_ratio` > 0 and one at least trains, as in diffusion_policy's
+    get_val_mask (ratio 0.02 in its Push-T configuration: 4 of 206 episodes).
+
+    Raises:
+        DataError: for a ratio outside [0, 1), or too few episodes to split.
+    """
+    if not 0.0 <= val_ratio < 1.0:
+        raise DataError(f"val_ratio = {val_ratio}: expected a share from 0 to below 1.")
+    if n_episodes < (2 if val_ratio > 0 else 1):
+        raise DataError(f"{n_episodes} episodes cannot be split with val_ratio = {val_ratio}; record more.")
+    n_val = 0 if val_ratio == 0 else min(max(1, round(n_episodes * val_ratio)), n_episodes - 1)
+    order = np.random.default_rng(seed).permutation(n_episodes)
+    return np.sort(order[n_val:]), np.sort(order[:n_val])
