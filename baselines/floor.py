@@ -1,0 +1,55 @@
+"""Floor policies: what a learned policy must beat.
+
+`random` draws uniformly inside the action bounds; `hold` stays where the agent is (its position for position
+actions, zero for velocities and deltas).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.baseline import FloorPolicy
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.spec import Horizon, TaskSpec
+
+
+class RandomPolicy:
+    """Uniform actions, one a step."""
+
+    horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
+
+    def __init__(self, task: TaskSpec) -> None:
+        self._low = np.asarray(task.action.low, dtype=np.float32)
+        self._high = np.asarray(task.action.high, dtype=np.float32)
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """`(B, 1, Da)`, uniform between the bounds."""
+        actions: NDArray[np.float32] = self._low + (self._high - self._low) * noise.uniform(1, len(self._low))
+        return actions
+
+
+class HoldPolicy:
+    """The action that leaves the agent where it is."""
+
+    horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
+
+    def __init__(self, task: TaskSpec) -> None:
+        self._action = task.action
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """`(B, 1, Da)`: the agent's position, or zero where actions are velocities or deltas."""
+        position = observations["agent_pos"][:, -1:]
+        if self._action.kind != "position" or position.shape[-1] != self._action.dim:
+            return np.zeros((len(noise), 1, self._action.dim), dtype=np.float32)
+        return np.asarray(position, dtype=np.float32)
+
+
+RANDOM = FloorPolicy("random", "none: uniform actions", RandomPolicy)
+HOLD = FloorPolicy("hold", "none: stays where it is", HoldPolicy)

@@ -1,0 +1,91 @@
+"""MLP behaviour cloning: one network, one action sequence, mean squared error.
+
+The simplest learned policy, and the one that averages over modes: a reference floor of Florence et al. 2022
+(arXiv 2109.00137, "MSE"), here with the action chunks of Chi et al. 2023, so that the horizon is not what
+tells it from Diffusion Policy. The `paper` preset has the size of IBC's best MSE policy on block pushing (width
+1024, depth 8, dropout 0.1, learning rate 5e-4; `pushing_states` configuration of google-research/ibc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig
+from dpbench.errors import ConfigError
+from dpbench.nets.observations import observation_vector
+from dpbench.policy import NoiseStreams
+from dpbench.spec import Horizon
+
+
+@dataclass(frozen=True)
+class MlpBcConfig:
+    """Defaults are those of IBC's MSE policy, with Diffusion Policy's horizon.
+
+    Attributes:
+        n_obs_steps: observed steps (To).
+        horizon: predicted steps (Tp).
+        n_action_steps: executed steps (Ta).
+        width: of the hidden layers.
+        depth: number of hidden layers.
+        dropout: after each hidden layer, 0 to below 1.
+    """
+
+    n_obs_steps: int = 2
+    horizon: int = 16
+    n_action_steps: int = 8
+    width: int = 1024
+    depth: int = 8
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"{self}: width and depth must be at least 1, dropout from 0 to below 1.")
+        _ = self.window
+
+    @property
+    def window(self) -> Horizon:
+        """Observed, predicted and executed steps."""
+        return Horizon(self.n_obs_steps, self.horizon, self.n_action_steps)
+
+
+class MlpBc(nn.Module):
+    """Observations to actions; deterministic."""
+
+    def __init__(self, config: MlpBcConfig, features: Features) -> None:
+        super().__init__()
+        self._shape = (config.horizon, features.dim_action)
+        layers: list[nn.Module] = []
+        dim = config.n_obs_steps * features.dim_vector
+        for _ in range(config.depth):
+            layers += [nn.Linear(dim, config.width), nn.ReLU(), nn.Dropout(config.dropout)]
+            dim = config.width
+        self.network = nn.Sequential(*layers, nn.Linear(dim, config.horizon * features.dim_action))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Mean squared error over the whole horizon; dropout draws from torch's global generator."""
+        return nn.functional.mse_loss(self._predict(batch.observations).float(), batch.actions)
+
+    def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
+        """`(B, To, ...)` -> `(B, Tp, Da)`; uses no noise."""
+        return self._predict(observations)
+
+    def _predict(self, observations: Mapping[str, Tensor]) -> Tensor:
+        actions: Tensor = self.network(observation_vector(observations))
+        return actions.unflatten(1, self._shape)  # (B, Tp * Da) -> (B, Tp, Da)
+
+
+BASELINE = Baseline(
+    name="mlp-bc",
+    paper="Florence et al. 2022, Implicit Behavioral Cloning (its MSE policy), arXiv 2109.00137",
+    presets={
+        "paper": Preset(MlpBcConfig(), TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)),
+        "small": Preset(
+            MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=24_000, learning_rate=3e-4)
+        ),
+    },
+    build=MlpBc,
+)

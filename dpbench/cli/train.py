@@ -1,0 +1,85 @@
+"""`dpbench train`: one method on one task, resumable."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from dpbench.errors import ConfigError
+
+EXAMPLE = """example:
+  dpbench train diffusion-cnn --task dpbench/PushTKeypoints-v0 --preset small
+  dpbench train mlp-bc --task dpbench/PushT-v0 --set n_steps=2000 --set width=256
+  torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task dpbench/PushTKeypoints-v0 --device cuda --bf16
+
+Killed at any moment, the same command goes on from the last saved state.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("baseline", help="method to train; `dpbench baselines` lists them")
+    parser.add_argument("--task", required=True, help="Gymnasium id; `dpbench tasks` lists them")
+    parser.add_argument("--preset", default="small", help="size of the method: small (default) or paper")
+    parser.add_argument("--seed", type=int, default=42, help="decides everything random (default 42)")
+    parser.add_argument("--out", type=Path, help="folder of the run (default runs/TASK/BASELINE-PRESET-seedSEED)")
+    parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
+    parser.add_argument("--bf16", action="store_true", help="mixed precision with bfloat16")
+    parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
+    parser.add_argument("--save-every", type=int, default=500, help="steps between saved states (default 500)")
+    parser.add_argument("--report-every", type=int, default=2000, help="steps between reports (default 2000)")
+    parser.add_argument("--rollouts", type=int, default=10, help="episodes a report, 0 for none (default 10)")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the CSV file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and say where the checkpoint is."""
+    import torch  # heavy: only when something is trained
+
+    from dpbench.training.run import execute, make_run
+    from dpbench.training.trainer import Execution
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    wanted = make_run(
+        arguments.baseline,
+        arguments.task,
+        arguments.preset,
+        arguments.seed,
+        arguments.out,
+        dict(_field(text) for text in arguments.set),
+        arguments.data_dir,
+    )
+    execution = Execution(
+        device=arguments.device,
+        bf16=arguments.bf16,
+        compile=arguments.compile,
+        save_every=arguments.save_every,
+        report_every=arguments.report_every,
+    )
+    trained = execute(wanted, execution, _rollouts(arguments.rollouts), arguments.tensorboard)
+    print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")
+    print(f"next: dpbench evaluate {wanted.folder}")
+    return 0
+
+
+def _field(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text!r}: expected FIELD=VALUE, such as n_steps=2000.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _rollouts(n_episodes: int) -> Any:
+    return None

@@ -1,0 +1,118 @@
+"""Open a policy by name: a checkpoint folder, or a floor policy of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dpbench.baseline import Baseline, Features, FloorPolicy, config_from_json
+from dpbench.errors import CheckpointError, ConfigError
+from dpbench.policy import Policy
+from dpbench.registry import registry
+from dpbench.tasks import load_task
+from dpbench.training.checkpoint import Checkpoint, load_checkpoint
+from dpbench.training.learned_policy import MICRO_BATCH, LearnedPolicy
+
+
+@dataclass(frozen=True)
+class OpenedPolicy:
+    """A policy with what it is.
+
+    Attributes:
+        policy: what the evaluator calls.
+        name: name of the baseline.
+        task_id: task it acts in.
+        identity: JSON-able: `baseline`, `preset`, `config`, `checkpoint_sha256`, `seed`, `step`, `n_parameters`, ...
+    """
+
+    policy: Policy
+    name: str
+    task_id: str
+    identity: Mapping[str, Any]
+
+
+def open_policy(
+    source: str,
+    task_id: str | None = None,
+    *,
+    device: str = "cpu",
+    sampling: Mapping[str, str] | None = None,
+    micro_batch: int | None = MICRO_BATCH,
+) -> OpenedPolicy:
+    """Open a checkpoint folder or a floor policy.
+
+    Args:
+        source: folder with a `checkpoint.json`, or a name such as `"hold"`.
+        task_id: task to act in; a checkpoint knows its own.
+        device: torch device.
+        sampling: inference-time options, e.g. `{"sampler": "ddim", "steps": "10"}`.
+        micro_batch: rows a network call, None for the batch as it is.
+
+    Raises:
+        CheckpointError: when the checkpoint is missing, corrupt, or made for another task.
+        UnknownNameError: when `source` is neither a folder nor a known name.
+        ConfigError: for sampling options that the method does not have, or a floor policy without a task.
+    """
+    if Path(source).exists() or "/" in source:
+        return _open_checkpoint(Path(source), task_id, device, sampling or {}, micro_batch)
+    baseline = registry("baseline").load(source)
+    if not isinstance(baseline, FloorPolicy):
+        raise CheckpointError(f"{source!r} is a method, not a checkpoint: train it first, then name the run's folder.")
+    if task_id is None:
+        raise ConfigError(f"{source!r} acts in any task: name one with --task.")
+    if sampling:
+        raise ConfigError(f"{source!r} has no sampling options, got {dict(sampling)}.")
+    policy = baseline.make(load_task(task_id))
+    identity = {"baseline": source, "preset": None, "config": {}, "n_parameters": 0, "checkpoint_sha256": None}
+    return OpenedPolicy(policy, source, task_id, identity)
+
+
+def policy_from_weights(
+    checkpoint: Checkpoint, device: str, sampling: Mapping[str, str], micro_batch: int | None
+) -> tuple[LearnedPolicy, dict[str, Any]]:
+    """The network of a checkpoint, ready to act, and its identity.
+
+    Raises:
+        CheckpointError: when the weights do not fit the network.
+        ConfigError: for sampling options that the method does not have.
+    """
+    description = checkpoint.description
+    baseline: Baseline = registry("baseline").load(description["baseline"])
+    config_type = type(next(iter(baseline.presets.values())).config)
+    config = config_from_json(config_type, description["config"])
+    if sampling:
+        if baseline.with_sampling is None:
+            raise ConfigError(f"{baseline.name} has no sampling options, got {dict(sampling)}.")
+        config = baseline.with_sampling(config, sampling)
+    module = baseline.build(config, Features.from_task(load_task(description["task"])))
+    try:
+        module.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights do not fit {baseline.name} with {config}: {error}") from error
+    module.to(device).eval()
+    policy = LearnedPolicy(module, config.window, checkpoint.normalisers, torch.device(device), micro_batch)
+    identity = {
+        "baseline": baseline.name,
+        "preset": description["preset"],
+        "config": asdict(config),
+        "checkpoint_sha256": checkpoint.sha256,
+        "seed": description["seed"],
+        "step": description["step"],
+        "n_parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }
+    return policy, identity
+
+
+def _open_checkpoint(
+    folder: Path, task_id: str | None, device: str, sampling: Mapping[str, str], micro_batch: int | None
+) -> OpenedPolicy:
+    checkpoint = load_checkpoint(folder)
+    trained_for = str(checkpoint.description["task"])
+    if task_id is not None and task_id != trained_for:
+        raise CheckpointError(f"{folder} was trained for {trained_for}, not for {task_id}; name a checkpoint of that task.")
+    policy, identity = policy_from_weights(checkpoint, device, sampling, micro_batch)
+    return OpenedPolicy(policy, str(identity["baseline"]), trained_for, identity)

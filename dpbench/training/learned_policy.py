@@ -1,0 +1,83 @@
+"""A trained network as a Policy: normalises, samples, denormalises, cuts out the executed slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dpbench.baseline import Method
+from dpbench.data.normalise import Normaliser, normalise_pixels
+from dpbench.errors import DataError
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.spec import Horizon
+
+MICRO_BATCH = 10
+"""Rows a network call. Matrix kernels round differently for different batch sizes; with one size for all,
+an episode gives the same result alone and among fifty. Divides the 50 published starts."""
+
+
+class LearnedPolicy:
+    """Policy of a Method in evaluation.
+
+    Args:
+        method: torch module with `sample`, on `device`, in evaluation mode.
+        horizon: To, Tp, Ta.
+        normalisers: flat key or `"action"` -> normaliser.
+        device: where `method` lives.
+        micro_batch: rows a network call; a smaller batch is filled up by repeating its last row. None calls
+            with the batch as it is (for latency).
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        horizon: Horizon,
+        normalisers: Mapping[str, Normaliser],
+        device: torch.device,
+        micro_batch: int | None = MICRO_BATCH,
+    ) -> None:
+        self._method = method
+        self._horizon = horizon
+        self._normalisers = normalisers
+        self._device = device
+        self._micro_batch = micro_batch
+
+    @property
+    def horizon(self) -> Horizon:
+        """Observed, predicted and executed steps."""
+        return self._horizon
+
+    def reset(self) -> None:
+        """Nothing to forget: a chunk depends on its observations only."""
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """`(B, To, ...)` in the task's units -> `(B, Ta, Da)` in the task's units.
+
+        Raises:
+            DataError: for NaN or infinite observations.
+        """
+        normal = {key: self._normalise(key, value) for key, value in observations.items()}
+        n_rows = len(noise)
+        size = self._micro_batch or n_rows
+        chunks = []
+        for begin in range(0, n_rows, size):
+            # Filling up repeats a row and its stream would be drawn from twice: the fill has noise of its own.
+            rows = np.minimum(np.arange(begin, begin + size), n_rows - 1)
+            n_fill = max(0, begin + size - n_rows)
+            streams = noise.rows(rows[: size - n_fill]).generators + NoiseStreams.from_seeds(0, range(n_fill)).generators
+            tensors = {key: torch.from_numpy(value[rows]).to(self._device) for key, value in normal.items()}
+            with torch.inference_mode():
+                sampled = self._method.sample(tensors, NoiseStreams(streams))  # (size, Tp, Da)
+            chunks.append(sampled[: size - n_fill, self._horizon.executed].float().cpu().numpy())
+        return self._normalisers["action"].denormalise(np.concatenate(chunks))
+
+    def _normalise(self, key: str, value: NDArray[Any]) -> NDArray[np.float32]:
+        if key.startswith("pixels."):
+            return normalise_pixels(value)
+        if not np.isfinite(value).all():
+            raise DataError(f"observation {key!r} holds NaN or infinite values; check the environment.")
+        return self._normalisers[key].normalise(value)

@@ -1,0 +1,68 @@
+"""Training logs: a CSV file always, TensorBoard where it is installed and asked for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from dpbench.errors import MissingExtraError
+from dpbench.training.files import write_bytes
+
+COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "success_rate", "mean_max_reward")
+
+
+class Logger(Protocol):
+    """Takes figures of one step."""
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """Write the figures of `step`; later calls have later steps."""
+        ...
+
+
+class CsvLogger:
+    """One row a call; when a run goes on, rows beyond its saved step are dropped first."""
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        self._path = path
+        rows: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if _step(row) <= first_step]
+        lines = [",".join(COLUMNS), *(",".join(row.get(column) or "" for column in COLUMNS) for row in rows)]
+        write_bytes(path, ("\n".join(lines) + "\n").encode())
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """Append one row."""
+        with self._path.open("a", newline="") as file:
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **figures})
+
+
+class TensorBoardLogger:
+    """Scalars of the same names.
+
+    Raises:
+        MissingExtraError: without the package tensorboard.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter  # optional extra
+        except ImportError as error:
+            raise MissingExtraError("TensorBoard logs need: pip install 'dpbench[tensorboard]'") from error
+        self._writer = SummaryWriter(str(folder), purge_step=first_step)  # type: ignore[no-untyped-call]
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """Add one scalar a figure."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+        self._writer.flush()  # type: ignore[no-untyped-call]
+
+
+def _step(row: Mapping[str, str]) -> float:
+    # A row cut off by a crash has no number: it sorts behind everything and is dropped.
+    try:
+        return float(row["step"])
+    except (KeyError, TypeError, ValueError):
+        return float("inf")

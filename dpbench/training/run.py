@@ -1,0 +1,166 @@
+"""A whole training run: data, network, loop, checkpoints; started again with the same arguments it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dpbench.baseline import Baseline, Features, Preset, config_from_json
+from dpbench.data.episodes import open_task_data
+from dpbench.errors import ConfigError
+from dpbench.policy import Policy
+from dpbench.registry import registry
+from dpbench.spec import TaskSpec
+from dpbench.tasks import load_task
+from dpbench.training import distributed
+from dpbench.training.checkpoint import Checkpoint, save_checkpoint
+from dpbench.training.inference import policy_from_weights
+from dpbench.training.learned_policy import MICRO_BATCH
+from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
+from dpbench.training.run_state import claim_folder, read_state
+from dpbench.training.trainer import Execution, Trained, train
+from dpbench.training.windows import TrainingData, training_data
+
+Rollouts = Callable[[Policy, TaskSpec], Mapping[str, float]]
+"""`(policy, task) -> figures`; the command line passes the evaluator in, so that training need not know it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained.
+
+    Attributes:
+        baseline: registry name.
+        task_id: Gymnasium id.
+        preset: configuration and training.
+        preset_name: where it comes from, `"small"`, with a star when fields were set by hand.
+        seed: decides initial weights, split, batches and noise.
+        folder: where everything goes.
+        data_dir: data root, None for the default.
+    """
+
+    baseline: str
+    task_id: str
+    preset: Preset
+    preset_name: str
+    seed: int
+    folder: Path
+    data_dir: str | None = None
+
+
+def make_run(
+    baseline: str,
+    task_id: str,
+    preset: str,
+    seed: int,
+    folder: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    data_dir: str | None = None,
+) -> Run:
+    """A run from names; `overrides` set fields of the preset's configuration or training.
+
+    Raises:
+        UnknownNameError: for an unknown baseline, task or preset.
+        ConfigError: for a floor policy, or a field or value that does not exist.
+    """
+    method = _learned(baseline)
+    chosen = method.preset(preset)
+    load_task(task_id)
+    changed = with_overrides(chosen, overrides or {})
+    name = preset if changed == chosen else f"{preset}*"
+    short = task_id.rsplit("/", 1)[-1]
+    default = Path("runs") / short / f"{baseline}-{preset}-seed{seed}"
+    return Run(baseline, task_id, changed, name, seed, folder or default, data_dir)
+
+
+def with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
+    """A preset with some fields of `config` or `training` replaced.
+
+    Raises:
+        ConfigError: for a field that neither has.
+    """
+    config, training = asdict(preset.config), asdict(preset.training)
+    for key, value in overrides.items():
+        if key not in config and key not in training:
+            raise ConfigError(f"no field {key!r}; known are {', '.join([*config, *training])}.")
+        (config if key in config else training)[key] = value
+    return Preset(
+        config_from_json(type(preset.config), config), config_from_json(type(preset.training), training)
+    )
+
+
+def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, tensorboard: bool = False) -> Trained:
+    """Train, from the last saved state if there is one, and leave a checkpoint in the run's folder.
+
+    Raises:
+        DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges.
+    """
+    execution = dataclasses.replace(execution, device=distributed.start(execution.device))
+    task, method = load_task(run.task_id), _learned(run.baseline)
+    store = open_task_data(task, run.data_dir)
+    config, training = run.preset.config, run.preset.training
+    device = torch.device(execution.device)
+    data = training_data(store, task, config.window, training.val_ratio, run.seed, device)
+    description = describe(run, data, store.fingerprint(), execution)
+    if distributed.is_main():
+        claim_folder(run.folder, {key: value for key, value in description.items() if key != "versions"})
+    torch.manual_seed(run.seed)
+    module = method.build(config, Features.from_task(task))
+
+    def on_report(step: int, average: Mapping[str, Tensor]) -> Mapping[str, float]:
+        if distributed.is_main():
+            save_checkpoint(run.folder, {**description, "step": step}, average, data.normalisers)
+        if rollouts is None:
+            return {}
+        checkpoint = Checkpoint({**description, "step": step}, average, data.normalisers, sha256="")
+        policy, _ = policy_from_weights(checkpoint, execution.device, {}, MICRO_BATCH)
+        return rollouts(policy, task)
+
+    loggers: list[Logger] = []
+    if distributed.is_main():
+        state = read_state(run.folder)
+        first_step = state.step if state is not None else 0
+        loggers.append(CsvLogger(run.folder / "log.csv", first_step))
+        if tensorboard:
+            loggers.append(TensorBoardLogger(run.folder / "tensorboard", first_step))
+    trained = train(module, data, training, execution, run.seed, run.folder, loggers, on_report)
+    if distributed.is_main():
+        save_checkpoint(run.folder, {**description, "step": trained.step}, trained.weights, data.normalisers)
+    return trained
+
+
+def describe(run: Run, data: TrainingData, fingerprint: str, execution: Execution) -> dict[str, Any]:
+    """The run as JSON: what it is a function of, and the versions it ran with."""
+    return {
+        "baseline": run.baseline,
+        "preset": run.preset_name,
+        "task": run.task_id,
+        "config": asdict(run.preset.config),
+        "training": asdict(run.preset.training),
+        "seed": run.seed,
+        "precision": "bf16" if execution.bf16 else "float32",
+        "compile": execution.compile,
+        "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val)},
+        "versions": {
+            "dpbench": version("dpbench"),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _learned(name: str) -> Baseline:
+    method = registry("baseline").load(name)
+    if not isinstance(method, Baseline):
+        raise ConfigError(f"{name!r} is not trained; evaluate it directly: dpbench evaluate {name} --task ...")
+    return method

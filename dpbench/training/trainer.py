@@ -1,0 +1,233 @@
+"""The training loop: one for every method.
+
+Everything random is a function of (seed, step): batches, noise and dropout. So a run that is killed and started
+again from its last state ends with the same weights, bit by bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from dpbench.baseline import TrainingConfig
+from dpbench.errors import DpbenchError
+from dpbench.training import distributed
+from dpbench.training.loggers import Logger
+from dpbench.training.run_state import capture, read_state, restore, write_state
+from dpbench.training.schedules import cosine_with_warmup, ema_decay
+from dpbench.training.windows import TrainingData, batches
+
+VALIDATION_STEP = 2**31 - 1
+
+
+class DivergedError(DpbenchError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is executed, beside what it computes.
+
+    Attributes:
+        device: `"cpu"`, `"cuda"`, `"cuda:1"`.
+        bf16: automatic mixed precision with bfloat16.
+        compile: compile the networks with torch.compile.
+        save_every: steps between saved states.
+        log_every: steps between rows of the log.
+        report_every: steps between calls of `on_report` (validation loss, rollouts); 0 for none.
+        stop_after: end early after that step, as if interrupted; None runs to the end.
+    """
+
+    device: str = "cpu"
+    bf16: bool = False
+    compile: bool = False
+    save_every: int = 500
+    log_every: int = 50
+    report_every: int = 2000
+    stop_after: int | None = None
+
+
+Report = Callable[[int, Mapping[str, Tensor]], Mapping[str, float]]
+"""`(step, averaged weights) -> figures for the log`; checkpoints and rollouts hang on it."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with.
+
+    Attributes:
+        step: gradient steps done.
+        weights: averaged weights where the preset averages, else the last ones.
+        wall_s: seconds spent by this process.
+    """
+
+    step: int
+    weights: Mapping[str, Tensor]
+    wall_s: float
+
+
+def train(
+    module: Any,
+    data: TrainingData,
+    config: TrainingConfig,
+    execution: Execution,
+    seed: int,
+    folder: Path,
+    loggers: Sequence[Logger],
+    on_report: Report,
+) -> Trained:
+    """Train from the last saved state in `folder`, or from the start.
+
+    Args:
+        module: a torch module that is a Method; trained in place.
+        data: normalised windows.
+        config: optimisation.
+        execution: device, precision, intervals.
+        seed: decides batches, noise and dropout (initial weights are the caller's).
+        folder: where states go.
+        loggers: take loss, learning rate, samples/s and what `on_report` returns.
+        on_report: called with the step and the averaged weights.
+
+    Raises:
+        DivergedError: when the loss becomes NaN or infinite; the last good state stays on disk.
+        CheckpointError: when a state cannot be saved, or the saved one is corrupt.
+    """
+    device = torch.device(execution.device)
+    module.to(device).train()
+    optimiser = torch.optim.AdamW(
+        module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
+    )
+    average = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    state = read_state(folder)
+    first_step = 0
+    if state is not None:
+        restore(state, module, average, optimiser)
+        first_step = state.step
+    if execution.compile:
+        for child in module.children():
+            child.compile()
+    loss_of = distributed.wrap(module, device)
+    last_step = min(config.n_steps, execution.stop_after or config.n_steps)
+    drawn = batches(len(data.train), config.batch_size, seed, first_step)
+    started = time.perf_counter()
+    recent: list[Tensor] = []
+    logged = (first_step, started)
+    with tqdm(total=config.n_steps, initial=first_step, unit="step", disable=not distributed.is_main()) as bar:
+        for step in range(first_step, last_step):
+            windows = data.train[distributed.shard(next(drawn))]
+            rate = config.learning_rate * cosine_with_warmup(step, config.warmup_steps, config.n_steps)
+            loss = _gradient_step(loss_of, module, data, windows, optimiser, rate, config, execution, seed, step)
+            _update_average(average, module, ema_decay(step, config.ema_power) if config.ema_power else 0.0)
+            recent.append(loss)
+            done = step + 1
+            bar.update()
+            if done % execution.log_every == 0 or done == last_step:
+                mean = _finite(torch.stack(recent).mean().item(), done, folder)
+                recent.clear()
+                now = time.perf_counter()
+                samples_per_s = (done - logged[0]) * config.batch_size / (now - logged[1])
+                logged = (done, now)
+                bar.set_postfix(loss=f"{mean:.4f}", lr=f"{rate:.1e}", samples_s=f"{samples_per_s:.0f}")
+                figures = {"loss": mean, "learning_rate": rate, "samples_per_s": samples_per_s}
+                if execution.report_every and (done % execution.report_every == 0 or done == config.n_steps):
+                    figures |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
+                    logged = (done, time.perf_counter())
+                if distributed.is_main():
+                    for logger in loggers:
+                        logger.log(done, figures)
+            if (done % execution.save_every == 0 or done == last_step) and distributed.is_main():
+                write_state(folder, capture(done, module, average, optimiser))
+    return Trained(last_step, average, time.perf_counter() - started)
+
+
+def seeded_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
+    """The generator of one gradient step."""
+    number = int(np.random.SeedSequence([seed, step, distributed.rank()]).generate_state(1, np.uint64)[0])
+    # Dropout draws from torch's global generator: it is set to the same number.
+    torch.manual_seed(number)
+    return torch.Generator(device).manual_seed(number)
+
+
+def _gradient_step(
+    loss_of: Callable[..., Tensor],
+    module: nn.Module,
+    data: TrainingData,
+    windows: np.ndarray[Any, np.dtype[np.int64]],
+    optimiser: torch.optim.Optimizer,
+    rate: float,
+    config: TrainingConfig,
+    execution: Execution,
+    seed: int,
+    step: int,
+) -> Tensor:
+    device = torch.device(execution.device)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    with _precision(execution):
+        loss = loss_of(data.batch(windows, device), seeded_generator(seed, step, device))
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if config.max_gradient_norm is not None:
+        nn.utils.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
+    optimiser.step()
+    return loss.detach()
+
+
+def _precision(execution: Execution) -> contextlib.AbstractContextManager[Any]:
+    if execution.bf16:
+        return torch.autocast(torch.device(execution.device).type, torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+@torch.no_grad()
+def _update_average(average: Mapping[str, Tensor], module: nn.Module, decay: float) -> None:
+    averaged, current = [], []
+    for name, value in module.state_dict().items():
+        if value.is_floating_point():
+            averaged.append(average[name])
+            current.append(value)
+        else:
+            average[name].copy_(value)
+    torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def _finite(loss: float, step: int, folder: Path) -> float:
+    if not np.isfinite(loss):
+        raise DivergedError(
+            f"the loss is {loss} at step {step}; the last good state is in {folder}. Lower the learning rate."
+        )
+    return loss
+
+
+def _report(
+    module: Any,
+    average: Mapping[str, Tensor],
+    data: TrainingData,
+    execution: Execution,
+    seed: int,
+    step: int,
+    batch_size: int,
+    on_report: Report,
+) -> dict[str, float]:
+    if not distributed.is_main():
+        return {}
+    figures: dict[str, float] = {}
+    if len(data.val):
+        device = torch.device(execution.device)
+        # As many windows as in a training batch, so that a compiled network sees no new shape.
+        rows = np.linspace(0, len(data.val) - 1, batch_size).astype(np.int64)
+        module.eval()
+        with torch.no_grad(), _precision(execution):
+            loss = module.loss(data.batch(data.val[rows], device), seeded_generator(seed, VALIDATION_STEP, device))
+        module.train()
+        figures["val_loss"] = loss.item()
+    return {**figures, **on_report(step, average)}

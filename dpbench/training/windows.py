@@ -1,0 +1,112 @@
+"""Normalised training windows in memory: what the loop draws its batches from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dpbench.baseline import Batch
+from dpbench.data.episodes import EpisodeStore
+from dpbench.data.normalise import Normaliser, normalise_pixels
+from dpbench.data.windows import split_episodes, window_indices
+from dpbench.errors import DataError
+from dpbench.spec import Horizon, TaskSpec
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Episodes of one task as windows.
+
+    Vectors are normalised once and held in memory; pixels are read from the store batch by batch.
+
+    Attributes:
+        vectors: flat key or `"action"` -> `(steps, D)` float32 in [-1, 1].
+        pixels: flat camera key -> array of the store.
+        store: where the pixels are.
+        train: `(N, Tp)` step indices of the training windows.
+        val: `(M, Tp)` of the validation windows.
+        normalisers: as written into the checkpoint.
+        n_obs_steps: To.
+    """
+
+    vectors: Mapping[str, Tensor]
+    pixels: Mapping[str, str]
+    store: EpisodeStore
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    normalisers: Mapping[str, Normaliser]
+    n_obs_steps: int
+
+    def batch(self, windows: NDArray[np.int64], device: torch.device) -> Batch:
+        """The batch of some windows, `(B, Tp)` step indices."""
+        indices = torch.from_numpy(windows).to(device)
+        observed = indices[:, : self.n_obs_steps]
+        observations = {key: value[observed] for key, value in self.vectors.items() if key != "action"}
+        for key, array in self.pixels.items():
+            pixels = self.store.gather(array, windows[:, : self.n_obs_steps])
+            observations[key] = torch.from_numpy(normalise_pixels(pixels)).to(device)
+        return Batch(observations, self.vectors["action"][indices])
+
+
+def training_data(
+    store: EpisodeStore, task: TaskSpec, horizon: Horizon, val_ratio: float, seed: int, device: torch.device
+) -> TrainingData:
+    """Read, split and normalise; normalisers see the training episodes only.
+
+    Raises:
+        DataError: when the store lacks an array of the task or has it in another shape.
+    """
+    _check_arrays(store, task)
+    train_episodes, val_episodes = split_episodes(store.n_episodes, val_ratio, seed)
+    ends = store.episode_ends
+    train_steps = np.concatenate([np.arange(0 if e == 0 else ends[e - 1], ends[e]) for e in train_episodes])
+    pixels = {key: array for key, array in task.store_arrays.items() if key.startswith("pixels.")}
+    vectors: dict[str, Tensor] = {}
+    normalisers: dict[str, Normaliser] = {}
+    for key, array in task.store_arrays.items():
+        if key not in pixels:
+            values = store.read(array)
+            normalisers[key] = Normaliser.from_limits(values[train_steps], array)
+            vectors[key] = torch.from_numpy(normalisers[key].normalise(values)).to(device)
+    empty = np.zeros((0, horizon.horizon), dtype=np.int64)
+    return TrainingData(
+        vectors=vectors,
+        pixels=pixels,
+        store=store,
+        train=window_indices(ends, train_episodes, horizon),
+        val=window_indices(ends, val_episodes, horizon) if len(val_episodes) else empty,
+        normalisers=normalisers,
+        n_obs_steps=horizon.n_obs_steps,
+    )
+
+
+def batches(n_windows: int, batch_size: int, seed: int, first_step: int) -> Iterator[NDArray[np.int64]]:
+    """Window numbers of step `first_step`, `first_step + 1`, ...: a pure function of seed and step.
+
+    Every epoch is a fresh permutation, of which the last, smaller batch is left out: all batches have one
+    size, so that a compiled network is compiled once. (diffusion_policy's loader keeps it.)
+    """
+    batch_size = min(batch_size, n_windows)
+    per_epoch = n_windows // batch_size
+    step = first_step
+    while True:
+        epoch, number = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(n_windows)
+        for begin in range(number * batch_size, per_epoch * batch_size, batch_size):
+            yield order[begin : begin + batch_size]
+            step += 1
+
+
+def _check_arrays(store: EpisodeStore, task: TaskSpec) -> None:
+    for key, array in task.store_arrays.items():
+        if array not in store.keys():  # noqa: SIM118  # a store is no mapping
+            raise DataError(f"{task.id} trains on the array {array!r}, which this store lacks; it has {store.keys()}.")
+        shape = (task.action.dim,) if key == "action" else task.observations[key].shape
+        found = store.read(array, 0, 1).shape[1:]
+        if found != shape:
+            raise DataError(f"array {array!r} holds values of shape {found}; {task.id} expects {shape} for {key!r}.")
