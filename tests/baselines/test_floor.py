@@ -1,0 +1,26 @@
+"""The floor policies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dpbench.baselines.floor import HoldPolicy, RandomPolicy
+from dpbench.policy import NoiseStreams
+from dpbench.tasks import load_task
+
+TASK = load_task("dpbench/PushT-v0")
+
+
+def test_random_actions_fill_the_bounds_and_depend_on_the_stream() -> None:
+    policy = RandomPolicy(TASK)
+    actions = policy.act({}, NoiseStreams.from_seeds(0, range(500)))
+    assert actions.shape == (500, 1, 2)
+    assert actions.min() >= 0 and actions.max() <= 512
+    assert actions.min() < 20 and actions.max() > 490
+    assert np.array_equal(actions[:3], policy.act({}, NoiseStreams.from_seeds(0, range(3))))
+
+
+def test_hold_commands_the_agents_own_position() -> None:
+    position = np.array([[[10.0, 20.0]], [[30.0, 40.0]]], dtype=np.float32)
+    actions = HoldPolicy(TASK).act({"agent_pos": position}, NoiseStreams.from_seeds(0, range(2)))
+    assert np.array_equal(actions, position)
