@@ -1,0 +1,175 @@
+"""Push-T as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, SupportsFloat
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+
+from .task import ACTION, RATE_HZ
+from .window import Window
+from .world import ObsMode, World, as_observation, observation_space
+
+RENDER_MODES = ("rgb_array", "human")
+
+
+class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
+    """Push a T-shaped block onto its goal pose with a round finger.
+
+    ## Action space
+    `Box(0, 512, (2,), float32)`: where the finger is to go, x and y in px, y down. Not clipped: beyond the bounds the
+    finger leaves the window, as published. A PD controller drives the finger for 0.1 s (10 Hz).
+
+    ## Observation space
+    A `Dict`; `obs_mode` chooses what stands beside the agent's position.
+
+    | key | obs_mode | shape | meaning | unit |
+    |---|---|---|---|---|
+    | `agent_pos` | all | (2,) | finger x, y | px |
+    | `environment_state` | `state` | (3,) | block x, y (middle of the bar's top edge), angle in [0, 2 pi) | px, rad |
+    | `environment_state` | `keypoints` | (18,) | nine points of the block, x0, y0, x1, ... | px |
+    | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the scene without the action's mark | RGB |
+
+    ## Reward
+    `min(coverage / 0.95, 1)`, coverage being the share of the goal's area under the block. The score of the literature
+    is the maximum of this reward over an episode.
+
+    ## Start
+    `reset(seed=...)` draws finger, block and angle from the environment's generator. Options:
+    `draw="legacy"` takes the published draw from numpy's legacy generator, seeded with `seed`;
+    `set_order="legacy"` sets the block's position before its angle, which moves it (published evaluation does both);
+    `state=(agent x, y, block x, y, angle)` sets a state.
+
+    ## End
+    `terminated` when coverage exceeds 0.95; `truncated` after 300 steps (registered time limit).
+
+    ## Info
+    `is_success` (bool), `coverage` (0 to 1), `n_contacts` (contact points a sub-step, rounded up), at every step.
+
+    ## Versions
+    v0: first.
+
+    Args:
+        obs_mode: `"state"`, `"keypoints"` or `"image"`.
+        render_mode: `"rgb_array"`, `"human"` (needs pygame) or None.
+        render_size: side of rendered frames, px.
+        space_damping: share of velocity that the block keeps each second; 0 as published.
+        block_cog: centre of gravity in the block's frame, px; None for the published (0, 45).
+
+    Raises:
+        ConfigError: for an unknown mode.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": int(RATE_HZ)}
+
+    def __init__(
+        self,
+        obs_mode: ObsMode = "state",
+        render_mode: str | None = None,
+        render_size: int = 512,
+        space_damping: float = 0.0,
+        block_cog: tuple[float, float] | None = None,
+    ) -> None:
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise ConfigError(f"render_mode = {render_mode!r}: expected {', '.join(RENDER_MODES)} or None.")
+        self.render_mode = render_mode
+        self._world = World(obs_mode, space_damping, block_cog)
+        self._obs_mode: ObsMode = obs_mode
+        self._render_size = render_size
+        self._window: Window | None = None
+        self.observation_space = observation_space(obs_mode)
+        self.action_space = gym.spaces.Box(np.array(ACTION.low, np.float32), np.array(ACTION.high, np.float32))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; see the class for `options`."""
+        super().reset(seed=seed)
+        self._world.reset(self.np_random, seed, options)
+        if self._window is not None:
+            self._window.release()
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), self._info()
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+        """One control step.
+
+        Raises:
+            ActionError: unless `action` is two finite numbers.
+        """
+        target = ACTION.check(action)
+        self._world.step(float(target[0]), float(target[1]))
+        if self.render_mode == "human":
+            self.render()
+        world = self._world
+        return self._observation(), world.reward, world.is_success, False, self._info()
+
+    def get_state(self) -> NDArray[np.float64]:
+        """Agent x, y, block x, y (px), block angle (rad), finger velocity x, y (px / s); `(7,)`."""
+        return self._world.get_state()
+
+    def set_state(self, state: NDArray[np.float64]) -> None:
+        """Meet a state of `get_state` (or its first five values) exactly.
+
+        Contact forces of the step before are not part of the state: out of contact the future is the same to the
+        last bit, in contact the solver starts cold, as at a reset.
+        """
+        self._world.set_state(state)
+
+    def keypoints_in_published_order(self) -> NDArray[np.float32]:
+        """The 20 values of the released low-dimensional data: nine keypoints, then the agent; px."""
+        world = World("keypoints")
+        world.physics = self._world.started()
+        state, points = world.observe()
+        return np.concatenate([points, np.array(state[:2], dtype=np.float32)])
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium types frames as objects
+        """A frame, `(render_size, render_size, 3)` RGB, or None when it goes to the window."""
+        if self.render_mode is None:
+            return None
+        frame = self._world.frame(self._render_size)
+        if self.render_mode == "rgb_array":
+            return frame
+        self._human_window().show(frame)
+        return None
+
+    def human_action(self) -> NDArray[np.float32] | None:
+        """Where the mouse points in the window, px, once it has touched the finger; None before.
+
+        Raises:
+            ConfigError: unless `render_mode` is `"human"`.
+        """
+        if self.render_mode != "human":
+            raise ConfigError("the mouse needs a window: gym.make(..., render_mode='human').")
+        agent_x, agent_y, *_ = self._world.started().state()
+        return self._human_window().mouse_target((agent_x, agent_y))
+
+    def human_keys(self) -> tuple[str, ...]:
+        """Names of the keys pressed in the window since the last call (`"q"`, `"r"`, ...)."""
+        return self._human_window().keys()
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _human_window(self) -> Window:
+        if self._window is None:
+            self._window = Window(self._render_size, int(RATE_HZ))
+        return self._window
+
+    def _observation(self) -> dict[str, Any]:
+        state, second = self._world.observe()
+        return as_observation(self._obs_mode, np.array(state[:2], dtype=np.float32), second)
+
+    def _info(self) -> dict[str, Any]:
+        world = self._world
+        return {"is_success": world.is_success, "coverage": world.coverage, "n_contacts": world.n_contacts}

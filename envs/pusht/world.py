@@ -1,0 +1,208 @@
+"""One Push-T world: physics with start states, coverage and observations; what both environments are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+from dpbench.spec import ArraySpec
+
+from .geometry import coverage, keypoints
+from .physics import SUBSTEPS, Physics, State
+from .rendering import draw
+from .task import AGENT_POS, BLOCK_POSE, IMAGE_PX, KEYPOINTS_SPEC, PIXELS, SUCCESS_COVERAGE
+
+ObsMode = Literal["state", "keypoints", "image"]
+OPTIONS = {"draw", "set_order", "state"}
+LEGACY_SEEDS = 25_536
+"""The published environment draws its seed below this number when it is given none."""
+
+
+class World:
+    """Physics, score and observation of one environment.
+
+    Attributes:
+        physics: None before the first reset.
+        coverage: share of the goal covered by the block, 0 to 1.
+        n_contacts: contact points a sub-step in the last control step, rounded up.
+        last_action: last target, px; None after a reset.
+    """
+
+    def __init__(
+        self, obs_mode: ObsMode, space_damping: float = 0.0, block_cog: tuple[float, float] | None = None
+    ) -> None:
+        if obs_mode not in get_args(ObsMode):
+            raise ConfigError(f"obs_mode = {obs_mode!r}: expected {', '.join(get_args(ObsMode))}.")
+        self._obs_mode = obs_mode
+        self._space_damping = space_damping
+        self._block_cog = block_cog
+        self.physics: Physics | None = None
+        self.coverage = 0.0
+        self.n_contacts = 0
+        self.last_action: tuple[float, float] | None = None
+
+    def reset(self, rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> None:
+        """A new start state, in a fresh physics.
+
+        Args:
+            rng: the only source of randomness, but for the legacy draw.
+            seed: the seed that was given to `reset`; the legacy draw is a function of it.
+            options: `draw`: `"uniform"` (default) or `"legacy"`; `set_order`: `"exact"` (default) or `"legacy"`;
+                `state`: see `set_state`.
+
+        Raises:
+            ConfigError: for unknown options or values, or a state of wrong shape.
+        """
+        options = dict(options or {})
+        if unknown := sorted(set(options) - OPTIONS):
+            raise ConfigError(f"unknown reset option {', '.join(unknown)}; known are {', '.join(sorted(OPTIONS))}.")
+        legacy = _choice(options, "set_order", ("exact", "legacy")) == "legacy"
+        legacy_draw = _choice(options, "draw", ("uniform", "legacy")) == "legacy"
+        self.last_action = None
+        if options.get("state") is not None:
+            if not legacy:
+                self.set_state(options["state"])
+                return
+            start = cast(State, tuple(_check_state(options["state"], (5,)).tolist()))
+        elif legacy_draw:
+            start = legacy_start(seed if seed is not None else int(rng.integers(LEGACY_SEEDS)))
+        else:
+            start = uniform_start(rng)
+        self._new_physics().set_state(start, legacy)
+        self._settle()
+
+    def set_state(self, state: Sequence[float] | NDArray[np.float64]) -> None:
+        """Meet a state exactly, without a sub-step; contacts of the past are forgotten.
+
+        Args:
+            state: `(5,)` agent x, y, block x, y (px), block angle (rad), or `(7,)` with the finger's velocity x, y
+                (px / s) behind.
+
+        Raises:
+            ConfigError: for another shape, or NaN or infinite values.
+        """
+        values = _check_state(state, (5, 7)).tolist()
+        physics = self._new_physics()
+        physics.place(cast(State, tuple(values[:5])))
+        if len(values) == 7:
+            physics.set_agent_velocity((values[5], values[6]))
+        self._settle()
+
+    def get_state(self) -> NDArray[np.float64]:
+        """The state as `set_state` takes it, `(7,)`."""
+        physics = self.started()
+        return np.array([*physics.state(), *physics.agent_velocity()])
+
+    def step(self, target_x: float, target_y: float) -> None:
+        """One control step of 0.1 s towards a target, px."""
+        physics = self.started()
+        physics.n_contact_points = 0
+        physics.step(target_x, target_y)
+        self.last_action = (target_x, target_y)
+        self._settle()
+
+    @property
+    def reward(self) -> float:
+        """Coverage over 0.95, at most 1."""
+        return min(self.coverage / SUCCESS_COVERAGE, 1.0)
+
+    @property
+    def is_success(self) -> bool:
+        """Coverage above 0.95."""
+        return self.coverage > SUCCESS_COVERAGE
+
+    def observe(self) -> tuple[State, NDArray[Any]]:
+        """The state (agent x, y first) and the array of the observation mode beside the agent's position."""
+        state = self.started().state()
+        _, _, x, y, angle = state
+        if self._obs_mode == "state":
+            return state, np.array([x, y, angle % (2 * math.pi)], dtype=np.float32)
+        if self._obs_mode == "keypoints":
+            return state, keypoints(x, y, angle).astype(np.float32)
+        return state, self.frame(IMAGE_PX, with_action=False)
+
+    def frame(self, size_px: int, with_action: bool = True) -> NDArray[np.uint8]:
+        """A picture of the scene, `(size, size, 3)` RGB."""
+        return draw(self.started().state(), size_px, self.last_action if with_action else None)
+
+    def started(self) -> Physics:
+        """The physics.
+
+        Raises:
+            ConfigError: before the first reset.
+        """
+        if self.physics is None:
+            raise ConfigError("Push-T has no state yet; call reset() first.")
+        return self.physics
+
+    def _new_physics(self) -> Physics:
+        self.physics = Physics(self._space_damping, self._block_cog)
+        return self.physics
+
+    def _settle(self) -> None:
+        physics = self.started()
+        self.coverage = coverage(*physics.state()[2:])
+        self.n_contacts = -(-physics.n_contact_points // SUBSTEPS)
+
+
+def uniform_start(rng: np.random.Generator) -> State:
+    """Agent in [50, 450)^2, block in [100, 400)^2 px (whole numbers), angle uniform in [-pi, pi)."""
+    agent_x, agent_y = (float(value) for value in rng.integers(50, 450, size=2))
+    block_x, block_y = (float(value) for value in rng.integers(100, 400, size=2))
+    return agent_x, agent_y, block_x, block_y, float(rng.uniform(-math.pi, math.pi))
+
+
+def legacy_start(seed: int) -> State:
+    """The published draw: numpy's legacy generator, and an angle that is Gaussian with standard deviation 2 pi.
+
+    Source: `reset` of diffusion_policy's `pusht_env.py`.
+    """
+    rng = np.random.RandomState(seed)
+    agent_x, agent_y = float(rng.randint(50, 450)), float(rng.randint(50, 450))
+    block_x, block_y = float(rng.randint(100, 400)), float(rng.randint(100, 400))
+    return agent_x, agent_y, block_x, block_y, float(rng.randn() * 2 * np.pi - np.pi)
+
+
+def array_space(spec: ArraySpec) -> spaces.Box:
+    """The Gymnasium space of an array."""
+    dtype = np.dtype(spec.dtype)
+    low, high = (np.broadcast_to(np.asarray(bound, dtype), spec.shape).copy() for bound in (spec.low, spec.high))
+    return spaces.Box(low, high, spec.shape, dtype.type)
+
+
+def observation_space(obs_mode: ObsMode) -> spaces.Dict:
+    """The Dict space of an observation mode."""
+    if obs_mode == "image":
+        return spaces.Dict({"agent_pos": array_space(AGENT_POS), "pixels": spaces.Dict({"top": array_space(PIXELS)})})
+    second = BLOCK_POSE if obs_mode == "state" else KEYPOINTS_SPEC
+    return spaces.Dict({"agent_pos": array_space(AGENT_POS), "environment_state": array_space(second)})
+
+
+def as_observation(obs_mode: ObsMode, agent_pos: NDArray[np.float32], second: NDArray[Any]) -> dict[str, Any]:
+    """The two arrays under the standard keys."""
+    if obs_mode == "image":
+        return {"agent_pos": agent_pos, "pixels": {"top": second}}
+    return {"agent_pos": agent_pos, "environment_state": second}
+
+
+def _choice(options: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = options.get(name, allowed[0])
+    if value not in allowed:
+        raise ConfigError(f"reset option {name} = {value!r}: expected {' or '.join(allowed)}.")
+    return str(value)
+
+
+def _check_state(state: Any, lengths: tuple[int, ...]) -> NDArray[np.float64]:
+    values = np.asarray(state, dtype=np.float64)
+    if values.ndim != 1 or len(values) not in lengths or not np.isfinite(values).all():
+        raise ConfigError(
+            f"Push-T state {state!r}: expected {' or '.join(map(str, lengths))} finite numbers, agent x, y, block x, y "
+            "in px, block angle in rad (and the finger's velocity in px/s)."
+        )
+    return values
