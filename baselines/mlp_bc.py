@@ -84,7 +84,7 @@ BASELINE = Baseline(
     presets={
         "paper": Preset(MlpBcConfig(), TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)),
         "small": Preset(
-            MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=24_000, learning_rate=3e-4)
+            MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=30_000, learning_rate=3e-4)
         ),
     },
     build=MlpBc,

@@ -137,7 +137,7 @@ CNN = Baseline(
         "paper": Preset(DiffusionCnnConfig(), TrainingConfig(n_steps=475_000)),
         "small": Preset(
             DiffusionCnnConfig(down_dims=(64, 128, 256), dim_step=128, sampler="ddim", n_inference_steps=10),
-            TrainingConfig(n_steps=24_000, learning_rate=3e-4),
+            TrainingConfig(n_steps=30_000, learning_rate=3e-4),
         ),
     },
     build=DiffusionCnn,

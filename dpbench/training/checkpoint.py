@@ -20,7 +20,8 @@ from torch import Tensor
 
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError
-from dpbench.training.files import write_json, write_tensors
+from dpbench.files import write_json
+from dpbench.training.tensor_files import write_tensors
 
 CHECKPOINT_JSON = "checkpoint.json"
 FORMAT_VERSION = 1

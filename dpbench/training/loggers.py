@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dpbench.errors import MissingExtraError
-from dpbench.training.files import write_bytes
+from dpbench.files import write_bytes
 
 COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "success_rate", "mean_max_reward")
 

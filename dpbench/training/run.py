@@ -110,7 +110,7 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device)
-    description = describe(run, data, store.fingerprint(), execution)
+    description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
         claim_folder(run.folder, {key: value for key, value in description.items() if key != "versions"})
     torch.manual_seed(run.seed)

@@ -18,7 +18,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from dpbench.errors import CheckpointError, ConfigError
-from dpbench.training.files import write_json, write_tensors
+from dpbench.files import write_json
+from dpbench.training.tensor_files import write_tensors
 
 STATE_JSON = "state.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")

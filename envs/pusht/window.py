@@ -33,7 +33,7 @@ class Window:
         self._rate_hz = rate_hz
         self._grabbed = False
         self._keys: list[str] = []
-        pygame.init()
+        pygame.display.init()  # not pygame.init(): sound is not needed
         pygame.display.set_caption("dpbench Push-T")
         self._screen: Any = pygame.display.set_mode((size_px, size_px))
         self._clock: Any = pygame.time.Clock()

@@ -1,3 +1,38 @@
-"""Readers of public data formats: name -> "module:function"."""
+"""Readers of public data formats: name -> "module:function" of `(path) -> Archive`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 FORMATS = {"diffusion-policy-zarr": "dpbench.data.formats.diffusion_policy_zarr:read"}
+
+
+class SlicedArray(Protocol):
+    """An array that is read slice by slice."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Steps first."""
+        ...
+
+    def __getitem__(self, steps: slice) -> Any:
+        """The values of some steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A public data set as a reader opens it.
+
+    Attributes:
+        arrays: name (`"data/action"`) -> all episodes behind each other.
+        episode_ends: cumulative ends, `(E,)`.
+    """
+
+    arrays: Mapping[str, SlicedArray]
+    episode_ends: NDArray[np.int64]

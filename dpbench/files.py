@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from safetensors.torch import save
-from torch import Tensor
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -34,14 +30,3 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Sorted, indented JSON."""
     write_bytes(path, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """A safetensors file.
-
-    Returns:
-        The SHA-256 of the file, to be written into the JSON that points to it.
-    """
-    content = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
-    write_bytes(path, content)
-    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""Demonstrations: the episode store, public formats, windows and normalisation."""

@@ -1,0 +1,133 @@
+"""The training loop: resumable, seeded, crash-safe."""
+
+from __future__ import annotations
+
+import csv
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dpbench.baseline import Batch, TrainingConfig
+from dpbench.data.normalise import Normaliser
+from dpbench.errors import CheckpointError
+from dpbench import files
+from dpbench.training.loggers import CsvLogger
+from dpbench.training.run_state import read_state
+from dpbench.training.schedules import cosine_with_warmup, ema_decay
+from dpbench.training.trainer import DivergedError, Execution, train
+from dpbench.training.windows import TrainingData, batches
+
+CONFIG = TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e-2, warmup_steps=5)
+
+
+class Noisy(nn.Module):
+    """Uses the generator and dropout, so that both are seen to be restored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(batch.actions.shape, generator=generator)
+        predicted = self.network(batch.observations["agent_pos"].flatten(1))
+        return ((predicted[:, None] - batch.actions + 0.1 * noise) ** 2).mean()
+
+
+def data() -> TrainingData:
+    generator = torch.Generator().manual_seed(0)
+    vectors = {"agent_pos": torch.randn(100, 2, generator=generator), "action": torch.randn(100, 2, generator=generator)}
+    windows = np.arange(40)[:, None] + np.arange(4)
+    one = Normaliser(np.ones(2, dtype=np.float32), np.zeros(2, dtype=np.float32))
+    store: Any = None
+    return TrainingData(vectors, {}, store, windows, windows[:9], {"agent_pos": one, "action": one}, n_obs_steps=2)
+
+
+def run(folder: Path, seed: int = 0, config: TrainingConfig = CONFIG, **execution: Any) -> Mapping[str, Tensor]:
+    torch.manual_seed(seed)
+    settings = Execution(**{"save_every": 7, "log_every": 5, "report_every": 10, **execution})
+    state = read_state(folder)
+    logger = CsvLogger(folder / "log.csv", state.step if state else 0)
+    return train(Noisy(), data(), config, settings, seed, folder, [logger], lambda *_: {}).weights
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    for stop_after in (3, 7, 16, 25, None):
+        pieces = run(tmp_path / "pieces", stop_after=stop_after)
+    for name, value in whole.items():
+        assert torch.equal(value, pieces[name]), name
+
+
+def test_seed_decides_the_result(tmp_path: Path) -> None:
+    first, again, other = (run(tmp_path / str(i), seed) for i, seed in enumerate((0, 0, 1)))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not torch.equal(first["network.0.weight"], other["network.0.weight"])
+
+
+def test_log_has_one_row_a_step_also_after_interruption(tmp_path: Path) -> None:
+    for stop_after in (12, 21, None):
+        run(tmp_path, stop_after=stop_after)
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    steps = [int(row["step"]) for row in rows]
+    assert steps == sorted(set(steps)) and steps[-1] == 30
+    assert rows[-1]["val_loss"] != ""
+
+
+def test_a_full_disk_is_one_error_and_the_older_state_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, stop_after=7)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(CheckpointError, match=r"step 14 not saved .*No space left.*goes on from the last"):
+            run(tmp_path)
+    state = read_state(tmp_path)
+    assert state is not None and state.step == 7
+    assert not list(tmp_path.glob(".*.tmp"))
+    whole = run(tmp_path / "whole")
+    assert all(torch.equal(value, whole[name]) for name, value in run(tmp_path).items())
+
+
+def test_a_corrupt_state_is_named(tmp_path: Path) -> None:
+    run(tmp_path, stop_after=7)
+    (tmp_path / "state-7.safetensors").write_bytes(b"half a fi")
+    with pytest.raises(CheckpointError, match=r"saved training state is corrupt"):
+        run(tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="Lower the learning rate"):
+        run(tmp_path, config=TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e30, warmup_steps=0))
+
+
+def test_loss_falls(tmp_path: Path) -> None:
+    run(tmp_path, config=TrainingConfig(n_steps=300, batch_size=8, learning_rate=1e-2, warmup_steps=5))
+    with (tmp_path / "log.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:2])
+
+
+def test_batches_are_a_function_of_seed_and_step() -> None:
+    stream = batches(25, 8, seed=3, first_step=0)
+    whole = [next(stream) for _ in range(9)]
+    assert all(len(batch) == 8 for batch in whole)
+    assert len(np.unique(np.concatenate(whole[:3]))) == 24, "an epoch draws without replacement"
+    later = batches(25, 8, seed=3, first_step=5)
+    assert all(np.array_equal(next(later), batch) for batch in whole[5:])
+    assert not np.array_equal(next(batches(25, 8, seed=4, first_step=0)), whole[0])
+
+
+def test_schedules_have_their_published_values() -> None:
+    assert [cosine_with_warmup(step, 500, 1000) for step in (0, 250, 500, 750, 1000)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert ema_decay(0, 0.75) == 0
+    assert ema_decay(9_999, 0.75) == pytest.approx(0.999)
+    assert ema_decay(10**9, 0.75) == 0.9999
