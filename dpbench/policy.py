@@ -26,7 +26,12 @@ class NoiseStreams:
     @classmethod
     def from_seeds(cls, sampler_seed: int, start_seeds: Sequence[int]) -> NoiseStreams:
         """One stream for each start seed; another `sampler_seed` gives other streams."""
-        return cls(tuple(np.random.default_rng([sampler_seed, seed]) for seed in start_seeds))
+        return cls.for_trials([(sampler_seed, start_seed) for start_seed in start_seeds])
+
+    @classmethod
+    def for_trials(cls, seeds: Sequence[tuple[int, int]]) -> NoiseStreams:
+        """One stream for each pair of sampler seed and start seed."""
+        return cls(tuple(np.random.default_rng(pair) for pair in seeds))
 
     def __len__(self) -> int:
         return len(self.generators)

@@ -1,0 +1,1 @@
+"""The comparison: which policy in which task from which starts, its records, and the table made of them."""

@@ -1,0 +1,150 @@
+"""One cell of the comparison: what is evaluated, its identity, and its evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dpbench.evaluation.latency import Latency, measure
+from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, parallel_rollout, trials
+from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
+from dpbench.policy import Policy
+from dpbench.provenance import provenance
+from dpbench.spec import EvaluationStarts, TaskSpec
+from dpbench.tasks import load_task
+from dpbench.training.inference import OpenedPolicy, open_policy
+
+PROTOCOL_VERSION = 1
+"""Raised whenever the harness changes in a way that can move figures."""
+N_LATENCY_CALLS = 100
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is evaluated.
+
+    Attributes:
+        source: checkpoint folder, or name of a floor policy.
+        task_id: Gymnasium id.
+        starts: name of the start protocol, None for the task's first.
+        n_starts: how many starts, None for all of the protocol.
+        sampler_seeds: each start is run once with each.
+        sampling: inference-time options.
+        device: torch device.
+    """
+
+    source: str
+    task_id: str
+    starts: str | None = None
+    n_starts: int | None = None
+    sampler_seeds: tuple[int, ...] = (0, 1, 2)
+    sampling: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    def open(self, micro_batch: int | None = -1) -> OpenedPolicy:
+        """Open the policy; `micro_batch` -1 keeps the harness's default."""
+        more = {} if micro_batch == -1 else {"micro_batch": micro_batch}
+        return open_policy(self.source, self.task_id, device=self.device, sampling=self.sampling, **more)
+
+    def protocol(self) -> EvaluationStarts:
+        """The start protocol."""
+        return load_task(self.task_id).starts(self.starts)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A cell with its figures."""
+
+    record: Mapping[str, Any]
+    summary: Summary
+    latency: Latency
+    episodes: tuple[Episode, ...]
+
+
+def identity(cell: Cell, opened: OpenedPolicy) -> tuple[str, dict[str, Any]]:
+    """SHA-256 of everything that decides the result, and that as JSON; paths, dates and machines are no part of it."""
+    starts = cell.protocol()
+    what = {
+        "protocol_version": PROTOCOL_VERSION,
+        "task": cell.task_id,
+        "starts": starts.name,
+        "reset_options": dict(starts.reset_options),
+        "start_seeds": list(starts.seeds(cell.n_starts)),
+        "sampler_seeds": list(cell.sampler_seeds),
+        "policy": dict(opened.identity),
+    }
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest(), json.loads(canonical)
+
+
+def evaluate(
+    cell: Cell, n_workers: int, frames: Frames | None = None, on_done: Callable[[int], None] = lambda _: None
+) -> Evaluation:
+    """Roll a cell out, time its policy, and make the record.
+
+    Args:
+        cell: what to evaluate.
+        n_workers: processes for the rollouts; the figures do not depend on it.
+        frames: pictures to keep, or None.
+        on_done: called with the number of episodes that have just ended.
+
+    Raises:
+        DpbenchError: for a policy, protocol or option that does not exist.
+    """
+    task, starts = load_task(cell.task_id), cell.protocol()
+    wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
+    opened = cell.open()
+    digest, what = identity(cell, opened)
+    latency = _latency(cell, task, starts)
+    episodes = parallel_rollout(
+        partial(_open_for_worker, cell), cell.task_id, starts, wanted, n_workers, frames, on_done
+    )
+    rows = [figures(episode, task.rate_hz) for episode in episodes]
+    summary = summarise(rows)
+    record = {
+        "identity": digest,
+        "cell": what,
+        "summary": _rounded(summary.as_json()),
+        "episodes": _columns(rows),
+        "latency": latency.as_json(),
+        "provenance": provenance(),
+    }
+    return Evaluation(record, summary, latency, episodes)
+
+
+def _open_for_worker(cell: Cell) -> Policy:
+    return cell.open().policy
+
+
+def _latency(cell: Cell, task: TaskSpec, starts: EvaluationStarts) -> Latency:
+    policy = cell.open(micro_batch=None).policy
+    env = make_batch(task, 10)
+    try:
+        first, _ = env.reset(seed=list(starts.seeds(10)), options=dict(starts.reset_options))
+    finally:
+        env.close()
+    n_obs_steps = policy.horizon.n_obs_steps
+    histories: dict[str, NDArray[Any]] = {
+        key: np.repeat(value[:, None], n_obs_steps, axis=1) for key, value in flatten(first)
+    }
+    return measure(policy, histories, N_LATENCY_CALLS, n_threads=torch.get_num_threads())
+
+
+def _columns(rows: list[EpisodeFigures]) -> dict[str, list[Any]]:
+    table = [asdict(row) for row in rows]
+    return {key: [_rounded(row[key]) for row in table] for key in table[0]}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, DECIMALS) if isinstance(value, float) else value

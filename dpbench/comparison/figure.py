@@ -1,0 +1,69 @@
+"""The comparison as a picture: success and score with their intervals, latency beside."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  # after the choice of a backend without a screen
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from dpbench.files import write_bytes  # noqa: E402
+from dpbench.tasks import load_task  # noqa: E402
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+
+
+def save_figure(table: pd.DataFrame, path: Path) -> None:
+    """Write a PNG: one row of three panels a task.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    tasks = list(dict.fromkeys(table["task"]))
+    figure, axes = plt.subplots(len(tasks), 3, figsize=(13, 1.2 + 2.4 * len(tasks)), squeeze=False, layout="constrained")
+    for row, task in zip(axes, tasks, strict=True):
+        part = table[table["task"] == task].iloc[::-1]
+        labels = [f"{policy}\n({preset})" if preset else policy for policy, preset in zip(part["policy"], part["preset"], strict=True)]
+        _bars(row[0], part, "success_rate", labels, BLUE, "success rate")
+        _bars(row[1], part, "score", labels, GREEN, "score: mean of max reward")
+        _published(row[1], task, list(part["policy"]))
+        places = np.arange(len(part))
+        row[2].hlines(places, 1e3 * part["call_p50_s"], 1e3 * part["call_p99_s"], color=GREY)
+        row[2].plot(1e3 * part["call_p50_s"], places, "o", color=ORANGE, label="p50 (line to p99)")
+        row[2].set(xscale="log", xlabel="latency of a call, ms", yticks=places, yticklabels=labels, title=task)
+        row[2].set_ylim(-0.6, len(part) - 0.4)
+        row[2].grid(axis="x", alpha=0.3)
+        row[2].legend(fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    plt.close(figure)
+    write_bytes(path, buffer.getvalue())
+
+
+def _bars(axis: plt.Axes, part: pd.DataFrame, name: str, labels: list[str], colour: str, title: str) -> None:
+    places = np.arange(len(part))
+    axis.barh(places, part[name], color=colour, alpha=0.75, height=0.6)
+    # Rounded means can lie a hair outside of their intervals: error bars must not be negative.
+    errors = np.clip([part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]], 0, None)
+    axis.errorbar(part[name], places, xerr=errors, fmt="none", color="black", capsize=3)
+    for place, value in zip(places, part[name], strict=True):
+        axis.text(0.02, place, f"{value:.2f}", va="center", ha="left", fontsize=9, color="black")
+    axis.set(xlim=(0, 1.02), yticks=places, yticklabels=labels, xlabel=f"{title}, 95 % interval")
+    axis.set_ylim(-0.6, len(part) - 0.4)
+    axis.grid(axis="x", alpha=0.3)
+
+
+def _published(axis: plt.Axes, task: str, policies: list[str]) -> None:
+    labelled = False
+    for result in load_task(task).published:
+        if result.metric.endswith("avg") and result.method in policies:
+            label = None if labelled else "published average (paper's size)"
+            axis.plot(result.value, policies.index(result.method), "D", color=ORANGE, markeredgecolor="black", label=label)
+            labelled = True
+    if labelled:
+        axis.legend(fontsize=8, loc="upper left")

@@ -1,0 +1,1 @@
+"""Rollouts from fixed starts, and pure functions of the recorded episodes."""

@@ -1,0 +1,254 @@
+"""The only loop that steps environments: a policy from fixed starts, all trials of a process in one batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+from dpbench.policy import NoiseStreams, Policy, PolicyRunner
+from dpbench.spec import EvaluationStarts, TaskSpec
+from dpbench.tasks import load_task
+
+BATCH = 50
+"""Environments that one process steps together."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One episode to run.
+
+    Attributes:
+        start_seed: decides the start state.
+        sampler_seed: together with `start_seed` decides the policy's noise.
+    """
+
+    start_seed: int
+    sampler_seed: int
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What was recorded, T steps.
+
+    Attributes:
+        trial: start and sampler seed.
+        actions: `(T, Da)` as sent.
+        rewards: `(T,)`.
+        scores: the task's own measure, `(T,)`.
+        successes: `is_success` at every step, `(T,)`.
+        agent_pos: `(T + 1, Na)`, the start included.
+        frames: every `frame_stride`-th picture, `(F, H, W, 3)` uint8, or None.
+    """
+
+    trial: Trial
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    successes: NDArray[np.bool_]
+    agent_pos: NDArray[np.float32]
+    frames: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Pictures to keep: side in px, and one in how many steps."""
+
+    size_px: int = 96
+    stride: int = 3
+
+
+PolicyOpener = Callable[[], Policy]
+"""Opens the policy in a worker process; must be picklable (a `functools.partial` of a function)."""
+
+
+def trials(starts: EvaluationStarts, n_starts: int | None, sampler_seeds: Sequence[int]) -> tuple[Trial, ...]:
+    """Every start with every sampler seed.
+
+    Raises:
+        ConfigError: for fewer than one start or sampler seed.
+    """
+    if (n_starts is not None and n_starts < 1) or not sampler_seeds:
+        raise ConfigError(f"{n_starts} episodes and sampler seeds {list(sampler_seeds)}: expected at least one of each.")
+    return tuple(Trial(start, sampler) for sampler in sampler_seeds for start in starts.seeds(n_starts))
+
+
+def rollout(
+    policy: Policy, task: TaskSpec, starts: EvaluationStarts, wanted: Sequence[Trial], frames: Frames | None = None
+) -> tuple[Episode, ...]:
+    """Run trials in this process, one environment each.
+
+    Args:
+        policy: acts.
+        task: the environment's id, score and flat observation keys.
+        starts: the reset options of the protocol.
+        wanted: the trials; each gives the same episode whatever runs beside it.
+        frames: pictures to keep, or None.
+
+    Returns:
+        One episode a trial, in order.
+    """
+    env = make_batch(task, len(wanted), render=frames is not None)
+    try:
+        return _run(env, policy, task, starts, wanted, frames)
+    finally:
+        env.close()
+
+
+def parallel_rollout(
+    open_policy: PolicyOpener,
+    task_id: str,
+    starts: EvaluationStarts,
+    wanted: Sequence[Trial],
+    n_workers: int,
+    frames: Frames | None = None,
+    on_done: Callable[[int], None] = lambda _: None,
+) -> tuple[Episode, ...]:
+    """Run trials in several processes, each with one thread and a policy of its own; the result is the same.
+
+    Args:
+        open_policy: opens the policy, in the process that runs it.
+        task_id: Gymnasium id.
+        starts: the reset options of the protocol.
+        wanted: the trials.
+        n_workers: processes.
+        frames: pictures to keep, or None.
+        on_done: called with the number of episodes that have just ended.
+    """
+    size = min(BATCH, -(-len(wanted) // max(1, n_workers)))
+    parts = [tuple(wanted[begin : begin + size]) for begin in range(0, len(wanted), size)]
+    if n_workers <= 1:
+        policy, task = open_policy(), load_task(task_id)
+        done: list[tuple[Episode, ...]] = []
+        for part in parts:
+            done.append(rollout(policy, task, starts, part, frames))
+            on_done(len(part))
+        return tuple(episode for episodes in done for episode in episodes)
+    results: dict[int, tuple[Episode, ...]] = {}
+    with ProcessPoolExecutor(min(n_workers, len(parts)), get_context("spawn"), _one_thread) as pool:
+        futures = {
+            pool.submit(_worker, open_policy, task_id, starts, part, frames): number for number, part in enumerate(parts)
+        }
+        for future in as_completed(futures):
+            number = futures[future]
+            results[number] = future.result()
+            on_done(len(parts[number]))
+    return tuple(episode for number in range(len(parts)) for episode in results[number])
+
+
+def make_batch(task: TaskSpec, n_envs: int, render: bool = False) -> VectorEnv[Any, Any, Any]:
+    """A batch of environments that does not reset by itself."""
+    mode: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}
+    own = gym.spec(task.id).vector_entry_point is not None
+    return gym.make_vec(
+        task.id,
+        num_envs=n_envs,
+        vector_kwargs=None if own else mode,
+        render_mode="rgb_array" if render else None,
+        **(mode if own else {}),
+    )
+
+
+def flatten(observation: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """Nested observations as flat keys: `pixels -> top` becomes `"pixels.top"`."""
+    for key, value in observation.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _run(
+    env: VectorEnv[Any, Any, Any],
+    policy: Policy,
+    task: TaskSpec,
+    starts: EvaluationStarts,
+    wanted: Sequence[Trial],
+    frames: Frames | None,
+) -> tuple[Episode, ...]:
+    runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
+    observation, _ = env.reset(seed=[trial.start_seed for trial in wanted], options=dict(starts.reset_options))
+    recorders = [_Recorder(trial, observation["agent_pos"][row]) for row, trial in enumerate(wanted)]
+    active = np.ones(len(wanted), dtype=np.bool_)
+    step = 0
+    while active.any():
+        if frames is not None and step % frames.stride == 0:
+            _keep_frames(env, recorders, active, frames.size_px)
+        actions = runner.act(dict(flatten(observation)), active)
+        observation, rewards, terminated, truncated, infos = env.step(actions)
+        for row in np.flatnonzero(active):
+            recorders[row].add(
+                actions[row], rewards[row], infos[task.score][row], infos["is_success"][row], observation["agent_pos"][row]
+            )
+        over = terminated | truncated
+        if frames is not None and (active & over).any():
+            _keep_frames(env, recorders, active & over, frames.size_px)
+        active &= ~over
+        if over.any():
+            # Episodes that are over are started again only to keep the batch whole; nobody looks at them.
+            observation, _ = env.reset(options={**starts.reset_options, "reset_mask": over})
+        step += 1
+    return tuple(recorder.episode() for recorder in recorders)
+
+
+class _Recorder:
+    """Collects one episode."""
+
+    def __init__(self, trial: Trial, agent_pos: NDArray[np.float32]) -> None:
+        self._trial = trial
+        self._rows: list[tuple[NDArray[np.float32], float, float, bool]] = []
+        self._agent_pos = [agent_pos.copy()]
+        self.frames: list[NDArray[np.uint8]] = []
+
+    def add(
+        self, action: NDArray[np.float32], reward: float, score: float, success: bool, agent_pos: NDArray[np.float32]
+    ) -> None:
+        self._rows.append((action.copy(), float(reward), float(score), bool(success)))
+        self._agent_pos.append(agent_pos.copy())
+
+    def episode(self) -> Episode:
+        actions, rewards, scores, successes = zip(*self._rows, strict=True)
+        return Episode(
+            self._trial,
+            np.stack(actions),
+            np.array(rewards),
+            np.array(scores),
+            np.array(successes),
+            np.stack(self._agent_pos),
+            np.stack(self.frames) if self.frames else None,
+        )
+
+
+def _keep_frames(
+    env: VectorEnv[Any, Any, Any], recorders: Sequence[_Recorder], rows: NDArray[np.bool_], size_px: int
+) -> None:
+    import cv2  # only where pictures are asked for
+
+    pictures = env.render()
+    assert pictures is not None
+    for row in np.flatnonzero(rows):
+        picture = cv2.resize(np.asarray(pictures[row]), (size_px, size_px), interpolation=cv2.INTER_AREA)
+        recorders[row].frames.append(np.asarray(picture, dtype=np.uint8))
+
+
+def _one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import torch  # only in workers
+
+    torch.set_num_threads(1)
+
+
+def _worker(
+    open_policy: PolicyOpener, task_id: str, starts: EvaluationStarts, part: Sequence[Trial], frames: Frames | None
+) -> tuple[Episode, ...]:
+    return rollout(open_policy(), load_task(task_id), starts, part, frames)
+

@@ -1,0 +1,67 @@
+"""Intervals that hold up: trials that share a start state are not independent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z_95 = 1.959964
+N_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def proportion(successes: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Estimate:
+    """A success rate with Wilson's interval for the effective number of trials.
+
+    Repeating a start with another sampler seed adds less than a new start does: the number of trials is divided by the
+    design effect, which is estimated from the spread of the means of the starts and kept between 1 and the number of
+    repeats. Without repeats this is Wilson's interval.
+
+    Sources: Wilson 1927; Korn & Graubard 1998 (effective sample size in intervals for proportions).
+
+    Args:
+        successes: `(N,)`.
+        clusters: start of each trial, `(N,)`.
+    """
+    means = _cluster_means(successes.astype(np.float64), clusters)
+    n_trials, n_clusters = len(successes), len(means)
+    rate = float(np.mean(means))
+    spread = float(np.var(means, ddof=1)) / n_clusters if n_clusters > 1 else 0.0
+    effective = rate * (1 - rate) / spread if spread > 0 else float(n_clusters)
+    effective = min(max(effective, n_clusters), n_trials)
+    centre = (rate + Z_95**2 / (2 * effective)) / (1 + Z_95**2 / effective)
+    half = Z_95 / (1 + Z_95**2 / effective) * math.sqrt(rate * (1 - rate) / effective + Z_95**2 / (4 * effective**2))
+    return Estimate(rate, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def mean(values: NDArray[np.float64], clusters: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
+    """A mean with the percentile bootstrap interval over starts (whole starts are resampled, with all their repeats).
+
+    Source: Davison & Hinkley 1997, Sec. 3.8 (cluster bootstrap).
+
+    Args:
+        values: `(N,)`.
+        clusters: start of each trial, `(N,)`.
+        rng: the only source of randomness.
+    """
+    means = _cluster_means(values, clusters)
+    resampled = means[rng.integers(len(means), size=(N_RESAMPLES, len(means)))].mean(axis=1)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(float(means.mean()), float(low), float(high))
+
+
+def _cluster_means(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+    _, numbers = np.unique(clusters, return_inverse=True)
+    means: NDArray[np.float64] = np.bincount(numbers, weights=values) / np.bincount(numbers)
+    return means

@@ -1,0 +1,62 @@
+"""A grid of all rollouts as a video, and its last frame as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import DpbenchError
+from dpbench.evaluation.rollout import Episode
+
+SUCCESS = (0, 158, 115)
+FAILURE = (213, 94, 0)
+RUNNING = (200, 200, 200)
+BORDER_PX = 3
+
+
+def grid(episodes: Sequence[Episode], columns: int) -> NDArray[np.uint8]:
+    """All episodes side by side, `(F, H, W, 3)`; an episode that is over keeps its last frame.
+
+    The border is grey while an episode runs, then green for success or vermilion for failure.
+
+    Raises:
+        DpbenchError: when the episodes were recorded without frames.
+    """
+    pictures = [episode.frames for episode in episodes if episode.frames is not None]
+    if len(pictures) != len(episodes) or not pictures:
+        raise DpbenchError("these episodes were recorded without frames; a video needs them.")
+    n_frames, size = max(len(frames) for frames in pictures), pictures[0].shape[1]
+    tile = size + 2 * BORDER_PX
+    rows = -(-len(episodes) // columns)
+    canvas = np.full((n_frames, rows * tile, columns * tile, 3), 255, dtype=np.uint8)
+    for number, (episode, frames) in enumerate(zip(episodes, pictures, strict=True)):
+        top, left = number // columns * tile, number % columns * tile
+        colour = SUCCESS if episode.successes.any() else FAILURE
+        for index in range(n_frames):
+            running = index < len(frames) - 1
+            canvas[index, top : top + tile, left : left + tile] = RUNNING if running else colour
+            inner = slice(BORDER_PX, BORDER_PX + size)
+            canvas[index, top : top + tile, left : left + tile][inner, inner] = frames[min(index, len(frames) - 1)]
+    return canvas
+
+
+def write_video(episodes: Sequence[Episode], path: Path, fps: float, columns: int = 10) -> None:
+    """Write the grid as MP4 (or GIF, by the suffix) and its last frame beside it as PNG.
+
+    Raises:
+        DpbenchError: when the file cannot be written.
+    """
+    canvas = grid(episodes, columns)
+    # H.264 wants even sides.
+    even = canvas[:, : canvas.shape[1] // 2 * 2, : canvas.shape[2] // 2 * 2]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options = {"plugin": "FFMPEG", "macro_block_size": 2} if path.suffix == ".mp4" else {}
+        imageio.imwrite(path, even, fps=fps, **options)
+        imageio.imwrite(path.with_suffix(".png"), even[-1])
+    except (OSError, ValueError) as error:
+        raise DpbenchError(f"{path}: video not written ({error}); choose a writable .mp4 or .gif path.") from error

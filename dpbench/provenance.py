@@ -1,0 +1,71 @@
+"""Where a figure comes from: versions, commit, hardware, date."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("dpbench", "torch", "numpy", "gymnasium", "pymunk", "opencv-python-headless")
+
+
+def provenance() -> dict[str, Any]:
+    """Everything beside seed and configuration that a result depends on, JSON-able."""
+    return {
+        "versions": versions(),
+        "commit": commit(),
+        "hardware": hardware(),
+        "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["dpbench", *sys.argv[1:]]),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Python and the packages that results depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def commit() -> Mapping[str, Any]:
+    """`{"id": ..., "dirty": ...}` of the checkout this package is imported from; `id` is None outside of one."""
+    folder = str(Path(__file__).resolve().parent)
+    identity = _git(folder, "rev-parse", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "..", ":!../leaderboards", ":!../zoo")
+    return {"id": identity, "dirty": bool(changed) if identity else None}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, and the GPU if torch is loaded and sees one."""
+    torch = sys.modules.get("torch")
+    gpu = torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
+    return {"cpu": _cpu(), "cores": os.cpu_count(), "gpu": gpu, "platform": platform.platform()}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(folder: str, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
