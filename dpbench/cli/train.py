@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dpbench.errors import ConfigError
+from dpbench.policy import Policy
+from dpbench.spec import TaskSpec
 
 EXAMPLE = """example:
   dpbench train diffusion-cnn --task dpbench/PushTKeypoints-v0 --preset small
@@ -82,4 +84,16 @@ def _field(text: str) -> tuple[str, Any]:
 
 
 def _rollouts(n_episodes: int) -> Any:
-    return None
+    """Short evaluations during training: the first starts of the task's default protocol, one sampler seed."""
+    if n_episodes == 0:
+        return None
+    from dpbench.evaluation.rollout import rollout, trials
+    from dpbench.evaluation.success import figures, summarise
+
+    def evaluate(policy: Policy, task: TaskSpec) -> dict[str, float]:
+        starts = task.starts()
+        episodes = rollout(policy, task, starts, trials(starts, n_episodes, (0,)))
+        summary = summarise([figures(episode, task.rate_hz) for episode in episodes])
+        return {"success_rate": summary.success_rate.mean, "mean_max_reward": summary.mean_max_reward.mean}
+
+    return evaluate

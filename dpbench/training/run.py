@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +15,7 @@ from dpbench.baseline import Baseline, Features, Preset, config_from_json
 from dpbench.data.episodes import open_task_data
 from dpbench.errors import ConfigError
 from dpbench.policy import Policy
+from dpbench.provenance import commit, versions
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
@@ -112,7 +110,7 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device)
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
-        claim_folder(run.folder, {key: value for key, value in description.items() if key != "versions"})
+        claim_folder(run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")})
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
 
@@ -150,12 +148,8 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
         "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val)},
-        "versions": {
-            "dpbench": version("dpbench"),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
+        "commit": commit()["id"],
     }
 
 

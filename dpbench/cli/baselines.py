@@ -1,0 +1,70 @@
+"""`dpbench baselines`: what is installed, from where, and the configuration of one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dpbench.baseline import Baseline, Features
+from dpbench.registry import registry
+from dpbench.tasks import load_task
+
+EXAMPLE = """examples:
+  dpbench baselines
+  dpbench baselines show diffusion-cnn
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("action", nargs="?", choices=["list", "show"], default="list", help="list (default) or show")
+    parser.add_argument("name", nargs="?", help="baseline to show")
+    parser.add_argument("--task", default="dpbench/PushTKeypoints-v0", help="task that parameter counts are for")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List all, or show one."""
+    baselines = registry("baseline")
+    names = baselines.names() if arguments.action == "list" else (arguments.name or "",)
+    rows = [_row(name, arguments.task) for name in names]
+    if arguments.json or arguments.action == "show":
+        print(json.dumps(rows if arguments.action == "list" else rows[0], indent=2))
+        return 0
+    table = Table("name", "from", "parameters", "paper")
+    for row in rows:
+        counts = ", ".join(f"{name} {preset['n_parameters'] / 1e6:.2f} M" for name, preset in row["presets"].items())
+        table.add_row(row["name"], row["from"], counts or "-", row["paper"])
+    console = Console()
+    console.print(table)
+    for problem in baselines.problems:
+        console.print(f"not loaded: {problem}")
+    return 0
+
+
+def _row(name: str, task_id: str) -> dict[str, Any]:
+    baselines = registry("baseline")
+    entry, loaded = baselines.entry(name), baselines.load(name)
+    presets = {}
+    if isinstance(loaded, Baseline):
+        features = Features.from_task(load_task(task_id))
+        for preset_name, preset in loaded.presets.items():
+            presets[preset_name] = {
+                "n_parameters": _count(loaded, preset.config, features),
+                "config": asdict(preset.config),
+                "training": asdict(preset.training),
+            }
+    return {"name": name, "from": entry.distribution, "target": entry.target, "paper": loaded.paper, "presets": presets}
+
+
+def _count(baseline: Baseline, config: Any, features: Features) -> int:
+    import torch  # only to count
+
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in baseline.build(config, features).parameters())

@@ -1,0 +1,142 @@
+"""`dpbench compare`: every checkpoint of the zoo on its task, one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dpbench.comparison.cells import Cell
+
+EXAMPLE = """examples:
+  dpbench compare                        what has a record is reused, the rest is evaluated
+  dpbench compare --fresh                evaluate everything with the code as checked out
+  dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
+  dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
+
+Killed at any moment, the same command goes on: finished evaluations are kept as records.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("--zoo", type=Path, default=Path("zoo"), help="folder with checkpoints (default zoo)")
+    parser.add_argument("--records", type=Path, default=Path("leaderboards/records"), help="folder of the records")
+    parser.add_argument("--output", type=Path, default=Path("leaderboards"), help="folder of the table, figure and page")
+    parser.add_argument("--tasks", help="comma-separated ids (default: all that the zoo has)")
+    parser.add_argument("--policies", help="comma-separated names (default: all)")
+    parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
+    parser.add_argument("--sampler-seeds", default="0,1,2", help="each start runs once with each (default 0,1,2)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--fresh", action="store_true", help="reuse only records made at the checked-out commit")
+    parser.add_argument("--train", action="store_true", help="first train what the zoo lacks")
+    parser.add_argument("--data-dir", help="data root for --train (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate what is missing, then print and write the table."""
+    from rich.console import Console  # heavy imports only when something is compared
+
+    from dpbench.comparison.page import render
+    from dpbench.comparison.table import print_table
+
+    if arguments.train:
+        train_missing(arguments.zoo, arguments.device, arguments.data_dir)
+    records = collect(arguments)
+    table = render(records, arguments.output)
+    if arguments.json:
+        print(table.to_json(orient="records", indent=2))
+        return 0
+    print_table(table, Console())
+    print(f"written: {', '.join(str(arguments.output / name) for name in ('table.md', 'table.csv', 'table.png', 'README.md'))}")
+    return 0
+
+
+def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
+    """Every checkpoint of the zoo, and the floor policies on the same tasks.
+
+    Raises:
+        ConfigError: when nothing is left to compare.
+    """
+    from dpbench.baseline import FloorPolicy
+    from dpbench.cli.evaluate import sampler_seeds
+    from dpbench.comparison.cells import Cell
+    from dpbench.registry import registry
+    from dpbench.training.checkpoint import read_description
+    from dpbench.training.zoo import checkpoints
+
+    seeds = sampler_seeds(arguments.sampler_seeds)
+    found: list[tuple[str, Cell]] = []
+    for folder in checkpoints(arguments.zoo):
+        description = read_description(folder)
+        cell = Cell(str(folder), description["task"], None, arguments.episodes, seeds, {}, arguments.device)
+        found.append((str(description["baseline"]), cell))
+    baselines = registry("baseline")
+    for task_id in sorted({cell.task_id for _, cell in found}):
+        for name in baselines.names():
+            if isinstance(baselines.load(name), FloorPolicy):
+                found.append((name, Cell(name, task_id, None, arguments.episodes, seeds)))
+    tasks = _wanted(arguments.tasks, [cell.task_id for _, cell in found], "--tasks")
+    policies = _wanted(arguments.policies, [name for name, _ in found], "--policies")
+    chosen = tuple(cell for name, cell in found if cell.task_id in tasks and name in policies)
+    if not chosen:
+        raise ConfigError(f"nothing to compare: {arguments.zoo} holds no checkpoint; train one, or run --train.")
+    return chosen
+
+
+def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
+    """One record a cell: reused, or evaluated now and added to the records."""
+    from tqdm import tqdm
+
+    from dpbench.comparison import store
+    from dpbench.comparison.cells import evaluate, identity
+    from dpbench.provenance import commit
+
+    known = store.read_all(arguments.records)
+    at = commit()["id"] if arguments.fresh else None
+    records: list[Mapping[str, Any]] = []
+    for cell in cells(arguments):
+        label = f"{Path(cell.source).name} on {cell.task_id}"
+        record = store.newest(known, identity(cell, cell.open())[0], at)
+        if record is not None:
+            tqdm.write(f"{label}: record of {record['provenance']['date_utc']} reused")
+            records.append(record)
+            continue
+        n_episodes = len(cell.protocol().seeds(cell.n_starts)) * len(cell.sampler_seeds)
+        with tqdm(total=n_episodes, unit="episode", desc=label) as bar:
+            done = evaluate(cell, arguments.workers, on_done=bar.update)
+        store.add(arguments.records, done.record)
+        records.append(done.record)
+    return records
+
+
+def train_missing(zoo: Path, device: str, data_dir: str | None) -> None:
+    """Train what the manifest lists and the zoo lacks; an interrupted run goes on."""
+    from dpbench.training.checkpoint import CHECKPOINT_JSON
+    from dpbench.training.run import execute, make_run
+    from dpbench.training.trainer import Execution
+    from dpbench.training.zoo import export, manifest
+
+    for entry in manifest(zoo):
+        if (zoo / entry.name / CHECKPOINT_JSON).exists():
+            continue
+        run_folder = Path("runs/zoo") / entry.name
+        wanted = make_run(entry.baseline, entry.task, entry.preset, entry.seed, run_folder, data_dir=data_dir)
+        execute(wanted, Execution(device=device, bf16=entry.bf16, compile=entry.compile))
+        export(run_folder, zoo / entry.name)
+
+
+def _wanted(text: str | None, known: Sequence[str], option: str) -> set[str]:
+    names = set(known) if text is None else {name.strip() for name in text.split(",")}
+    if unknown := sorted(names - set(known)):
+        raise ConfigError(f"{option}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known)))}.")
+    return names

@@ -1,0 +1,115 @@
+"""The zoo: which checkpoints it holds, how a run becomes one, and its model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dpbench.errors import DataError
+from dpbench.files import write_bytes
+from dpbench.registry import registry
+from dpbench.training.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
+
+MANIFEST = "zoo.json"
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One checkpoint that the zoo should hold.
+
+    Attributes:
+        name: folder below the zoo, `Task-vN/baseline`.
+        baseline: registry name.
+        task: Gymnasium id.
+        preset: name of the preset.
+        seed: training seed.
+        bf16: trained in mixed precision.
+        compile: trained with compiled networks.
+    """
+
+    name: str
+    baseline: str
+    task: str
+    preset: str
+    seed: int
+    bf16: bool = False
+    compile: bool = False
+
+
+def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
+    """What `zoo.json` lists; nothing when there is none.
+
+    Raises:
+        DataError: when the file is no manifest.
+    """
+    path = zoo / MANIFEST
+    if not path.exists():
+        return ()
+    try:
+        return tuple(ZooEntry(name=name, **fields) for name, fields in json.loads(path.read_text()).items())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no list of checkpoints ({error}); compare it with the one in the repository.") from error
+
+
+def checkpoints(zoo: Path) -> tuple[Path, ...]:
+    """Folders of the zoo that hold a checkpoint, sorted."""
+    return tuple(sorted(path.parent for path in zoo.rglob(CHECKPOINT_JSON)))
+
+
+def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Copy a run's checkpoint into the zoo, in half precision, with a model card.
+
+    Raises:
+        CheckpointError: when the run has no whole checkpoint, or the copy cannot be written.
+    """
+    checkpoint = load_checkpoint(run)
+    kept = {key: value for key, value in checkpoint.description.items() if key not in ("weights", "weights_sha256")}
+    stored = {**kept, "stored_precision": str(dtype).removeprefix("torch.")}
+    save_checkpoint(folder, stored, checkpoint.weights, checkpoint.normalisers, dtype)
+    n_parameters = sum(weight.numel() for weight in checkpoint.weights.values())
+    write_bytes(folder / "README.md", model_card(stored, n_parameters).encode())
+
+
+def model_card(description: Mapping[str, Any], n_parameters: int) -> str:
+    """Markdown: what it is, how it was trained, how to use it, what it is not for."""
+    baseline = registry("baseline").load(description["baseline"])
+    training = "\n".join(f"| {key} | {value} |" for key, value in description["training"].items())
+    config = "\n".join(f"| {key} | {value} |" for key, value in description["config"].items())
+    short = str(description["task"]).rsplit("/", 1)[-1]
+    folder = f"zoo/{short}/{description['baseline']}"
+    changed = " ".join(
+        (f"--seed {description['seed']}", *(["--bf16"] if description["precision"] == "bf16" else []),
+         *(["--compile"] if description["compile"] else []))
+    )  # fmt: skip
+    return f"""# {description["baseline"]} on {description["task"]}
+
+{baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
+trained in {description["precision"]}, stored in {description["stored_precision"]} (safetensors; nothing is executed when it is loaded).
+
+    dpbench evaluate {folder}
+    dpbench train {description["baseline"]} --task {description["task"]} --preset {description["preset"]} {changed}
+
+Its figures stand in `leaderboards/README.md`, with intervals and provenance.
+
+**Data.** Published demonstrations of the task; fingerprint of the arrays used: `{description["data"]["fingerprint"]}`.
+{description["data"]["train_windows"]:,} training windows, {description["data"]["val_windows"]:,} for validation.
+
+**Limits.** It has seen this task from these demonstrations only. Weights are those of the training's moving average.
+
+**Licence.** MIT, as the code. The demonstrations are their authors' (Chi et al. 2023).
+
+| configuration | |
+|---|---|
+{config}
+
+| training | |
+|---|---|
+{training}
+
+Versions: {", ".join(f"{name} {value}" for name, value in description["versions"].items())}; commit {description.get("commit")}.
+"""
