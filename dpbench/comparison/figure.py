@@ -28,7 +28,10 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
     figure, axes = plt.subplots(len(tasks), 3, figsize=(13, 1.2 + 2.4 * len(tasks)), squeeze=False, layout="constrained")
     for row, task in zip(axes, tasks, strict=True):
         part = table[table["task"] == task].iloc[::-1]
-        labels = [f"{policy}\n({preset})" if preset else policy for policy, preset in zip(part["policy"], part["preset"], strict=True)]
+        labels = [
+            f"{policy}\n({preset})" if pd.notna(preset) else policy
+            for policy, preset in zip(part["policy"], part["preset"], strict=True)
+        ]
         _bars(row[0], part, "success_rate", labels, BLUE, "success rate")
         _bars(row[1], part, "score", labels, GREEN, "score: mean of max reward")
         _published(row[1], task, list(part["policy"]))

@@ -38,15 +38,17 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "task": table["task"].str.removeprefix("dpbench/"),
-            "policy": table["policy"] + table["preset"].map(lambda preset: f" ({preset})" if preset else ""),
+            "policy": table["policy"],
+            "preset": table["preset"].fillna("-"),
             "success": interval("success_rate"),
-            "score": interval("score", 3),
+            "score": interval("score"),
             "max": table["max_score"].map("{:.3f}".format),
             "final": table["final_score"].map("{:.3f}".format),
             "steps": table["length"].map("{:.0f}".format),
             "jerk": table["rms_jerk"].map("{:.2g}".format),
             "call ms": [
-                f"{1e3 * p50:.1f} / {1e3 * p95:.1f}" for p50, p95 in zip(table["call_p50_s"], table["call_p95_s"], strict=True)
+                f"{1e3 * p50:.1f} / {1e3 * p95:.1f}"
+                for p50, p95 in zip(table["call_p50_s"], table["call_p95_s"], strict=True)
             ],
             "step ms": table["step_p50_s"].map(lambda value: f"{1e3 * value:.2f}"),
             "params": table["n_parameters"].map(lambda n: f"{n / 1e6:.2f} M" if n else "-"),
@@ -66,7 +68,9 @@ def print_table(table: pd.DataFrame, console: Console) -> None:
     text = columns(table)
     shown = list(text.columns[1:]) if console.width >= WIDE_FROM else list(NARROW)
     for task, rows in text.groupby("task", sort=False):
-        result = Table(*shown, title=f"dpbench/{task}", box=box.SIMPLE_HEAD, title_justify="left")
+        result = Table(title=f"dpbench/{task}", box=box.SIMPLE_HEAD, title_justify="left")
+        for name in shown:
+            result.add_column(name, no_wrap=True)
         for row in rows[shown].itertuples(index=False):
             result.add_row(*(str(value) for value in row))
         console.print(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, SupportsFloat
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 
+from .geometry import keypoints
 from .task import ACTION, RATE_HZ
 from .window import Window
 from .world import ObsMode, World, as_observation, observation_space
@@ -125,10 +127,8 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def keypoints_in_published_order(self) -> NDArray[np.float32]:
         """The 20 values of the released low-dimensional data: nine keypoints, then the agent; px."""
-        world = World("keypoints")
-        world.physics = self._world.started()
-        state, points = world.observe()
-        return np.concatenate([points, np.array(state[:2], dtype=np.float32)])
+        step = self.store_step()
+        return np.concatenate([step["keypoints"], step["agent_pos"]])
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium types frames as objects
         """A frame, `(render_size, render_size, 3)` RGB, or None when it goes to the window."""
@@ -154,6 +154,15 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def human_keys(self) -> tuple[str, ...]:
         """Names of the keys pressed in the window since the last call (`"q"`, `"r"`, ...)."""
         return self._human_window().keys()
+
+    def store_step(self) -> dict[str, NDArray[np.float32]]:
+        """The state as the public data set has it: `agent_pos` (2,), `block_pose` (3,), `keypoints` (18,)."""
+        agent_x, agent_y, x, y, angle, *_ = self._world.get_state().tolist()
+        return {
+            "agent_pos": np.array([agent_x, agent_y], dtype=np.float32),
+            "block_pose": np.array([x, y, angle % (2 * math.pi)], dtype=np.float32),
+            "keypoints": keypoints(x, y, angle).astype(np.float32),
+        }
 
     def close(self) -> None:
         """Close the window, if there is one."""

@@ -1,0 +1,102 @@
+"""Record demonstrations by hand: a window, the mouse, and one key to keep or to discard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.data.episodes import EpisodeStore
+from dpbench.errors import ConfigError
+from dpbench.spec import TaskSpec
+
+QUIT, RETRY, SAVE = "q", "r", "s"
+
+
+class HandControl(Protocol):
+    """What a task's environment offers in `render_mode="human"`, so that a person can play it."""
+
+    def human_action(self) -> NDArray[np.float32] | None:
+        """The action that the person commands now, None before taking hold."""
+        ...
+
+    def human_keys(self) -> tuple[str, ...]:
+        """Names of the keys pressed since the last call."""
+        ...
+
+    def store_step(self) -> Mapping[str, NDArray[Any]]:
+        """The state as the store's arrays hold it, without the action."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a session ended with."""
+
+    saved: int
+    discarded: int
+
+
+def record(
+    env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, say: Callable[[str], None]
+) -> Recorded:
+    """Play episodes until the person quits; every saved one is appended to the store at once.
+
+    An episode is kept when the task is solved or with the key S; R discards it and starts it again; Q (or closing the
+    window) ends the session and discards what is not finished. Steps count from the moment of taking hold.
+
+    Args:
+        env: made with `render_mode="human"`.
+        task: names the action.
+        path: store, made on the first saved episode.
+        first_seed: start state of the first episode; later ones count up from the number already stored.
+        say: told about every episode.
+
+    Raises:
+        ConfigError: when the task cannot be played by hand.
+        DataError: when the store cannot take the episode.
+    """
+    control: Any = env.unwrapped
+    if not all(hasattr(control, name) for name in ("human_action", "human_keys", "store_step")):
+        raise ConfigError(f"{task.id} cannot be played by hand: its environment has no human_action.")
+    store = EpisodeStore.open(path) if path.exists() else None
+    saved = discarded = 0
+    while True:
+        seed = first_seed + (store.n_episodes if store is not None else 0)
+        episode, key = _play(env, control, seed)
+        if key == QUIT:
+            return Recorded(saved, discarded)
+        if key == RETRY or not episode:
+            discarded += 1
+            say(f"seed {seed}: discarded")
+            continue
+        arrays = {name: np.stack([row[name] for row in episode]) for name in episode[0]}
+        if store is None:
+            shapes = {name: (values.shape[1:], values.dtype.name) for name, values in arrays.items()}
+            store = EpisodeStore.create(path, shapes, {"task": task.id, "source": "recorded by hand"})
+        store.append(arrays)
+        saved += 1
+        say(f"seed {seed}: saved {len(episode)} steps, episode {store.n_episodes} of {path}")
+
+
+def _play(env: gym.Env[Any, Any], control: HandControl, seed: int) -> tuple[list[Mapping[str, NDArray[Any]]], str]:
+    """One episode and the key that ended it (`SAVE` when the task was solved)."""
+    env.reset(seed=seed)
+    rows: list[Mapping[str, NDArray[Any]]] = []
+    while True:
+        for key in control.human_keys():
+            if key in (QUIT, RETRY, SAVE):
+                return rows, key
+        action = control.human_action()
+        if action is None:
+            env.render()
+            continue
+        rows.append({**control.store_step(), "action": action.astype(np.float32)})
+        _, _, terminated, _, _ = env.step(action)
+        if terminated:
+            return rows, SAVE
