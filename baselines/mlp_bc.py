@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
 from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig
 from dpbench.errors import ConfigError
@@ -67,7 +68,7 @@ class MlpBc(nn.Module):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean squared error over the whole horizon; dropout draws from torch's global generator."""
-        return nn.functional.mse_loss(self._predict(batch.observations).float(), batch.actions)
+        return F.mse_loss(self._predict(batch.observations).float(), batch.actions)
 
     def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
         """`(B, To, ...)` -> `(B, Tp, Da)`; uses no noise."""
@@ -75,7 +76,7 @@ class MlpBc(nn.Module):
 
     def _predict(self, observations: Mapping[str, Tensor]) -> Tensor:
         actions: Tensor = self.network(observation_vector(observations))
-        return actions.unflatten(1, self._shape)  # (B, Tp * Da) -> (B, Tp, Da)
+        return actions.view(-1, *self._shape)  # (B, Tp * Da) -> (B, Tp, Da)
 
 
 BASELINE = Baseline(
@@ -83,9 +84,7 @@ BASELINE = Baseline(
     paper="Florence et al. 2022, Implicit Behavioral Cloning (its MSE policy), arXiv 2109.00137",
     presets={
         "paper": Preset(MlpBcConfig(), TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)),
-        "small": Preset(
-            MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=30_000, learning_rate=3e-4)
-        ),
+        "small": Preset(MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=30_000, learning_rate=3e-4)),
     },
     build=MlpBc,
 )

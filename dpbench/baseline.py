@@ -165,5 +165,7 @@ def config_from_json(config_type: type[Any], values: Mapping[str, Any]) -> Any:
     """
     known = {field.name for field in dataclasses.fields(config_type)}
     if unknown := sorted(set(values) - known):
-        raise ConfigError(f"{config_type.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"{config_type.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}."
+        )
     return config_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -92,9 +92,7 @@ class DiffusionCnn(nn.Module):
         """Mean squared error of the predicted noise over the whole horizon (Chi et al. 2023, Eq. 3 and 5)."""
         actions = batch.actions  # (B, Tp, Da)
         noise = torch.randn(actions.shape, generator=generator, device=actions.device)
-        steps = torch.randint(
-            self._config.n_train_steps, (len(actions),), generator=generator, device=actions.device
-        )
+        steps = torch.randint(self._config.n_train_steps, (len(actions),), generator=generator, device=actions.device)
         noisy = add_noise(actions, noise, steps, self.alphas_cumprod)
         predicted = self.network(noisy, steps, observation_vector(batch.observations))
         return nn.functional.mse_loss(predicted.float(), noise)

@@ -62,11 +62,12 @@ def sample_ddpm(denoise: Denoise, x: Tensor, schedule: Schedule, noise: Noise, n
         alpha_bar, alpha_bar_previous = _signal(schedule, step), _signal(schedule, step - stride)
         alpha = alpha_bar / alpha_bar_previous
         clean = _clean(x, denoise(x, int(step)), alpha_bar)
-        mean = (
-            alpha_bar_previous**0.5 * (1 - alpha) * clean + alpha**0.5 * (1 - alpha_bar_previous) * x
-        ) / (1 - alpha_bar)
+        mean = (alpha_bar_previous**0.5 * (1 - alpha) * clean + alpha**0.5 * (1 - alpha_bar_previous) * x) / (
+            1 - alpha_bar
+        )
         if step == 0:
-            return mean
+            x = mean  # the last step adds no noise
+            continue
         variance = max((1 - alpha_bar_previous) / (1 - alpha_bar) * (1 - alpha), 1e-20)
         x = mean + variance**0.5 * noise()
     return x

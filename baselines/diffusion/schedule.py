@@ -47,4 +47,4 @@ def squared_cosine(n_train_steps: int, max_beta: float = 0.999) -> Schedule:
         min(1 - signal((step + 1) / n_train_steps) / signal(step / n_train_steps), max_beta)
         for step in range(n_train_steps)
     ]
-    return Schedule(np.cumprod(1.0 - np.asarray(betas)))
+    return Schedule(np.cumprod(1.0 - np.asarray(betas), dtype=np.float64))

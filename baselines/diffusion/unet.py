@@ -11,12 +11,14 @@ preset takes half the time.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
 from dpbench.errors import ConfigError
 
@@ -64,10 +66,11 @@ class TimeGroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, T, C) -> (B, T, C)`."""
-        groups = x.unflatten(2, (self.num_groups, -1)).float()  # (B, T, G, C / G)
+        groups = x.reshape(*x.shape[:2], self.num_groups, -1).float()  # (B, T, G, C / G)
         variance, mean = torch.var_mean(groups, dim=(1, 3), keepdim=True, correction=0)
         normal = ((groups - mean) * torch.rsqrt(variance + self.eps)).flatten(2)
-        return (normal * self.weight + self.bias).to(x.dtype)
+        scaled: Tensor = normal * self.weight + self.bias
+        return scaled.to(x.dtype)
 
 
 class ConvBlock(nn.Module):
@@ -96,8 +99,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`(B, T, C_in)`, `(B, Dc)` after Mish `-> (B, T, C_out)`."""
         scale, bias = self.film(condition)[:, None].chunk(2, dim=2)  # (B, 1, C_out) each
-        hidden: Tensor = self.second(self.first(x) * scale + bias)
-        return hidden + self.shortcut(x)
+        hidden: Tensor = self.second(self.first(x) * scale + bias) + self.shortcut(x)
+        return hidden
 
 
 class StepEmbedding(nn.Module):
@@ -143,7 +146,7 @@ class ConditionalUnet1D(nn.Module):
         dims = [dim_action, *down_dims]
         self.down = nn.ModuleList(
             nn.ModuleList([block(dim_in, dim_out), block(dim_out, dim_out)])
-            for dim_in, dim_out in zip(dims[:-1], dims[1:], strict=True)
+            for dim_in, dim_out in itertools.pairwise(dims)
         )
         self.downsample = nn.ModuleList(TimeConv(dim, dim, 3, stride=2) for dim in down_dims[:-1])
         self.middle = nn.ModuleList([block(down_dims[-1], down_dims[-1]) for _ in range(2)])
@@ -159,14 +162,16 @@ class ConditionalUnet1D(nn.Module):
         """`(B, Tp, Da)` noisy actions, `(B,)` steps, `(B, To * Do)` observations `-> (B, Tp, Da)` noise."""
         condition = F.mish(torch.cat([self.step_embedding(steps), condition], dim=1))
         skips: list[Tensor] = []
-        for level, (first, second) in enumerate(self.down):  # type: ignore[misc]  # ModuleList of pairs
+        down: Any = self.down  # lists of pairs, which the types of ModuleList cannot say
+        for level, (first, second) in enumerate(down):
             x = second(first(x, condition), condition)
             skips.append(x)
             if level < len(self.downsample):
                 x = self.downsample[level](x)
         for block in self.middle:
             x = block(x, condition)
-        for (first, second), upsample in zip(self.up, self.upsample, strict=True):  # type: ignore[misc]
+        up: Any = self.up
+        for (first, second), upsample in zip(up, self.upsample, strict=True):
             x = upsample(second(first(torch.cat([x, skips.pop()], dim=2), condition), condition))
         noise: Tensor = self.out(self.last(x))
         return noise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("--zoo", type=Path, default=Path("zoo"), help="folder with checkpoints (default zoo)")
     parser.add_argument("--records", type=Path, default=Path("leaderboards/records"), help="folder of the records")
-    parser.add_argument("--output", type=Path, default=Path("leaderboards"), help="folder of the table, figure and page")
+    parser.add_argument(
+        "--output", type=Path, default=Path("leaderboards"), help="folder of the table, figure and page"
+    )
     parser.add_argument("--tasks", help="comma-separated ids (default: all that the zoo has)")
     parser.add_argument("--policies", help="comma-separated names (default: all)")
     parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(table.to_json(orient="records", indent=2))
         return 0
     print_table(table, Console())
-    print(f"written: {', '.join(str(arguments.output / name) for name in ('table.md', 'table.csv', 'table.png', 'README.md'))}")
+    print(f"written: table.md, table.csv, table.png and README.md in {arguments.output}")
     return 0
 
 
@@ -138,5 +139,7 @@ def train_missing(zoo: Path, device: str, data_dir: str | None) -> None:
 def _wanted(text: str | None, known: Sequence[str], option: str) -> set[str]:
     names = set(known) if text is None else {name.strip() for name in text.split(",")}
     if unknown := sorted(names - set(known)):
-        raise ConfigError(f"{option}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known)))}.")
+        raise ConfigError(
+            f"{option}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known)))}."
+        )
     return names

@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="Gymnasium id; a checkpoint knows its own")
     parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol, 50 for Push-T)")
     parser.add_argument("--starts", help="start protocol of the task (default: its first)")
-    parser.add_argument("--sampler-seeds", default="0", help="comma-separated; each start runs once with each (default 0)")
+    parser.add_argument(
+        "--sampler-seeds", default="0", help="comma-separated; each start runs once with each (default 0)"
+    )
     parser.add_argument("--sampler", help="sampler of a diffusion policy, such as ddpm or ddim")
     parser.add_argument("--steps", help="denoising steps of a diffusion policy")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")

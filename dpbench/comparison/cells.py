@@ -87,7 +87,7 @@ def identity(cell: Cell, opened: OpenedPolicy) -> tuple[str, dict[str, Any]]:
 
 
 def evaluate(
-    cell: Cell, n_workers: int, frames: Frames | None = None, on_done: Callable[[int], None] = lambda _: None
+    cell: Cell, n_workers: int, frames: Frames | None = None, on_done: Callable[[int], object] = lambda _: None
 ) -> Evaluation:
     """Roll a cell out, time its policy, and make the record.
 
@@ -129,7 +129,8 @@ def _latency(cell: Cell, task: TaskSpec, starts: EvaluationStarts) -> Latency:
     policy = cell.open(micro_batch=None).policy
     env = make_batch(task, 10)
     try:
-        first, _ = env.reset(seed=list(starts.seeds(10)), options=dict(starts.reset_options))
+        seeds: Any = list(starts.seeds(10))  # a list, as Gymnasium's environments take it
+        first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     finally:
         env.close()
     n_obs_steps = policy.horizon.n_obs_steps

@@ -8,12 +8,12 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  # after the choice of a backend without a screen
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import matplotlib.pyplot as plt  # after the choice of a backend without a screen
+import numpy as np
+import pandas as pd
 
-from dpbench.files import write_bytes  # noqa: E402
-from dpbench.tasks import load_task  # noqa: E402
+from dpbench.files import write_bytes
+from dpbench.tasks import load_task
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 
@@ -25,7 +25,9 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
         OSError: when the file cannot be written.
     """
     tasks = list(dict.fromkeys(table["task"]))
-    figure, axes = plt.subplots(len(tasks), 3, figsize=(13, 1.2 + 2.4 * len(tasks)), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        len(tasks), 3, figsize=(13, 1.2 + 2.4 * len(tasks)), squeeze=False, layout="constrained"
+    )
     for row, task in zip(axes, tasks, strict=True):
         part = table[table["task"] == task].iloc[::-1]
         labels = [
@@ -66,7 +68,9 @@ def _published(axis: plt.Axes, task: str, policies: list[str]) -> None:
     for result in load_task(task).published:
         if result.metric.endswith("avg") and result.method in policies:
             label = None if labelled else "published average (paper's size)"
-            axis.plot(result.value, policies.index(result.method), "D", color=ORANGE, markeredgecolor="black", label=label)
+            axis.plot(
+                result.value, policies.index(result.method), "D", color=ORANGE, markeredgecolor="black", label=label
+            )
             labelled = True
     if labelled:
         axis.legend(fontsize=8, loc="upper left")

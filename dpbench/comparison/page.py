@@ -28,14 +28,16 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
         save_figure(table, folder / "table.png")
         write_bytes(folder / "README.md", page(table, records).encode())
     except OSError as error:
-        raise DpbenchError(f"{folder}: the table is not written ({error}); choose another folder with --output.") from error
+        raise DpbenchError(
+            f"{folder}: the table is not written ({error}); choose another folder with --output."
+        ) from error
     return table
 
 
 def page(table: pd.DataFrame, records: Sequence[Mapping[str, Any]]) -> str:
     """The leaderboard as Markdown."""
     published = [
-        f"| {task.removeprefix('dpbench/')} | {result.method} | {result.metric} | {result.value:.2f} | {result.source} |"
+        f"| {task.rsplit('/', 1)[-1]} | {result.method} | {result.metric} | {result.value:.2f} | {result.source} |"
         for task in dict.fromkeys(table["task"])
         for result in load_task(task).published
     ]
@@ -58,9 +60,10 @@ seeds, versions, commit and hardware.
 
 ## Published figures of the same tasks
 
-Chi et al. 2023 report for Push-T the mean over episodes of the largest reward (the column `score` above): `max` is the best
-checkpoint, `avg` the average of the last ten, each over 3 training seeds and 50 starts, with networks of the paper's size.
-Their test starts overlap ours in protocol (seeds 100000 and up, legacy order), not in training budget.
+Chi et al. 2023 report for Push-T the mean over episodes of the largest reward (the column `score` above): `max` is the
+best checkpoint, `avg` the average of the last ten, each over 3 training seeds and 50 starts, with networks of the
+paper's size. The start states are drawn as ours are (seeds 100000 and up, legacy order); network size and training
+budget differ.
 
 | task | method | which figure | value | source |
 |---|---|---|---|---|

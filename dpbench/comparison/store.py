@@ -41,7 +41,7 @@ def read_all(folder: Path) -> tuple[dict[str, Any], ...]:
     return tuple(sorted(records, key=lambda record: str(record["provenance"]["date_utc"])))
 
 
-def newest(records: tuple[dict[str, Any], ...], identity: str, commit: str | None = None) -> dict[str, Any] | None:
+def newest(records: tuple[dict[str, Any], ...], identity: str, commit: str | None = None) -> Mapping[str, Any] | None:
     """The last record of a run, made at `commit` where one is given; None when there is none."""
     for record in reversed(records):
         made_at = record["provenance"]["commit"]["id"]
@@ -59,5 +59,7 @@ def _read(path: Path) -> dict[str, Any]:
     if missing:
         raise DataError(f"{path} is no record: it lacks {', '.join(sorted(missing))}; delete it and compare again.")
     if record["schema_version"] != SCHEMA_VERSION:
-        raise DataError(f"{path} has schema_version {record['schema_version']}, expected {SCHEMA_VERSION}; update dpbench.")
+        raise DataError(
+            f"{path} has schema_version {record['schema_version']}, expected {SCHEMA_VERSION}; update dpbench."
+        )
     return record

@@ -13,7 +13,7 @@ from rich.table import Table
 LEGEND = (
     "success: share of episodes whose task was solved at some step; score: mean over episodes of the largest reward "
     "(Chi et al. 2023); max / final: the task's own measure, largest and last value of an episode (Push-T: coverage). "
-    "Brackets are 95 % intervals over start states. Latency: one environment, p50 / p95 of a call, and p50 a control step."
+    "Brackets are 95 % intervals over start states. Latency: one environment, p50 / p95 of a call, p50 a control step."
 )
 
 

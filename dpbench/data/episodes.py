@@ -96,7 +96,7 @@ class EpisodeStore:
     @property
     def n_episodes(self) -> int:
         """Number of committed episodes."""
-        return self._ends.length
+        return int(self._ends.length)
 
     @property
     def n_steps(self) -> int:
@@ -168,7 +168,8 @@ class EpisodeStore:
         for name, array in self._arrays.items():
             if array.length < self.n_steps:
                 raise DataError(
-                    f"{self.path}: array {name!r} has {array.length} steps, the episodes have {self.n_steps}; fetch it again."
+                    f"{self.path}: array {name!r} has {array.length} steps, the episodes have {self.n_steps}; "
+                    "fetch it again."
                 )
 
     def _checked(self, episode: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -181,7 +182,9 @@ class EpisodeStore:
         for name, values in episode.items():
             array = self._arrays[name]
             if np.shape(values)[1:] != array.item_shape:
-                raise DataError(f"array {name!r}: steps have shape {np.shape(values)[1:]}, expected {array.item_shape}.")
+                raise DataError(
+                    f"array {name!r}: steps have shape {np.shape(values)[1:]}, expected {array.item_shape}."
+                )
             checked[name] = np.ascontiguousarray(values, dtype=array.dtype)
             if array.dtype.kind == "f" and not np.isfinite(checked[name]).all():
                 raise DataError(f"array {name!r} holds NaN or infinite values; nothing was saved.")
@@ -249,7 +252,9 @@ class _Array:
             try:
                 self._maps[chunk] = np.memmap(self._path(chunk), self.dtype, "r", shape=(self._rows, *self.item_shape))
             except (OSError, ValueError) as error:
-                raise DataError(f"{self._path(chunk)} is missing or truncated ({error}); fetch the data again.") from error
+                raise DataError(
+                    f"{self._path(chunk)} is missing or truncated ({error}); fetch the data again."
+                ) from error
         return self._maps[chunk]
 
     def _path(self, chunk: int) -> Path:

@@ -104,18 +104,24 @@ def download(url: str, path: Path, size_bytes: int) -> Path:
             total = int(response.headers.get("Content-Length") or 0) + (have if resumed else 0)
             with (
                 part.open("ab" if resumed else "wb") as file,
-                tqdm(total=total or size_bytes, initial=have if resumed else 0, unit="B", unit_scale=True, desc=path.name) as bar,
+                tqdm(
+                    total=total or size_bytes, initial=have if resumed else 0, unit="B", unit_scale=True, desc=path.name
+                ) as bar,
             ):
                 while block := response.read(BLOCK_BYTES):
                     file.write(block)
                     bar.update(len(block))
         if total and part.stat().st_size < total:
-            raise DataError(f"{url}: the connection ended after {part.stat().st_size} of {total} bytes; run again to go on.")
+            raise DataError(
+                f"{url}: the connection ended after {part.stat().st_size} of {total} bytes; run again to go on."
+            )
     except urllib.error.HTTPError as error:
         if error.code == 416 and have == size_bytes:
             pass  # the part is whole already
         else:
-            raise DataError(f"{url} answers {error.code} {error.reason}; give a file or a mirror with --from.") from error
+            raise DataError(
+                f"{url} answers {error.code} {error.reason}; give a file or a mirror with --from."
+            ) from error
     except OSError as error:
         raise DataError(
             f"{url} cannot be reached ({error}); run again to go on, or give a file or a mirror with --from."

@@ -7,11 +7,11 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  # after the choice of a backend without a screen
-import numpy as np  # noqa: E402
+import matplotlib.pyplot as plt  # after the choice of a backend without a screen
+import numpy as np
 
-from dpbench.data.episodes import EpisodeStore  # noqa: E402
-from dpbench.errors import DataError  # noqa: E402
+from dpbench.data.episodes import EpisodeStore
+from dpbench.errors import DataError
 
 
 def save_picture(store: EpisodeStore, path: Path) -> None:

@@ -42,9 +42,7 @@ class Recorded:
     discarded: int
 
 
-def record(
-    env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, say: Callable[[str], None]
-) -> Recorded:
+def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, say: Callable[[str], None]) -> Recorded:
     """Play episodes until the person quits; every saved one is appended to the store at once.
 
     An episode is kept when the task is solved or with the key S; R discards it and starts it again; Q (or closing the

@@ -78,7 +78,9 @@ def trials(starts: EvaluationStarts, n_starts: int | None, sampler_seeds: Sequen
         ConfigError: for fewer than one start or sampler seed.
     """
     if (n_starts is not None and n_starts < 1) or not sampler_seeds:
-        raise ConfigError(f"{n_starts} episodes and sampler seeds {list(sampler_seeds)}: expected at least one of each.")
+        raise ConfigError(
+            f"{n_starts} episodes and sampler seeds {list(sampler_seeds)}: expected at least one of each."
+        )
     return tuple(Trial(start, sampler) for sampler in sampler_seeds for start in starts.seeds(n_starts))
 
 
@@ -111,7 +113,7 @@ def parallel_rollout(
     wanted: Sequence[Trial],
     n_workers: int,
     frames: Frames | None = None,
-    on_done: Callable[[int], None] = lambda _: None,
+    on_done: Callable[[int], object] = lambda _: None,
 ) -> tuple[Episode, ...]:
     """Run trials in several processes, each with one thread and a policy of its own; the result is the same.
 
@@ -136,7 +138,8 @@ def parallel_rollout(
     results: dict[int, tuple[Episode, ...]] = {}
     with ProcessPoolExecutor(min(n_workers, len(parts)), get_context("spawn"), _one_thread) as pool:
         futures = {
-            pool.submit(_worker, open_policy, task_id, starts, part, frames): number for number, part in enumerate(parts)
+            pool.submit(_worker, open_policy, task_id, starts, part, frames): number
+            for number, part in enumerate(parts)
         }
         for future in as_completed(futures):
             number = futures[future]
@@ -176,7 +179,8 @@ def _run(
     frames: Frames | None,
 ) -> tuple[Episode, ...]:
     runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
-    observation, _ = env.reset(seed=[trial.start_seed for trial in wanted], options=dict(starts.reset_options))
+    seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
+    observation, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     recorders = [_Recorder(trial, observation["agent_pos"][row]) for row, trial in enumerate(wanted)]
     active = np.ones(len(wanted), dtype=np.bool_)
     step = 0
@@ -187,7 +191,11 @@ def _run(
         observation, rewards, terminated, truncated, infos = env.step(actions)
         for row in np.flatnonzero(active):
             recorders[row].add(
-                actions[row], rewards[row], infos[task.score][row], infos["is_success"][row], observation["agent_pos"][row]
+                actions[row],
+                rewards[row],
+                infos[task.score][row],
+                infos["is_success"][row],
+                observation["agent_pos"][row],
             )
         over = terminated | truncated
         if frames is not None and (active & over).any():
@@ -235,7 +243,7 @@ def _keep_frames(
 
     pictures = env.render()
     assert pictures is not None
-    for row in np.flatnonzero(rows):
+    for row in np.flatnonzero(rows).tolist():
         picture = cv2.resize(np.asarray(pictures[row]), (size_px, size_px), interpolation=cv2.INTER_AREA)
         recorders[row].frames.append(np.asarray(picture, dtype=np.uint8))
 
@@ -251,4 +259,3 @@ def _worker(
     open_policy: PolicyOpener, task_id: str, starts: EvaluationStarts, part: Sequence[Trial], frames: Frames | None
 ) -> tuple[Episode, ...]:
     return rollout(open_policy(), load_task(task_id), starts, part, frames)
-

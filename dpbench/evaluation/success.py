@@ -3,7 +3,7 @@
 | figure | of an episode |
 |---|---|
 | success | `is_success` was reached at some step |
-| max_reward | largest reward of a step: the score of Chi et al. 2023 for Push-T ("max over the episode, mean over episodes") |
+| max_reward | largest reward of a step: the score of Chi et al. 2023 for Push-T (they average it over episodes) |
 | max_score | largest value of the task's own score (Push-T: coverage, as LeRobot's "average max overlap") |
 | final_score | the task's own score at the last step (as VQ-BeT reports coverage) |
 | length | control steps |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -55,7 +56,7 @@ def write_video(episodes: Sequence[Episode], path: Path, fps: float, columns: in
     even = canvas[:, : canvas.shape[1] // 2 * 2, : canvas.shape[2] // 2 * 2]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        options = {"plugin": "FFMPEG", "macro_block_size": 2} if path.suffix == ".mp4" else {}
+        options: dict[str, Any] = {"plugin": "FFMPEG", "macro_block_size": 2} if path.suffix == ".mp4" else {}
         imageio.imwrite(path, even, fps=fps, **options)
         imageio.imwrite(path.with_suffix(".png"), even[-1])
     except (OSError, ValueError) as error:

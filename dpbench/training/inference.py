@@ -67,7 +67,13 @@ def open_policy(
     if sampling:
         raise ConfigError(f"{source!r} has no sampling options, got {dict(sampling)}.")
     policy = baseline.make(load_task(task_id))
-    identity = {"baseline": source, "preset": None, "config": {}, "n_parameters": 0, "checkpoint_sha256": None}
+    identity: dict[str, Any] = {
+        "baseline": source,
+        "preset": None,
+        "config": {},
+        "n_parameters": 0,
+        "checkpoint_sha256": None,
+    }
     return OpenedPolicy(policy, source, task_id, identity)
 
 
@@ -113,6 +119,8 @@ def _open_checkpoint(
     checkpoint = load_checkpoint(folder)
     trained_for = str(checkpoint.description["task"])
     if task_id is not None and task_id != trained_for:
-        raise CheckpointError(f"{folder} was trained for {trained_for}, not for {task_id}; name a checkpoint of that task.")
+        raise CheckpointError(
+            f"{folder} was trained for {trained_for}, not for {task_id}; name a checkpoint of that task."
+        )
     policy, identity = policy_from_weights(checkpoint, device, sampling, micro_batch)
     return OpenedPolicy(policy, str(identity["baseline"]), trained_for, identity)

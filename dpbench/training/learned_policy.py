@@ -68,7 +68,9 @@ class LearnedPolicy:
             # Filling up repeats a row and its stream would be drawn from twice: the fill has noise of its own.
             rows = np.minimum(np.arange(begin, begin + size), n_rows - 1)
             n_fill = max(0, begin + size - n_rows)
-            streams = noise.rows(rows[: size - n_fill]).generators + NoiseStreams.from_seeds(0, range(n_fill)).generators
+            streams = (
+                noise.rows(rows[: size - n_fill]).generators + NoiseStreams.from_seeds(0, range(n_fill)).generators
+            )
             tensors = {key: torch.from_numpy(value[rows]).to(self._device) for key, value in normal.items()}
             with torch.inference_mode():
                 sampled = self._method.sample(tensors, NoiseStreams(streams))  # (size, Tp, Da)

@@ -51,13 +51,13 @@ class TensorBoardLogger:
             from torch.utils.tensorboard import SummaryWriter  # optional extra
         except ImportError as error:
             raise MissingExtraError("TensorBoard logs need: pip install 'dpbench[tensorboard]'") from error
-        self._writer = SummaryWriter(str(folder), purge_step=first_step)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder), purge_step=first_step)
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """Add one scalar a figure."""
         for name, value in figures.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
 
 
 def _step(row: Mapping[str, str]) -> float:

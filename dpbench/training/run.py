@@ -91,9 +91,7 @@ def with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
         if key not in config and key not in training:
             raise ConfigError(f"no field {key!r}; known are {', '.join([*config, *training])}.")
         (config if key in config else training)[key] = value
-    return Preset(
-        config_from_json(type(preset.config), config), config_from_json(type(preset.training), training)
-    )
+    return Preset(config_from_json(type(preset.config), config), config_from_json(type(preset.training), training))
 
 
 def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, tensorboard: bool = False) -> Trained:
@@ -110,7 +108,9 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device)
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
-        claim_folder(run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")})
+        claim_folder(
+            run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")}
+        )
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
 

@@ -42,9 +42,7 @@ class RunState:
         return {name[len(prefix) + 1 :]: value for name, value in self.tensors.items() if name.startswith(prefix + ".")}
 
 
-def capture(
-    step: int, module: nn.Module, average: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
-) -> RunState:
+def capture(step: int, module: nn.Module, average: Mapping[str, Tensor], optimiser: torch.optim.Optimizer) -> RunState:
     """The state after `step` gradient steps (a view; write it before going on)."""
     tensors = {f"weights.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}

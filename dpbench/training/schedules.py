@@ -21,4 +21,4 @@ def ema_decay(step: int, power: float, max_decay: float = 0.9999) -> float:
 
     Source: EMAModel of diffusion_policy, inv_gamma 1, power 0.75, at most 0.9999.
     """
-    return min(max_decay, 1 - (1 + step) ** -power)
+    return min(max_decay, 1 - math.pow(1 + step, -power))

@@ -53,7 +53,9 @@ def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
     try:
         return tuple(ZooEntry(name=name, **fields) for name, fields in json.loads(path.read_text()).items())
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no list of checkpoints ({error}); compare it with the one in the repository.") from error
+        raise DataError(
+            f"{path} is no list of checkpoints ({error}); compare it with the one in the repository."
+        ) from error
 
 
 def checkpoints(zoo: Path) -> tuple[Path, ...]:
@@ -82,6 +84,7 @@ def model_card(description: Mapping[str, Any], n_parameters: int) -> str:
     config = "\n".join(f"| {key} | {value} |" for key, value in description["config"].items())
     short = str(description["task"]).rsplit("/", 1)[-1]
     folder = f"zoo/{short}/{description['baseline']}"
+    versions = ", ".join(f"{name} {value}" for name, value in description["versions"].items())
     changed = " ".join(
         (f"--seed {description['seed']}", *(["--bf16"] if description["precision"] == "bf16" else []),
          *(["--compile"] if description["compile"] else []))
@@ -89,7 +92,7 @@ def model_card(description: Mapping[str, Any], n_parameters: int) -> str:
     return f"""# {description["baseline"]} on {description["task"]}
 
 {baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
-trained in {description["precision"]}, stored in {description["stored_precision"]} (safetensors; nothing is executed when it is loaded).
+trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors (loading runs no code).
 
     dpbench evaluate {folder}
     dpbench train {description["baseline"]} --task {description["task"]} --preset {description["preset"]} {changed}
@@ -111,5 +114,5 @@ Its figures stand in `leaderboards/README.md`, with intervals and provenance.
 |---|---|
 {training}
 
-Versions: {", ".join(f"{name} {value}" for name, value in description["versions"].items())}; commit {description.get("commit")}.
+Versions: {versions}; commit {description.get("commit")}.
 """

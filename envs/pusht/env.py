@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, SupportsFloat
+from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
@@ -66,7 +66,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         ConfigError: for an unknown mode.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": int(RATE_HZ)}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
 
     def __init__(
         self,
@@ -98,9 +98,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self.render()
         return self._observation(), self._info()
 
-    def step(
-        self, action: NDArray[np.float32]
-    ) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """One control step.
 
         Raises:
@@ -130,7 +128,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         step = self.store_step()
         return np.concatenate([step["keypoints"], step["agent_pos"]])
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium types frames as objects
+    def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB, or None when it goes to the window."""
         if self.render_mode is None:
             return None

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 BAR = ((-60.0, 30.0), (60.0, 30.0), (60.0, 0.0), (-60.0, 0.0))
 STEM = ((-15.0, 30.0), (-15.0, 120.0), (15.0, 120.0), (15.0, 30.0))
-OUTLINE = ((-60.0, 0.0), (60.0, 0.0), (60.0, 30.0), (15.0, 30.0), (15.0, 120.0), (-15.0, 120.0), (-15.0, 30.0), (-60.0, 30.0))
+OUTLINE = (
+    (-60.0, 0.0),
+    (60.0, 0.0),
+    (60.0, 30.0),
+    (15.0, 30.0),
+    (15.0, 120.0),
+    (-15.0, 120.0),
+    (-15.0, 30.0),
+    (-60.0, 30.0),
+)
 """Bar and stem as one polygon."""
 AREA = 6300.0
 GOAL_POSE = (256.0, 256.0, math.pi / 4)
@@ -103,7 +112,8 @@ def keypoints(x: float, y: float, angle: float) -> NDArray[np.float64]:
     """The nine keypoints at a pose, `(18,)`: x0, y0, x1, y1, ... px."""
     cos, sin = math.cos(angle), math.sin(angle)
     rotation = np.array([[cos, sin], [-sin, cos]])
-    return (KEYPOINTS @ rotation + (x, y)).ravel()
+    points: NDArray[np.float64] = KEYPOINTS @ rotation + (x, y)  # (9, 2)
+    return points.ravel()
 
 
 def corners(x: float, y: float, angle: float, part: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:

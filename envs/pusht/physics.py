@@ -75,7 +75,7 @@ class Physics:
 
     def _count_contacts(self) -> None:
         # The C handler and its signature are the same in pymunk 6 and 7, whose Python APIs differ.
-        def post_solve(arbiter: Any, space: Any, data: Any) -> None:
+        def post_solve(arbiter: Any, _space: Any, _data: Any) -> None:
             self.n_contact_points += _lib.cpArbiterGetCount(arbiter)
 
         handler = _lib.cpSpaceAddCollisionHandler(self._space._space, 0, 0)

@@ -1,6 +1,6 @@
 """Pictures of Push-T, drawn with OpenCV the way the published environment draws them with pygame.
 
-Source: colours, order and line widths of `_render_frame` in diffusion_policy's `pusht_env.py` and its pymunk draw options:
+Source: colours, order and line widths of `_render_frame` in diffusion_policy's `pusht_env.py` and of its draw options:
 a white 512 px window with light grey walls, the goal in light green, the finger in royal blue, the block in slate
 grey with a darker outline; smaller pictures are resized bilinearly, so that they alias as the published ones do.
 """

@@ -52,7 +52,9 @@ PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 _LEGACY = {"draw": "legacy", "set_order": "legacy"}
 EVALUATION = (
     EvaluationStarts("legacy-100000", 100_000, 50, _LEGACY, "diffusion_policy task/pusht_lowdim.yaml: test_start_seed"),
-    EvaluationStarts("legacy-4300000", 4_300_000, 50, _LEGACY, "evaluation log published with diffusion_policy's README"),
+    EvaluationStarts(
+        "legacy-4300000", 4_300_000, 50, _LEGACY, "evaluation log published with diffusion_policy's README"
+    ),
 )
 
 DATASET = DatasetSpec(

@@ -125,7 +125,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         every = np.ones(self.num_envs, dtype=np.bool_)
         return self._observations(), rewards, terminated, truncated, {**self._infos(every), **final}
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One frame a world, `(render_size, render_size, 3)` RGB."""
         if self.render_mode is None:
             return None

@@ -102,5 +102,5 @@ def test_impossible_step_counts_are_named(n_steps: int) -> None:
 
 
 def test_impossible_eta_is_named() -> None:
-    with pytest.raises(ConfigError, match="eta = 1.5"):
+    with pytest.raises(ConfigError, match=r"eta = 1\.5"):
         sample_ddim(denoise, noises(1)[0], squared_cosine(100), lambda: noises(1)[0], 10, eta=1.5)

@@ -15,8 +15,10 @@ def test_random_actions_fill_the_bounds_and_depend_on_the_stream() -> None:
     policy = RandomPolicy(TASK)
     actions = policy.act({}, NoiseStreams.from_seeds(0, range(500)))
     assert actions.shape == (500, 1, 2)
-    assert actions.min() >= 0 and actions.max() <= 512
-    assert actions.min() < 20 and actions.max() > 490
+    assert actions.min() >= 0
+    assert actions.max() <= 512
+    assert actions.min() < 20
+    assert actions.max() > 490
     assert np.array_equal(actions[:3], policy.act({}, NoiseStreams.from_seeds(0, range(3))))
 
 

@@ -20,7 +20,8 @@ def test_padding_repeats_the_first_and_the_last_step() -> None:
 def test_windows_stay_inside_their_episode() -> None:
     ends = np.array([6, 13, 20])
     windows = window_indices(ends, np.array([1]), HORIZON)
-    assert windows.min() == 6 and windows.max() == 12
+    assert windows.min() == 6
+    assert windows.max() == 12
 
 
 def test_every_step_is_the_first_executed_one_once_but_where_the_window_would_leave_too_far() -> None:

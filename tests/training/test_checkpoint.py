@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from dpbench import files
 from dpbench.baseline import Features
 from dpbench.baselines.mlp_bc import BASELINE, MlpBcConfig
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, ConfigError, UnknownNameError
 from dpbench.policy import NoiseStreams
 from dpbench.tasks import load_task
-from dpbench import files
 from dpbench.training.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 from dpbench.training.inference import open_policy
 
@@ -73,9 +73,7 @@ def test_a_newer_save_replaces_the_older_one(tmp_path: Path) -> None:
 
 def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     whole = load_checkpoint(write(tmp_path / "whole"))
-    save_checkpoint(
-        tmp_path / "half", whole.description, whole.weights, whole.normalisers, dtype=torch.float16
-    )
+    save_checkpoint(tmp_path / "half", whole.description, whole.weights, whole.normalisers, dtype=torch.float16)
     half = load_checkpoint(tmp_path / "half")
     assert all((half.weights[name] - value).abs().max() < 1e-3 for name, value in whole.weights.items())
     assert half.weights["network.0.weight"].dtype == torch.float32
@@ -89,7 +87,7 @@ def test_a_full_disk_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
-        with pytest.raises(CheckpointError, match="checkpoint not saved .*No space left"):
+        with pytest.raises(CheckpointError, match=r"checkpoint not saved .*No space left"):
             write(tmp_path, step=20)
     assert load_checkpoint(tmp_path).description["step"] == 10
     assert not list(tmp_path.glob(".*.tmp"))

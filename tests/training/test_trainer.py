@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dpbench import files
 from dpbench.baseline import Batch, TrainingConfig
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError
-from dpbench import files
 from dpbench.training.loggers import CsvLogger
 from dpbench.training.run_state import read_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
@@ -41,7 +41,10 @@ class Noisy(nn.Module):
 
 def data() -> TrainingData:
     generator = torch.Generator().manual_seed(0)
-    vectors = {"agent_pos": torch.randn(100, 2, generator=generator), "action": torch.randn(100, 2, generator=generator)}
+    vectors = {
+        "agent_pos": torch.randn(100, 2, generator=generator),
+        "action": torch.randn(100, 2, generator=generator),
+    }
     windows = np.arange(40)[:, None] + np.arange(4)
     one = Normaliser(np.ones(2, dtype=np.float32), np.zeros(2, dtype=np.float32))
     store: Any = None
@@ -76,7 +79,8 @@ def test_log_has_one_row_a_step_also_after_interruption(tmp_path: Path) -> None:
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     steps = [int(row["step"]) for row in rows]
-    assert steps == sorted(set(steps)) and steps[-1] == 30
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 30
     assert rows[-1]["val_loss"] != ""
 
 
@@ -91,7 +95,8 @@ def test_a_full_disk_is_one_error_and_the_older_state_stays(tmp_path: Path, monk
         with pytest.raises(CheckpointError, match=r"step 14 not saved .*No space left.*goes on from the last"):
             run(tmp_path)
     state = read_state(tmp_path)
-    assert state is not None and state.step == 7
+    assert state is not None
+    assert state.step == 7
     assert not list(tmp_path.glob(".*.tmp"))
     whole = run(tmp_path / "whole")
     assert all(torch.equal(value, whole[name]) for name, value in run(tmp_path).items())
@@ -127,7 +132,9 @@ def test_batches_are_a_function_of_seed_and_step() -> None:
 
 
 def test_schedules_have_their_published_values() -> None:
-    assert [cosine_with_warmup(step, 500, 1000) for step in (0, 250, 500, 750, 1000)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert [cosine_with_warmup(step, 500, 1000) for step in (0, 250, 500, 750, 1000)] == pytest.approx(
+        [0, 0.5, 1, 0.5, 0]
+    )
     assert ema_decay(0, 0.75) == 0
     assert ema_decay(9_999, 0.75) == pytest.approx(0.999)
     assert ema_decay(10**9, 0.75) == 0.9999

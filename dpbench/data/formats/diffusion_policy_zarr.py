@@ -1,7 +1,7 @@
 """Reader of the zarr archives published with Diffusion Policy (zip of a zarr format-2 ReplayBuffer).
 
-Layout: `<any folder>/data/<array>` concatenated over time, `<any folder>/meta/episode_ends` (real-stanford/diffusion_policy,
-`common/replay_buffer.py`). An unpacked folder is read too.
+Layout: `<any folder>/data/<array>` concatenated over time, `<any folder>/meta/episode_ends`
+(real-stanford/diffusion_policy, `common/replay_buffer.py`). An unpacked folder is read too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def read(path: Path) -> Archive:
     if path.is_dir():
         inside = next((found for found in sorted(path.rglob(_ENDS))), None)
         if inside is None:
-            raise DataError(f"{path} holds no {_ENDS.rsplit('/', 1)[0]}; expected an unpacked diffusion_policy archive.")
+            raise DataError(
+                f"{path} holds no {_ENDS.rsplit('/', 1)[0]}; expected an unpacked diffusion_policy archive."
+            )
         return _archive(LocalStore(inside.parents[2], read_only=True), "", path)
     try:
         with zipfile.ZipFile(path) as file:

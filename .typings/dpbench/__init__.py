@@ -1,0 +1,1 @@
+../../dpbench/__init__.py
