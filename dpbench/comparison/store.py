@@ -43,6 +43,7 @@ def read_all(folder: Path) -> tuple[dict[str, Any], ...]:
 
 def newest(records: tuple[dict[str, Any], ...], identity: str, commit: str | None = None) -> Mapping[str, Any] | None:
     """The last record of a run, made at `commit` where one is given; None when there is none."""
+    record: Mapping[str, Any]
     for record in reversed(records):
         made_at = record["provenance"]["commit"]["id"]
         if record["identity"] == identity and commit in (None, made_at):

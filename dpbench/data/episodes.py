@@ -11,7 +11,6 @@ the shape of `episode_ends`, which is renamed into place: that is the commit. Wh
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from dpbench.data.raw_array import RawArray, describe, read_json
 from dpbench.errors import DataError
 from dpbench.files import write_json
 from dpbench.spec import TaskSpec
@@ -40,11 +40,13 @@ class EpisodeStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.attributes: dict[str, Any] = _read_json(path / ".zattrs")
+        self.attributes: dict[str, Any] = read_json(path / ".zattrs")
         self._arrays = {
-            folder.name: _Array(folder) for folder in sorted((path / "data").glob("*")) if (folder / ".zarray").exists()
+            folder.name: RawArray(folder)
+            for folder in sorted((path / "data").glob("*"))
+            if (folder / ".zarray").exists()
         }
-        self._ends = _Array(path / ENDS)
+        self._ends = RawArray(path / ENDS)
         self._check()
 
     @classmethod
@@ -81,11 +83,11 @@ class EpisodeStore:
             raise DataError(f"{path}: a store needs at least one array.")
         for name, (shape, dtype) in arrays.items():
             item = np.dtype(dtype).itemsize * int(np.prod(shape))
-            _describe(path / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
+            describe(path / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
         for group in (path, path / "data", path / "meta"):
             write_json(group / ".zgroup", {"zarr_format": 2})
         write_json(path / ".zattrs", attributes or {})
-        _describe(path / ENDS, (0,), ENDS_CHUNK, "int64")
+        describe(path / ENDS, (0,), ENDS_CHUNK, "int64")
         return cls(path)
 
     @property
@@ -156,7 +158,7 @@ class EpisodeStore:
                 digest.update(np.ascontiguousarray(self.read(key, start, start + 4096)).tobytes())
         return digest.hexdigest()
 
-    def _array(self, key: str) -> _Array:
+    def _array(self, key: str) -> RawArray:
         if key not in self._arrays:
             raise DataError(f"{self.path} has no array {key!r}; it has {', '.join(self._arrays)}.")
         return self._arrays[key]
@@ -191,76 +193,6 @@ class EpisodeStore:
         return checked
 
 
-class _Array:
-    """One zarr array of raw chunks along time."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._maps: dict[int, NDArray[Any]] = {}
-        self.reload()
-
-    def reload(self) -> None:
-        """Read shape and type again."""
-        description = _read_json(self._folder / ".zarray")
-        try:
-            if description["compressor"] is not None or description["filters"]:
-                raise DataError(f"{self._folder} is compressed; import it with `dpbench data fetch --from`.")
-            self.length, *rest = description["shape"]
-            self.item_shape: tuple[int, ...] = tuple(rest)
-            self._rows: int = description["chunks"][0]
-            self.dtype: np.dtype[Any] = np.dtype(description["dtype"])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"{self._folder / '.zarray'} is no array description ({error}); fetch it again.") from error
-
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        return self.gather(np.arange(start, max(start, stop)))
-
-    def gather(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        flat = np.asarray(indices).ravel()
-        result = np.empty((len(flat), *self.item_shape), dtype=self.dtype)
-        chunks = flat // self._rows
-        for chunk in np.unique(chunks):
-            where = chunks == chunk
-            result[where] = self._map(int(chunk))[flat[where] % self._rows]
-        return result.reshape(*np.shape(indices), *self.item_shape)
-
-    def write(self, start: int, values: NDArray[Any], durable: bool) -> None:
-        """Put rows behind row `start`, then the shape; bytes before `start` are never touched."""
-        written = 0
-        while written < len(values):
-            chunk, row = divmod(start + written, self._rows)
-            part = values[written : written + self._rows - row]
-            self._write_chunk(chunk, row, part, durable)
-            written += len(part)
-        _describe(self._folder, (start + len(values), *self.item_shape), self._rows, self.dtype.str)
-        self.length = start + len(values)
-
-    def _write_chunk(self, chunk: int, row: int, part: NDArray[Any], durable: bool) -> None:
-        path = self._path(chunk)
-        item = self.dtype.itemsize * int(np.prod(self.item_shape))
-        with path.open("r+b" if path.exists() else "w+b") as file:
-            if os.fstat(file.fileno()).st_size < self._rows * item:
-                file.truncate(self._rows * item)
-            file.seek(row * item)
-            file.write(part.tobytes())
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-
-    def _map(self, chunk: int) -> NDArray[Any]:
-        if chunk not in self._maps:
-            try:
-                self._maps[chunk] = np.memmap(self._path(chunk), self.dtype, "r", shape=(self._rows, *self.item_shape))
-            except (OSError, ValueError) as error:
-                raise DataError(
-                    f"{self._path(chunk)} is missing or truncated ({error}); fetch the data again."
-                ) from error
-        return self._maps[chunk]
-
-    def _path(self, chunk: int) -> Path:
-        return self._folder / ".".join([str(chunk), *("0" for _ in self.item_shape)])
-
-
 def data_root(explicit: str | None = None) -> Path:
     """Where stores live: `explicit`, else the environment variable DPBENCH_DATA, else `./data`."""
     return Path(explicit or os.environ.get("DPBENCH_DATA") or "data")
@@ -280,27 +212,3 @@ def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
             f"the demonstrations of {task.id} are not in {path}; get them with: dpbench data fetch {task.dataset.name}"
         )
     return EpisodeStore.open(path)
-
-
-def _describe(folder: Path, shape: tuple[int, ...], rows: int, dtype: str) -> None:
-    write_json(
-        folder / ".zarray",
-        {
-            "zarr_format": 2,
-            "shape": list(shape),
-            "chunks": [rows, *shape[1:]],
-            "dtype": np.dtype(dtype).str,
-            "compressor": None,
-            "fill_value": 0,
-            "order": "C",
-            "filters": None,
-        },
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); fetch or record the data again.") from error
-    return content

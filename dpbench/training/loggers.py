@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from dpbench.errors import MissingExtraError
+from dpbench.errors import DpbenchError, MissingExtraError
 from dpbench.files import write_bytes
 
 COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "success_rate", "mean_max_reward")
@@ -31,12 +31,18 @@ class CsvLogger:
             with path.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if _step(row) <= first_step]
         lines = [",".join(COLUMNS), *(",".join(row.get(column) or "" for column in COLUMNS) for row in rows)]
-        write_bytes(path, ("\n".join(lines) + "\n").encode())
+        try:
+            write_bytes(path, ("\n".join(lines) + "\n").encode())
+        except OSError as error:
+            raise DpbenchError(f"{path}: log not written ({error}); free some space and run again.") from error
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """Append one row."""
-        with self._path.open("a", newline="") as file:
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **figures})
+        try:
+            with self._path.open("a", newline="") as file:
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **figures})
+        except OSError as error:
+            raise DpbenchError(f"{self._path}: log not written ({error}); free some space and run again.") from error
 
 
 class TensorBoardLogger:

@@ -101,52 +101,72 @@ def train(
         DivergedError: when the loss becomes NaN or infinite; the last good state stays on disk.
         CheckpointError: when a state cannot be saved, or the saved one is corrupt.
     """
-    device = torch.device(execution.device)
-    module.to(device).train()
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
-    )
-    average = {name: value.detach().clone() for name, value in module.state_dict().items()}
-    state = read_state(folder)
-    first_step = 0
-    if state is not None:
-        restore(state, module, average, optimiser)
-        first_step = state.step
-    if execution.compile:
-        for child in module.children():
-            child.compile()
-    loss_of = distributed.wrap(module, device)
+    optimiser, average, first_step = _begin(module, config, execution, folder)
+    loss_of = distributed.wrap(module, torch.device(execution.device))
     last_step = min(config.n_steps, execution.stop_after or config.n_steps)
     drawn = batches(len(data.train), config.batch_size, seed, first_step)
     started = time.perf_counter()
-    recent: list[Tensor] = []
-    logged = (first_step, started)
+    meter = _Meter(first_step, started)
     with tqdm(total=config.n_steps, initial=first_step, unit="step", disable=not distributed.is_main()) as bar:
         for step in range(first_step, last_step):
             windows = data.train[distributed.shard(next(drawn))]
             rate = config.learning_rate * cosine_with_warmup(step, config.warmup_steps, config.n_steps)
             loss = _gradient_step(loss_of, module, data, windows, optimiser, rate, config, execution, seed, step)
             _update_average(average, module, ema_decay(step, config.ema_power) if config.ema_power else 0.0)
-            recent.append(loss)
+            meter.losses.append(loss)
             done = step + 1
             bar.update()
             if done % execution.log_every == 0 or done == last_step:
-                mean = _finite(torch.stack(recent).mean().item(), done, folder)
-                recent.clear()
-                now = time.perf_counter()
-                samples_per_s = (done - logged[0]) * config.batch_size / (now - logged[1])
-                logged = (done, now)
-                bar.set_postfix(loss=f"{mean:.4f}", lr=f"{rate:.1e}", samples_s=f"{samples_per_s:.0f}")
-                figures = {"loss": mean, "learning_rate": rate, "samples_per_s": samples_per_s}
+                figures = {**meter.read(done, config.batch_size, folder), "learning_rate": rate}
+                bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()})
                 if execution.report_every and (done % execution.report_every == 0 or done == config.n_steps):
                     figures |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
-                    logged = (done, time.perf_counter())
+                    meter.since = (done, time.perf_counter())
                 if distributed.is_main():
                     for logger in loggers:
                         logger.log(done, figures)
             if (done % execution.save_every == 0 or done == last_step) and distributed.is_main():
                 write_state(folder, capture(done, module, average, optimiser))
     return Trained(last_step, average, time.perf_counter() - started)
+
+
+def _begin(
+    module: Any, config: TrainingConfig, execution: Execution, folder: Path
+) -> tuple[torch.optim.Optimizer, dict[str, Tensor], int]:
+    """Optimiser, averaged weights and first step: fresh, or as the last saved state has them."""
+    module.to(torch.device(execution.device)).train()
+    optimiser = torch.optim.AdamW(
+        module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
+    )
+    average = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    state = read_state(folder)
+    if state is not None:
+        restore(state, module, average, optimiser)
+    if execution.compile:
+        for child in module.children():
+            child.compile()
+    return optimiser, average, state.step if state is not None else 0
+
+
+class _Meter:
+    """Mean loss and speed since the last reading."""
+
+    def __init__(self, step: int, now: float) -> None:
+        self.losses: list[Tensor] = []
+        self.since = (step, now)
+
+    def read(self, step: int, batch_size: int, folder: Path) -> dict[str, float]:
+        """The figures up to `step`, and begin anew."""
+        loss = torch.stack(self.losses).mean().item()
+        if not np.isfinite(loss):
+            raise DivergedError(
+                f"the loss is {loss} at step {step}; the last good state is in {folder}. Lower the learning rate."
+            )
+        now = time.perf_counter()
+        speed = (step - self.since[0]) * batch_size / (now - self.since[1])
+        self.losses.clear()
+        self.since = (step, now)
+        return {"loss": loss, "samples_per_s": speed}
 
 
 def seeded_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
@@ -198,14 +218,6 @@ def _update_average(average: Mapping[str, Tensor], module: nn.Module, decay: flo
         else:
             average[name].copy_(value)
     torch._foreach_lerp_(averaged, current, 1 - decay)
-
-
-def _finite(loss: float, step: int, folder: Path) -> float:
-    if not np.isfinite(loss):
-        raise DivergedError(
-            f"the loss is {loss} at step {step}; the last good state is in {folder}. Lower the learning rate."
-        )
-    return loss
 
 
 def _report(

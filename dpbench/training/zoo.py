@@ -92,7 +92,7 @@ def model_card(description: Mapping[str, Any], n_parameters: int) -> str:
     return f"""# {description["baseline"]} on {description["task"]}
 
 {baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
-trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors (loading runs no code).
+trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors.
 
     dpbench evaluate {folder}
     dpbench train {description["baseline"]} --task {description["task"]} --preset {description["preset"]} {changed}

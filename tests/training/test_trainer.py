@@ -87,8 +87,12 @@ def test_log_has_one_row_a_step_also_after_interruption(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_error_and_the_older_state_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, stop_after=7)
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    calls: list[object] = []
+
+    def full(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) > 1:  # the first is the log's
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)

@@ -1,0 +1,112 @@
+"""The arrows, the sizes and the names of the architecture, read from the code."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE, ENVS, BASELINES = ROOT / "dpbench", ROOT / "envs", ROOT / "baselines"
+SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.rglob("*.py"))
+MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
+LAYERS = {  # a part of the core -> the parts it may import
+    "spec": {"errors"},
+    "registry": {"errors"},
+    "tasks": {"registry", "spec"},
+    "files": set(),
+    "provenance": set(),
+    "policy": {"spec"},
+    "baseline": {"errors", "policy", "spec"},
+    "data": {"errors", "files", "registry", "spec", "tasks"},
+    "nets": {"errors"},
+    "training": {"baseline", "data", "errors", "files", "policy", "provenance", "registry", "spec", "tasks"},
+    "evaluation": {"errors", "policy", "spec", "tasks"},
+    "comparison": {"errors", "evaluation", "files", "policy", "provenance", "spec", "tasks", "training"},
+}
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every imported module with its level (0 for absolute)."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_the_core_imports_no_task_and_no_method(path: Path) -> None:
+    for module, level in imports(path):
+        assert level == 0, f"{path} imports relatively: the core imports absolutely"
+        assert not module.startswith(("dpbench.envs", "dpbench.baselines", "envs", "baselines")), module
+
+
+@pytest.mark.parametrize("path", sorted([*ENVS.rglob("*.py"), *BASELINES.rglob("*.py")]), ids=str)
+def test_plug_ins_import_only_the_core_and_their_own_folder(path: Path) -> None:
+    own = ENVS if path.is_relative_to(ENVS) else BASELINES
+    depth = len(path.relative_to(own).parts)
+    for module, level in imports(path):
+        assert level <= max(1, depth - 1), f"{path} reaches out of its folder: {module}"
+        if level == 0:
+            assert not module.startswith(("dpbench.envs", "dpbench.baselines", "envs", "baselines")), module
+
+
+@pytest.mark.parametrize("part", sorted(LAYERS))
+def test_arrows_inside_the_core(part: str) -> None:
+    files = sorted((CORE / part).rglob("*.py")) if (CORE / part).is_dir() else [CORE / f"{part}.py"]
+    for path in files:
+        for module, _ in imports(path):
+            if module.startswith("dpbench."):
+                target = module.split(".")[1]
+                assert target in LAYERS[part] | {part}, f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_files_and_functions_are_readable_in_one_sitting(path: Path) -> None:
+    limit = MAX_LONG_FILE if path.name in ("physics.py", "unet.py", "transformer.py") else MAX_FILE
+    assert len(path.read_text().splitlines()) <= limit
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.body:
+            documented = ast.get_docstring(node) is not None
+            first = node.body[1 if documented and len(node.body) > 1 else 0]
+            assert (node.end_lineno or 0) - first.lineno < MAX_FUNCTION, f"{path}:{node.lineno} {node.name} is too long"
+
+
+def test_no_folder_without_a_name() -> None:
+    forbidden = {"utils", "misc", "common", "helpers", "manager"}
+    assert not [path for path in SOURCES if forbidden & {part.removesuffix(".py") for part in path.parts}]
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_stepping_push_t_imports_no_torch() -> None:
+    code = (
+        "import sys, gymnasium as gym, dpbench\n"
+        "assert 'pymunk' not in sys.modules, 'importing dpbench imports a simulator'\n"
+        "env = gym.make('dpbench/PushT-v0'); env.reset(seed=0); env.step(env.action_space.sample())\n"
+        "print('torch' in sys.modules)"
+    )
+    assert run(code).strip() == "False"
+
+
+@pytest.mark.parametrize("package", ["envs", "baselines"])
+def test_a_package_has_one_name(package: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {package}"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert f"import this package as 'dpbench.{package}'" in done.stderr
+
+
+def test_type_checkers_see_every_part() -> None:
+    links = {path.name for path in (ROOT / ".typings/dpbench").iterdir()}
+    parts = {path.name for path in CORE.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
+    assert links == parts | {"envs", "baselines"}
