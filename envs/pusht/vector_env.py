@@ -107,7 +107,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         if self._mode == AutoresetMode.DISABLED and self._over.any():
             over = np.flatnonzero(self._over).tolist()
             raise ConfigError(f"episodes {over} are over and autoreset is disabled; reset them with 'reset_mask'.")
-        renewed = self._over if self._mode == AutoresetMode.NEXT_STEP else np.zeros(self.num_envs, dtype=np.bool_)
+        renewed = self._over & (self._mode == AutoresetMode.NEXT_STEP)
         for index, (target_x, target_y) in enumerate(targets):
             if renewed[index]:
                 self._reset_one(index, None, {})

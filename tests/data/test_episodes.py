@@ -1,0 +1,183 @@
+"""The episode store: equal to a model in memory, readable by plain zarr, whole after any crash."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from filelock import FileLock
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dpbench.data import raw_array
+from dpbench.data.episodes import EpisodeStore, data_root, open_task_data
+from dpbench.errors import DataError
+from dpbench.tasks import load_task
+
+ARRAYS = {"action": ((2,), "float32"), "pixels.top": ((4, 5, 3), "uint8")}
+
+
+def episode(length: int, seed: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {
+        "action": rng.normal(size=(length, 2)).astype(np.float32),
+        "pixels.top": rng.integers(0, 256, size=(length, 4, 5, 3), dtype=np.uint8),
+    }
+
+
+def make(folder: Path, lengths: list[int]) -> tuple[EpisodeStore, list[dict[str, Any]]]:
+    store = EpisodeStore.create(folder / "demos.zarr", ARRAYS, {"source": "test"})
+    episodes = [episode(length, seed) for seed, length in enumerate(lengths)]
+    for one in episodes:
+        store.append(one)
+    return store, episodes
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6), rows=st.integers(1, 7), data=st.data())
+def test_equal_to_a_model_in_memory(
+    lengths: list[int], rows: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # small chunks, so that episodes straddle them
+        patch.setattr("dpbench.data.episodes.CHUNK_BYTES", rows * 60)
+        store, episodes = make(tmp_path_factory.mktemp("store"), lengths)
+    reopened = EpisodeStore.open(store.path)
+    assert reopened.episode_ends.tolist() == np.cumsum(lengths).tolist()
+    for key in ARRAYS:
+        whole = np.concatenate([one[key] for one in episodes])
+        assert np.array_equal(reopened.read(key), whole)
+        indices = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=12))).reshape(1, -1)
+        assert np.array_equal(reopened.gather(key, indices), whole[indices])
+
+
+def test_plain_zarr_reads_it_in_the_published_layout(tmp_path: Path) -> None:
+    store, episodes = make(tmp_path, [3, 5])
+    group: Any = zarr.open_group(store.path, mode="r")
+    assert np.array_equal(group["meta/episode_ends"][:], [3, 8])
+    assert np.array_equal(group["data/action"][:], np.concatenate([one["action"] for one in episodes]))
+    assert group.attrs["source"] == "test"
+
+
+def test_fingerprint_depends_on_every_value_and_on_the_ends(tmp_path: Path) -> None:
+    first, _ = make(tmp_path / "a", [3, 5])
+    same, _ = make(tmp_path / "b", [3, 5])
+    other = EpisodeStore.create(tmp_path / "c.zarr", ARRAYS)
+    joined = {key: np.concatenate([episode(3, 0)[key], episode(5, 1)[key]]) for key in ARRAYS}
+    other.append(joined)
+    assert first.fingerprint() == same.fingerprint() != other.fingerprint()
+    assert first.fingerprint(["action"]) != first.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"action": np.zeros((3, 3), np.float32)}, r"steps have shape \(3,\), expected \(2,\)"),
+        ({"action": np.full((3, 2), np.nan, np.float32)}, "'action' holds NaN"),
+        ({"action": np.zeros((4, 2), np.float32)}, "one length of at least 1"),
+        ({"extra": np.zeros((3, 1))}, "got .*'extra'"),
+    ],
+)
+def test_bad_episodes_are_named_and_leave_the_store_as_it_was(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    store, _ = make(tmp_path, [3])
+    before = store.fingerprint()
+    with pytest.raises(DataError, match=message):
+        store.append({**episode(3), **change})
+    assert EpisodeStore.open(store.path).fingerprint() == before
+
+
+def test_an_empty_episode_is_refused(tmp_path: Path) -> None:
+    store, _ = make(tmp_path, [3])
+    with pytest.raises(DataError, match="at least 1"):
+        store.append(episode(0))
+
+
+@pytest.mark.parametrize("failing_call", range(6))
+def test_a_full_disk_at_any_moment_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_call: int
+) -> None:
+    store, _ = make(tmp_path, [3, 4])
+    before, calls = store.fingerprint(), []
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > failing_call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(raw_array.os, "fsync", full)
+        with pytest.raises(DataError, match="not saved .*No space left"):
+            store.append(episode(5, seed=9))
+    reopened = EpisodeStore.open(store.path)
+    assert reopened.fingerprint() == before
+    reopened.append(episode(6, seed=8))
+    assert np.array_equal(EpisodeStore.open(store.path).read("action", 7), episode(6, seed=8)["action"])
+
+
+def test_a_killed_writer_leaves_whole_episodes(tmp_path: Path) -> None:
+    path = tmp_path / "demos.zarr"
+    code = (
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom dpbench.data.episodes import EpisodeStore\n"
+        "store = EpisodeStore.create(Path(sys.argv[1]), {'action': ((2,), 'float32')})\n"
+        "print('ready', flush=True)\n"
+        "for number in range(10**6): store.append({'action': np.full((7, 2), number, np.float32)})\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    store = EpisodeStore.open(path)
+    assert store.n_episodes > 0
+    expected = np.repeat(np.arange(store.n_episodes), 7)[:, None].repeat(2, axis=1)
+    assert np.array_equal(store.read("action"), expected)
+    store.append({"action": np.full((7, 2), -1, np.float32)})
+    assert EpisodeStore.open(path).read("action")[-1].tolist() == [-1, -1]
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    store, _ = make(tmp_path, [3])
+    with FileLock(str(store.path / ".lock")), pytest.raises(DataError, match="written by another process"):
+        EpisodeStore.open(store.path).append(episode(2))
+
+
+def test_missing_and_damaged_stores_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no episode store"):
+        EpisodeStore.open(tmp_path / "nothing.zarr")
+    store, _ = make(tmp_path, [3])
+    with pytest.raises(DataError, match="holds a store already"):
+        EpisodeStore.create(store.path, ARRAYS)
+    chunk = store.path / "data/action/0.0"
+    chunk.write_bytes(chunk.read_bytes()[:10])
+    with pytest.raises(DataError, match="missing or truncated"):
+        EpisodeStore.open(store.path).read("action")
+    (store.path / "data/action/.zarray").write_text("{")
+    with pytest.raises(DataError, match="cannot be read"):
+        EpisodeStore.open(store.path)
+
+
+def test_the_data_root_is_the_argument_then_the_environment_then_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DPBENCH_DATA", "/somewhere")
+    assert data_root("here") == Path("here")
+    assert data_root() == Path("/somewhere")
+    monkeypatch.delenv("DPBENCH_DATA")
+    assert data_root() == Path("data")
+
+
+def test_missing_demonstrations_name_the_command(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="get them with: dpbench data fetch pusht"):
+        open_task_data(load_task("dpbench/PushT-v0"), str(tmp_path))
