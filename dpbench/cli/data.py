@@ -86,7 +86,10 @@ def _ranges(store: EpisodeStore, key: str) -> dict[str, float | None]:
 def _print(described: dict[str, Any]) -> None:
     length = described["episode_length"]
     console = Console()
-    console.print(f"[bold]{described['path']}[/bold]: {described['episodes']} episodes, {described['steps']} steps")
+    console.print(
+        f"[bold]{described['path']}[/bold]: {described['episodes']} episodes, {described['steps']} steps",
+        soft_wrap=True,
+    )
     if described["episodes"]:
         console.print(f"episode length: {length['min']:.0f} to {length['max']:.0f} steps, mean {length['mean']:.1f}")
     table = Table("array", "shape of a step", "dtype", "min", "mean", "max")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -56,8 +55,10 @@ def write_video(episodes: Sequence[Episode], path: Path, fps: float, columns: in
     even = canvas[:, : canvas.shape[1] // 2 * 2, : canvas.shape[2] // 2 * 2]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"plugin": "FFMPEG", "macro_block_size": 2} if path.suffix == ".mp4" else {}
-        imageio.imwrite(path, even, fps=fps, **options)
+        if path.suffix == ".mp4":
+            imageio.imwrite(path, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
+        else:
+            imageio.imwrite(path, even, duration=1000 / fps, loop=0)
         imageio.imwrite(path.with_suffix(".png"), even[-1])
     except (OSError, ValueError) as error:
         raise DpbenchError(f"{path}: video not written ({error}); choose a writable .mp4 or .gif path.") from error

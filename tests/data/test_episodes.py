@@ -118,7 +118,7 @@ def test_a_full_disk_at_any_moment_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(raw_array.os, "fsync", full)
-        with pytest.raises(DataError, match="not saved .*No space left"):
+        with pytest.raises(DataError, match=r"not saved .*No space left"):
             store.append(episode(5, seed=9))
     reopened = EpisodeStore.open(store.path)
     assert reopened.fingerprint() == before

@@ -147,7 +147,7 @@ class Server(BaseHTTPRequestHandler):
     break_after: ClassVar[int | None] = None
     ranges: ClassVar[list[str | None]] = []
 
-    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+    def do_GET(self) -> None:
         Server.ranges.append(self.headers.get("Range"))
         start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].rstrip("-"))
         body = Server.content[start:]

@@ -1,0 +1,163 @@
+"""The commands as a user types them: train (killed and started again), evaluate, compare, list; and bad input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dpbench.cli import COMMANDS, main
+from dpbench.data.episodes import EpisodeStore
+from dpbench.training.checkpoint import load_checkpoint
+from dpbench.training.zoo import export
+
+TASK = "dpbench/PushTKeypoints-v0"
+SMALL = ["--set", "down_dims=[16,32]", "--set", "dim_step=16", "--set", "batch_size=16", "--set", "n_inference_steps=2"]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of made-up episodes in the shapes of the human ones."""
+    root = tmp_path_factory.mktemp("data")
+    arrays = {"action": ((2,), "float32"), "agent_pos": ((2,), "float32"), "block_pose": ((3,), "float32"),
+              "keypoints": ((18,), "float32")}  # fmt: skip
+    store = EpisodeStore.create(root / "pusht.zarr", arrays)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        store.append({name: rng.uniform(0, 512, (40, *shape)).astype(dtype) for name, (shape, dtype) in arrays.items()})
+    return root
+
+
+def train(data_dir: Path, out: Path, n_steps: int, *more: str) -> list[str]:
+    return [
+        "train", "diffusion-cnn", "--task", TASK, "--out", str(out), "--data-dir", str(data_dir), "--seed", "3",
+        *SMALL, "--set", f"n_steps={n_steps}", "--save-every", "5", "--report-every", "10", "--rollouts", "0", *more,
+    ]  # fmt: skip
+
+
+def run(arguments: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dpbench.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+def test_killed_with_sigkill_and_started_again_ends_with_the_same_weights(data_dir: Path, tmp_path: Path) -> None:
+    n_steps = 120
+    assert run(train(data_dir, tmp_path / "whole", n_steps)).returncode == 0
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "dpbench.cli", *train(data_dir, killed, n_steps)]
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = (killed / "state.json").read_text() if (killed / "state.json").exists() else ""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            if (killed / "state.json").exists() and (killed / "state.json").read_text() != before:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    stopped = json.loads((killed / "state.json").read_text())["step"]
+    assert 0 < stopped < n_steps, "it was killed on its way"
+    assert run(train(data_dir, killed, n_steps)).returncode == 0
+    whole, pieces = load_checkpoint(tmp_path / "whole"), load_checkpoint(killed)
+    assert whole.sha256 == pieces.sha256
+    rows = [line.split(",")[0] for line in (killed / "log.csv").read_text().splitlines()]
+    assert len(rows) == len(set(rows))
+
+
+def test_two_processes_train_one_model(data_dir: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dpbench.cli",
+        *train(data_dir, tmp_path / "run", 10),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert load_checkpoint(tmp_path / "run").description["step"] == 10
+
+
+def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, zoo = tmp_path / "run", tmp_path / "zoo"
+    command = train(data_dir, out, 10, "--tensorboard")
+    command[command.index("--rollouts") + 1] = "1"
+    assert main(command) == 0
+    assert list((out / "tensorboard").iterdir())
+    assert (out / "log.csv").read_text().splitlines()[-1].count(",") == 6
+    video = tmp_path / "grid.gif"
+    evaluate = ["evaluate", str(out), "--episodes", "2", "--workers", "1", "--video", str(video), "--json"]
+    assert main([*evaluate, "--sampler", "ddpm", "--steps", "3"]) == 0
+    record = json.loads(capsys.readouterr().out.split("dpbench evaluate")[-1].partition("\n")[2])
+    assert record["cell"]["policy"]["config"]["n_inference_steps"] == 3
+    assert video.exists()
+    export(out, zoo / "PushTKeypoints-v0/diffusion-cnn")
+    card = (zoo / "PushTKeypoints-v0/diffusion-cnn/README.md").read_text()
+    assert "stored in float16" in card
+    compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out"),
+               "--episodes", "2", "--sampler-seeds", "0", "--workers", "1"]  # fmt: skip
+    assert main(compare) == 0
+    assert len(list((tmp_path / "records").glob("*.json"))) == 3, "the checkpoint and two floor policies"
+    capsys.readouterr()
+    assert main([*compare, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("reused") + captured.out.count("reused") == 3
+    rows = json.loads(captured.out[captured.out.index("[") :])
+    assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "diffusion-cn", "--task", TASK], "unknown baseline 'diffusion-cn'; did you mean diffusion-cnn"),
+        (["train", "diffusion-cnn", "--task", "dpbench/PushTKeypoint-v0"], "unknown task"),
+        (["train", "diffusion-cnn", "--task", TASK, "--preset", "huge"], "no preset 'huge'; it has paper, small"),
+        (["train", "diffusion-cnn", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
+        (["train", "diffusion-cnn", "--task", TASK, "--set", "widht=3"], "no field 'widht'"),
+        (["train", "diffusion-cnn", "--task", TASK, "--set", "width"], "expected FIELD=VALUE"),
+        (["train", "hold", "--task", TASK], "'hold' is not trained"),
+        (["train", "mlp-bc", "--task", TASK, "--data-dir", "nowhere"], "dpbench data fetch pusht"),
+        (["evaluate", "nowhere/at-all"], "holds no checkpoint.json"),
+        (["evaluate", "hold"], "name one with --task"),
+        (["evaluate", "hold", "--task", TASK, "--sampler-seeds", "a"], "expected whole numbers"),
+        (["evaluate", "hold", "--task", TASK, "--starts", "x"], "no start states named 'x'"),
+        (["compare", "--zoo", "nowhere"], "nothing to compare"),
+        (["demos", "record", "push"], "did you mean pusht"),
+        (["baselines", "show", "difusion-cnn"], "did you mean diffusion-cnn"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_of_another_run_is_not_overwritten(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(train(data_dir, tmp_path, 10)) == 0
+    assert main(train(data_dir, tmp_path, 20)) == 2
+    assert "holds another run (training:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"dpbench {command}" in capsys.readouterr().out.split("example")[-1]
+
+
+def test_lists_can_be_read_by_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--json"]) == 0
+    assert TASK in {row["id"] for row in json.loads(capsys.readouterr().out)}
+    assert main(["baselines", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["diffusion-cnn"]["presets"]["paper"]["n_parameters"] == 65_783_298
+    assert main(["baselines", "show", "mlp-bc"]) == 0
+    assert json.loads(capsys.readouterr().out)["presets"]["small"]["config"]["width"] == 512

@@ -1,0 +1,94 @@
+"""Rollouts: an episode is a function of its start and sampler seed, whatever runs beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from dpbench.baseline import Features
+from dpbench.baselines.diffusion.policy import DiffusionCnn, DiffusionCnnConfig
+from dpbench.baselines.floor import HoldPolicy, RandomPolicy
+from dpbench.data.normalise import Normaliser
+from dpbench.errors import ConfigError
+from dpbench.evaluation.rollout import Episode, Frames, Trial, flatten, parallel_rollout, rollout, trials
+from dpbench.policy import Policy
+from dpbench.tasks import load_task
+from dpbench.training.learned_policy import LearnedPolicy
+
+TASK = load_task("dpbench/PushTKeypoints-v0")
+STARTS = TASK.starts()
+
+
+def diffusion() -> Policy:
+    """A small untrained network; its actions swing enough to push the block around."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config = DiffusionCnnConfig(down_dims=(16, 32), dim_step=16, sampler="ddim", n_inference_steps=3)
+    method = DiffusionCnn(config, Features.from_task(TASK)).eval()
+    scale = {"agent_pos": 2, "environment_state": 18, "action": 2}
+    normalisers = {
+        key: Normaliser(np.full(dim, 1 / 256, np.float32), np.full(dim, -1, np.float32)) for key, dim in scale.items()
+    }
+    return LearnedPolicy(method, config.window, normalisers, torch.device("cpu"))
+
+
+def random_policy() -> Policy:
+    return RandomPolicy(TASK)
+
+
+def same(first: Episode, second: Episode) -> bool:
+    fields = ("actions", "rewards", "scores", "successes", "agent_pos")
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in fields)
+
+
+@pytest.mark.parametrize("opener", [diffusion, random_policy])
+def test_an_episode_is_the_same_alone_and_among_others(opener: partial[Policy]) -> None:
+    wanted = trials(STARTS, 12, (0,))
+    together = rollout(opener(), TASK, STARTS, wanted)
+    for number in (0, 7, 11):
+        (alone,) = rollout(opener(), TASK, STARTS, wanted[number : number + 1])
+        assert alone.trial == wanted[number]
+        assert same(alone, together[number])
+
+
+def test_an_episode_is_the_same_in_one_process_and_in_several() -> None:
+    wanted = trials(STARTS, 4, (0, 5))
+    done: list[int] = []
+    one = parallel_rollout(diffusion, TASK.id, STARTS, wanted, n_workers=1)
+    several = parallel_rollout(diffusion, TASK.id, STARTS, wanted, n_workers=2, on_done=done.append)
+    assert sum(done) == 8
+    assert all(same(first, second) for first, second in zip(one, several, strict=True))
+
+
+def test_sampler_seeds_change_the_noise_and_not_the_start() -> None:
+    first, second = rollout(random_policy(), TASK, STARTS, [Trial(100_000, 0), Trial(100_000, 1)])
+    assert np.array_equal(first.agent_pos[0], second.agent_pos[0])
+    assert not np.array_equal(first.actions, second.actions)
+
+
+def test_published_starts_are_used() -> None:
+    (episode,) = rollout(HoldPolicy(TASK), TASK, STARTS, [Trial(100_000, 0)])
+    assert episode.agent_pos[0].tolist() == [235, 124]
+    assert len(episode.rewards) == TASK.max_episode_steps
+    assert len(episode.agent_pos) == TASK.max_episode_steps + 1
+
+
+def test_frames_are_kept_when_asked_for() -> None:
+    (episode,) = rollout(HoldPolicy(TASK), TASK, STARTS, [Trial(100_000, 0)], Frames(size_px=32, stride=100))
+    assert episode.frames is not None
+    assert episode.frames.shape == (4, 32, 32, 3)
+
+
+def test_nothing_to_do_is_named() -> None:
+    with pytest.raises(ConfigError, match="0 episodes"):
+        trials(STARTS, 0, (0,))
+    with pytest.raises(ConfigError, match="at least one of each"):
+        trials(STARTS, 3, ())
+
+
+def test_nested_observations_become_flat_keys() -> None:
+    flat = dict(flatten({"agent_pos": 1, "pixels": {"top": 2, "wrist": 3}}))  # type: ignore[dict-item]
+    assert flat == {"agent_pos": 1, "pixels.top": 2, "pixels.wrist": 3}
