@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import imageio.v3 as imageio
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -127,7 +127,8 @@ def test_a_grid_marks_success_when_an_episode_is_over(tmp_path: Path) -> None:
     assert canvas[1, 0, 0].tolist() == list(SUCCESS)
     assert canvas[1, 0, 30].tolist() != list(SUCCESS)
     write_video(episodes, tmp_path / "grid.mp4", fps=10)
-    assert len(imageio.imread(tmp_path / "grid.mp4", plugin="FFMPEG")) >= 3
+    video = cv2.VideoCapture(str(tmp_path / "grid.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 4
     assert (tmp_path / "grid.png").exists()
 
 
