@@ -73,18 +73,19 @@ def test_conditioning_and_step_reach_the_output() -> None:
 def test_overfits_a_tiny_data_set() -> None:
     torch.manual_seed(0)
     method = DiffusionCnn(TINY, FEATURES)
-    straight = torch.linspace(-1, 1, 16).view(1, 16, 1) * (torch.rand(4, 1, 2) * 1.6 - 0.8)
+    corners = torch.tensor([[0.8, 0.8], [0.8, -0.8], [-0.8, 0.8], [-0.8, -0.8]])
+    straight = torch.linspace(-1, 1, 16).view(1, 16, 1) * corners[:, None]
     batch = Batch(observations(4), straight)
     optimiser = torch.optim.AdamW(method.parameters(), lr=3e-3)
     many = Batch({key: value.repeat(16, 1, 1) for key, value in batch.observations.items()}, straight.repeat(16, 1, 1))
-    for step in range(500):
+    for step in range(300):
         loss = method.loss(many, torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     with torch.inference_mode():
         sampled = method.eval().sample(batch.observations, NoiseStreams.from_seeds(0, range(4)))
-    assert (sampled - batch.actions).abs().mean() < 0.1
+    assert (sampled - batch.actions).abs().mean() < 0.15, "an average of the four paths would be 0.43 away"
 
 
 def test_same_noise_same_actions_other_noise_other_actions() -> None:
