@@ -1,4 +1,4 @@
-"""Push-T's speed beside gym-pusht's, in the same run: pytest benchmarks --benchmark-columns=median,ops
+"""Push-T's speed beside gym-pusht's, in the same run: `pytest benchmarks -s --benchmark-columns=median,ops`.
 
 Every pair runs on the same actions from the same start; a ratio is that of the medians.
 """
@@ -46,16 +46,19 @@ def measure(benchmark: BenchmarkFixture, name: str, function: object, *arguments
     MEDIANS[name] = benchmark.stats.stats.median
 
 
-@pytest.mark.parametrize(("obs_mode", "theirs"), [("state", "state"), ("image", "pixels_agent_pos")])
+THEIR_MODES = {"state": "state", "image": "pixels_agent_pos"}
+
+
+@pytest.mark.parametrize("obs_mode", THEIR_MODES)
 class TestSingle:
     """One environment."""
 
-    def test_gym_pusht(self, benchmark: BenchmarkFixture, obs_mode: str, theirs: str) -> None:
-        env = peer.PushTEnv(obs_type=theirs, render_mode="rgb_array")
+    def test_gym_pusht(self, benchmark: BenchmarkFixture, obs_mode: str) -> None:
+        env = peer.PushTEnv(obs_type=THEIR_MODES[obs_mode], render_mode="rgb_array")
         options = {"reset_to_state": START}
         measure(benchmark, f"gym-pusht {obs_mode}", run_single, env, options, rounds=7)
 
-    def test_dpbench(self, benchmark: BenchmarkFixture, obs_mode: str, theirs: str) -> None:
+    def test_dpbench(self, benchmark: BenchmarkFixture, obs_mode: str) -> None:
         env = PushTEnv(obs_mode)  # type: ignore[arg-type]
         options = {"state": START, "set_order": "legacy"}
         measure(benchmark, f"dpbench {obs_mode}", run_single, env, options, rounds=7)
