@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dpbench.data.episodes import EpisodeStore
 from dpbench.data.recording import record
 from dpbench.envs.pusht.env import PushTEnv
 from dpbench.envs.pusht.rendering import draw
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, MissingExtraError
 from dpbench.tasks import load_task
 
 pygame = pytest.importorskip("pygame")
@@ -106,3 +107,9 @@ def test_the_mouse_needs_a_window() -> None:
     env.reset(seed=0)
     with pytest.raises(ConfigError, match="render_mode='human'"):
         env.human_action()
+
+
+def test_without_pygame_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[human\]'"):
+        PushTEnv(render_mode="human").reset(seed=0)

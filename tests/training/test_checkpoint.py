@@ -15,7 +15,7 @@ from dpbench import files
 from dpbench.baseline import Features
 from dpbench.baselines.mlp_bc import BASELINE, MlpBcConfig
 from dpbench.data.normalise import Normaliser
-from dpbench.errors import CheckpointError, ConfigError, UnknownNameError
+from dpbench.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from dpbench.policy import NoiseStreams
 from dpbench.tasks import load_task
 from dpbench.training.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
@@ -146,3 +146,11 @@ def test_names_that_are_no_checkpoint_are_explained() -> None:
 def test_sampling_options_of_a_method_without_any_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="mlp-bc has no sampling options"):
         open_policy(str(write(tmp_path)), sampling={"steps": "10"})
+
+
+def test_observations_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    policy = open_policy(str(write(tmp_path))).policy
+    broken = observations(2)
+    broken["agent_pos"][0, 0, 0] = np.nan
+    with pytest.raises(DataError, match="observation 'agent_pos' holds NaN"):
+        policy.act(broken, NoiseStreams.from_seeds(0, range(2)))

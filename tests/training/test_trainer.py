@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 from dpbench import files
 from dpbench.baseline import Batch, TrainingConfig
 from dpbench.data.normalise import Normaliser
-from dpbench.errors import CheckpointError
-from dpbench.training.loggers import CsvLogger
+from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.training.loggers import CsvLogger, TensorBoardLogger
 from dpbench.training.run_state import read_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
 from dpbench.training.trainer import DivergedError, Execution, train
@@ -142,3 +143,9 @@ def test_schedules_have_their_published_values() -> None:
     assert ema_decay(0, 0.75) == 0
     assert ema_decay(9_999, 0.75) == pytest.approx(0.999)
     assert ema_decay(10**9, 0.75) == 0.9999
+
+
+def test_without_tensorboard_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[tensorboard\]'"):
+        TensorBoardLogger(tmp_path, 0)
