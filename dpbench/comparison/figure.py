@@ -56,9 +56,9 @@ def _bars(axis: plt.Axes, part: pd.DataFrame, name: str, labels: list[str], colo
     # Rounded means can lie a hair outside of their intervals: error bars must not be negative.
     errors = np.clip([part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]], 0, None)
     axis.errorbar(part[name], places, xerr=errors, fmt="none", color="black", capsize=3)
-    for place, value in zip(places, part[name], strict=True):
-        axis.text(0.02, place, f"{value:.2f}", va="center", ha="left", fontsize=9, color="black")
-    axis.set(xlim=(0, 1.02), yticks=places, yticklabels=labels, xlabel=f"{title}, 95 % interval")
+    for place, value, high in zip(places, part[name], part[f"{name}_high"], strict=True):
+        axis.text(high + 0.02, place, f"{value:.2f}", va="center", ha="left", fontsize=9, color="black")
+    axis.set(xlim=(0, 1.15), yticks=places, yticklabels=labels, xlabel=f"{title}, 95 % interval")
     axis.set_ylim(-0.6, len(part) - 0.4)
     axis.grid(axis="x", alpha=0.3)
 
@@ -73,4 +73,4 @@ def _published(axis: plt.Axes, task: str, policies: list[str]) -> None:
             )
             labelled = True
     if labelled:
-        axis.legend(fontsize=8, loc="upper left")
+        axis.legend(fontsize=8, loc="lower right")
