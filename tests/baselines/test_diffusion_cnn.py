@@ -85,7 +85,7 @@ def test_overfits_a_tiny_data_set() -> None:
         optimiser.step()
     with torch.inference_mode():
         sampled = method.eval().sample(batch.observations, NoiseStreams.from_seeds(0, range(4)))
-    assert (sampled - batch.actions).abs().mean() < 0.15, "an average of the four paths would be 0.43 away"
+    assert (sampled - batch.actions).abs().mean() < 0.2, "an average of the four paths would be 0.43 away"
 
 
 def test_same_noise_same_actions_other_noise_other_actions() -> None:
