@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig
+from dpbench.baseline import SMALL_BUDGET, Baseline, Batch, Features, Preset, TrainingConfig
 from dpbench.errors import ConfigError
 from dpbench.nets.observations import observation_vector
 from dpbench.policy import NoiseStreams
@@ -84,7 +84,7 @@ BASELINE = Baseline(
     paper="Florence et al. 2022, Implicit Behavioral Cloning (its MSE policy), arXiv 2109.00137",
     presets={
         "paper": Preset(MlpBcConfig(), TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)),
-        "small": Preset(MlpBcConfig(width=512, depth=4), TrainingConfig(n_steps=30_000, learning_rate=3e-4)),
+        "small": Preset(MlpBcConfig(width=512, depth=4), TrainingConfig(**SMALL_BUDGET, learning_rate=3e-4)),
     },
     build=MlpBc,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dpbench.errors import ConfigError, UnknownNameError
@@ -109,6 +110,10 @@ class TrainingConfig:
             raise ConfigError(f"n_steps = {self.n_steps} and batch_size = {self.batch_size} must be at least 1.")
         if not self.learning_rate > 0:
             raise ConfigError(f"learning_rate = {self.learning_rate} must be above 0.")
+
+
+SMALL_BUDGET: Mapping[str, int] = MappingProxyType({"n_steps": 10_000, "batch_size": 128})
+"""The training budget of every `small` preset: the same number of gradient steps and windows for each method."""
 
 
 @dataclass(frozen=True)

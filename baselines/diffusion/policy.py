@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig
+from dpbench.baseline import SMALL_BUDGET, Baseline, Batch, Features, Preset, TrainingConfig
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.observations import observation_vector
 from dpbench.policy import NoiseStreams
@@ -135,7 +135,7 @@ CNN = Baseline(
         "paper": Preset(DiffusionCnnConfig(), TrainingConfig(n_steps=475_000)),
         "small": Preset(
             DiffusionCnnConfig(down_dims=(64, 128, 256), dim_step=128, sampler="ddim", n_inference_steps=10),
-            TrainingConfig(n_steps=30_000, learning_rate=3e-4),
+            TrainingConfig(**SMALL_BUDGET, learning_rate=3e-4),
         ),
     },
     build=DiffusionCnn,
