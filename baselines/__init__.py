@@ -6,6 +6,15 @@ if __name__ != "dpbench.baselines":
 BASELINES = {
     "random": "dpbench.baselines.floor:RANDOM",
     "hold": "dpbench.baselines.floor:HOLD",
+    "nearest-neighbour": "dpbench.baselines.nearest_neighbour:BASELINE",
     "mlp-bc": "dpbench.baselines.mlp_bc:BASELINE",
+    "lstm-gmm": "dpbench.baselines.lstm_gmm:BASELINE",
+    "ibc": "dpbench.baselines.ibc:BASELINE",
+    "bet": "dpbench.baselines.bet:BASELINE",
+    "vq-bet": "dpbench.baselines.vq_bet:BASELINE",
+    "act": "dpbench.baselines.act:BASELINE",
+    "action-tokens": "dpbench.baselines.action_tokens:BASELINE",
+    "flow-matching": "dpbench.baselines.flow_matching:BASELINE",
     "diffusion-cnn": "dpbench.baselines.diffusion:CNN",
+    "diffusion-transformer": "dpbench.baselines.diffusion:TRANSFORMER",
 }

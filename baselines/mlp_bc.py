@@ -15,42 +15,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import SMALL_BUDGET, Baseline, Batch, Features, Preset, TrainingConfig
+from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, small_training
 from dpbench.errors import ConfigError
-from dpbench.nets.observations import observation_vector
+from dpbench.nets.observations import ObservationEncoder
 from dpbench.policy import NoiseStreams
-from dpbench.spec import Horizon
 
 
 @dataclass(frozen=True)
-class MlpBcConfig:
+class MlpBcConfig(ChunkConfig):
     """Defaults are those of IBC's MSE policy, with Diffusion Policy's horizon.
 
     Attributes:
-        n_obs_steps: observed steps (To).
-        horizon: predicted steps (Tp).
-        n_action_steps: executed steps (Ta).
         width: of the hidden layers.
         depth: number of hidden layers.
         dropout: after each hidden layer, 0 to below 1.
     """
 
-    n_obs_steps: int = 2
-    horizon: int = 16
-    n_action_steps: int = 8
     width: int = 1024
     depth: int = 8
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"{self}: width and depth must be at least 1, dropout from 0 to below 1.")
-        _ = self.window
-
-    @property
-    def window(self) -> Horizon:
-        """Observed, predicted and executed steps."""
-        return Horizon(self.n_obs_steps, self.horizon, self.n_action_steps)
 
 
 class MlpBc(nn.Module):
@@ -59,8 +47,9 @@ class MlpBc(nn.Module):
     def __init__(self, config: MlpBcConfig, features: Features) -> None:
         super().__init__()
         self._shape = (config.horizon, features.dim_action)
+        self.encoder = ObservationEncoder(features, config.vision_width)
         layers: list[nn.Module] = []
-        dim = config.n_obs_steps * features.dim_vector
+        dim = config.n_obs_steps * self.encoder.dim
         for _ in range(config.depth):
             layers += [nn.Linear(dim, config.width), nn.ReLU(), nn.Dropout(config.dropout)]
             dim = config.width
@@ -75,16 +64,17 @@ class MlpBc(nn.Module):
         return self._predict(observations)
 
     def _predict(self, observations: Mapping[str, Tensor]) -> Tensor:
-        actions: Tensor = self.network(observation_vector(observations))
+        actions: Tensor = self.network(self.encoder(observations).flatten(1))
         return actions.view(-1, *self._shape)  # (B, Tp * Da) -> (B, Tp, Da)
 
 
+TRAINING = TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)
 BASELINE = Baseline(
     name="mlp-bc",
     paper="Florence et al. 2022, Implicit Behavioral Cloning (its MSE policy), arXiv 2109.00137",
     presets={
-        "paper": Preset(MlpBcConfig(), TrainingConfig(n_steps=100_000, batch_size=512, learning_rate=5e-4)),
-        "small": Preset(MlpBcConfig(width=512, depth=4), TrainingConfig(**SMALL_BUDGET, learning_rate=3e-4)),
+        "paper": Preset(MlpBcConfig(), TRAINING),
+        "small": Preset(MlpBcConfig(width=512, depth=4, vision_width=16), small_training(TRAINING)),
     },
     build=MlpBc,
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.errors import ConfigError, DataError, UnknownNameError
 from dpbench.spec import Horizon, TaskSpec
 
 if TYPE_CHECKING:
@@ -50,12 +50,22 @@ class Batch:
     """Normalised training windows.
 
     Attributes:
-        observations: flat key -> `(B, To, ...)` float32.
+        observations: flat key -> `(B, To, ...)` float32; `(B, Tp, ...)` for a method that sees whole windows.
         actions: `(B, Tp, Da)` float32 in [-1, 1].
+
+    Raises:
+        DataError: for NaN or infinite values. (On a CPU only: elsewhere the look would hold up every training
+            step, and a store is looked through when it is read.)
     """
 
     observations: Mapping[str, Tensor]
     actions: Tensor
+
+    def __post_init__(self) -> None:
+        for key, value in (*self.observations.items(), ("action", self.actions)):
+            # A sum is finite only when every term is.
+            if value.device.type == "cpu" and not math.isfinite(value.sum().item()):
+                raise DataError(f"{key!r} holds NaN or infinite values; look through the demonstrations.")
 
 
 class Config(Protocol):
@@ -67,8 +77,35 @@ class Config(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ChunkConfig:
+    """What the configurations of the shipped methods share; defaults are Diffusion Policy's.
+
+    Attributes:
+        n_obs_steps: observed steps (To).
+        horizon: predicted steps (Tp).
+        n_action_steps: executed steps (Ta).
+        vision_width: channels of the first stage of the cameras' ResNet-18 (64 in the papers).
+    """
+
+    n_obs_steps: int = 2
+    horizon: int = 16
+    n_action_steps: int = 8
+    vision_width: int = 64
+
+    def __post_init__(self) -> None:
+        _ = self.window
+        if self.vision_width < 16 or self.vision_width % 16:
+            raise ConfigError(f"vision_width = {self.vision_width} must be a multiple of 16 (group norm).")
+
+    @property
+    def window(self) -> Horizon:
+        """Observed, predicted and executed steps."""
+        return Horizon(self.n_obs_steps, self.horizon, self.n_action_steps)
+
+
 class Method(Protocol):
-    """A torch module with these two functions, in normalised units."""
+    """A torch module with these two functions, in normalised units; randomness as seeded by the harness."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Scalar training loss; all randomness from `generator`."""
@@ -79,16 +116,54 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class Recurrent(Protocol):
+    """A Method with a memory that lasts over an episode; the harness keeps it, one row an episode."""
+
+    def initial_memory(self, n_rows: int) -> Tensor:
+        """Memory at the start of an episode, `(B, ...)`."""
+        ...
+
+    def sample_with_memory(
+        self, observations: Mapping[str, Tensor], noise: NoiseStreams, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `sample`, and the memory after it."""
+        ...
+
+
+class TrainingSet(Protocol):
+    """All training windows, normalised."""
+
+    @property
+    def actions(self) -> Tensor:
+        """`(N, Tp, Da)`."""
+        ...
+
+    def in_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Every window once, in order; the last batch may be smaller."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A Method that looks at the data before its first gradient step (bins, code books, or all there is to it)."""
+
+    def fit(self, data: TrainingSet, generator: torch.Generator) -> None:
+        """Set buffers or frozen parameters; what it finds must live in the module's state."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Optimisation of one preset (AdamW, cosine with linear warm-up, EMA).
 
     Attributes:
-        n_steps: gradient steps.
+        n_steps: gradient steps; 0 for a method that only looks at the data (Fitted).
         batch_size: windows a step.
         learning_rate: peak.
         betas: of AdamW.
         weight_decay: of AdamW.
+        decay_only_linear: decay the weights of linear and attention layers only, as transformers are trained.
         warmup_steps: linear warm-up.
         ema_power: decay = 1 - (1 + step)^-power, at most 0.9999; None trains without EMA.
         max_gradient_norm: clipping, None for none.
@@ -100,20 +175,27 @@ class TrainingConfig:
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.95, 0.999)
     weight_decay: float = 1e-6
+    decay_only_linear: bool = False
     warmup_steps: int = 500
     ema_power: float | None = 0.75
     max_gradient_norm: float | None = None
     val_ratio: float = 0.02
 
     def __post_init__(self) -> None:
-        if min(self.n_steps, self.batch_size) < 1:
-            raise ConfigError(f"n_steps = {self.n_steps} and batch_size = {self.batch_size} must be at least 1.")
+        if self.n_steps < 0 or self.batch_size < 1:
+            raise ConfigError(
+                f"n_steps = {self.n_steps} must be at least 0 and batch_size = {self.batch_size} at least 1."
+            )
         if not self.learning_rate > 0:
             raise ConfigError(f"learning_rate = {self.learning_rate} must be above 0.")
 
 
-SMALL_BUDGET: Mapping[str, int] = MappingProxyType({"n_steps": 10_000, "batch_size": 128})
-"""The training budget of every `small` preset: the same number of gradient steps and windows for each method."""
+def small_training(paper: TrainingConfig) -> TrainingConfig:
+    """The training of a `small` preset: the paper's, with one budget and one learning rate for every method.
+
+    No method's small preset was searched for: 10,000 steps of 128 windows, learning rate 3e-4, 500 warm-up steps.
+    """
+    return dataclasses.replace(paper, n_steps=10_000, batch_size=128, learning_rate=3e-4, warmup_steps=500)
 
 
 @dataclass(frozen=True)
@@ -134,6 +216,8 @@ class Baseline:
         presets: name -> configuration and training.
         build: `(config, features) -> torch.nn.Module` that is a Method.
         with_sampling: `(config, options) -> config` for inference-time choices such as `{"sampler": "ddim"}`.
+        whole_windows: train on the observations of all Tp steps instead of the first To (recurrent methods).
+        sweep: sampling options that `dpbench latency` goes through; empty for a method with one way to sample.
     """
 
     name: str
@@ -141,6 +225,8 @@ class Baseline:
     presets: Mapping[str, Preset]
     build: Callable[[Any, Features], Any]
     with_sampling: Callable[[Any, Mapping[str, str]], Any] | None = None
+    whole_windows: bool = False
+    sweep: tuple[Mapping[str, str], ...] = ()
 
     def preset(self, name: str) -> Preset:
         """The preset of that name.

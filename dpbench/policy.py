@@ -19,9 +19,15 @@ class NoiseStreams:
     """One random stream an episode, so that an episode's noise does not depend on the batch it runs in.
 
     Numpy generators: the same noise on every device.
+
+    Attributes:
+        generators: one a row.
+        episodes: number of each row's episode, by which a policy with a memory keeps it; `act` gets the rows
+            of running episodes only.
     """
 
     generators: tuple[np.random.Generator, ...]
+    episodes: tuple[int, ...]
 
     @classmethod
     def from_seeds(cls, sampler_seed: int, start_seeds: Sequence[int]) -> NoiseStreams:
@@ -31,7 +37,7 @@ class NoiseStreams:
     @classmethod
     def for_trials(cls, seeds: Sequence[tuple[int, int]]) -> NoiseStreams:
         """One stream for each pair of sampler seed and start seed."""
-        return cls(tuple(np.random.default_rng(pair) for pair in seeds))
+        return cls(tuple(np.random.default_rng(pair) for pair in seeds), tuple(range(len(seeds))))
 
     def __len__(self) -> int:
         return len(self.generators)
@@ -46,7 +52,7 @@ class NoiseStreams:
 
     def rows(self, rows: NDArray[np.intp]) -> NoiseStreams:
         """The streams of some episodes; they go on where they were."""
-        return NoiseStreams(tuple(self.generators[row] for row in rows))
+        return NoiseStreams(tuple(self.generators[row] for row in rows), tuple(self.episodes[row] for row in rows))
 
 
 class Policy(Protocol):

@@ -1,143 +1,156 @@
-"""Diffusion Policy with the CNN backbone: predict the noise of an action sequence, conditioned on observations.
+"""Diffusion Policy: predict the noise of an action sequence, conditioned on observations.
 
-Source: Chi et al. 2023 (arXiv 2303.04137), Sec. 2-3 and Tab. 7; constants of the published low-dimensional
-configuration (`train_diffusion_unet_lowdim`): 100 DDPM steps, squared-cosine schedule, epsilon prediction, MSE over
-the whole horizon, x_0 clamped to [-1, 1], AdamW 1e-4 with 500 warm-up steps, EMA power 0.75.
+Source: Chi et al. 2023 (arXiv 2303.04137), Sec. 2-3, Tab. 7 (CNN) and Tab. 8 (transformer); constants of the published
+Push-T configurations (`train_diffusion_unet_lowdim`, `train_diffusion_transformer_lowdim_pusht`,
+`train_diffusion_unet_hybrid`): 100 DDPM steps, squared-cosine schedule, epsilon prediction, MSE over the whole
+horizon, x_0 clamped to [-1, 1], AdamW 1e-4 with warm-up, EMA power 0.75.
 
-Differences of the `small` preset: down_dims 64, 128, 256, step embedding 128, learning rate 3e-4, 10 DDIM
-steps at inference; sized for two CPU cores.
+Differences of the `small` presets: narrower networks, learning rate 3e-4, 10 DDIM steps at inference; sized for two
+CPU cores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import SMALL_BUDGET, Baseline, Batch, Features, Preset, TrainingConfig
-from dpbench.errors import ConfigError, UnknownNameError
-from dpbench.nets.observations import observation_vector
+from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig, small_training
+from dpbench.nets.observations import ObservationEncoder
+from dpbench.nets.transformer import ConditionalTransformer
+from dpbench.nets.unet import ConditionalUnet1D
 from dpbench.policy import NoiseStreams
-from dpbench.spec import Horizon
 
-from .samplers import SAMPLERS, add_noise, inference_steps
-from .schedule import squared_cosine
-from .unet import ConditionalUnet1D, check_horizon
+from .config import DiffusionCnnConfig, DiffusionConfig, DiffusionTransformerConfig, with_sampling
+from .samplers import SAMPLERS
+from .schedule import Predicted, add_noise, predicted, squared_cosine, training_target
+
+PAPER = "Chi et al. 2023, Diffusion Policy, arXiv 2303.04137"
+SWEEP: tuple[Mapping[str, str], ...] = (
+    *({"sampler": "ddpm", "steps": str(steps)} for steps in (100, 50, 25, 10)),
+    *({"sampler": "ddim", "steps": str(steps)} for steps in (100, 50, 25, 16, 10, 8, 5, 4, 2, 1)),
+    *({"sampler": "dpm-solver++", "steps": str(steps)} for steps in (20, 10, 5, 4, 2)),
+)
 
 
-@dataclass(frozen=True)
-class DiffusionCnnConfig:
-    """Defaults are those of the paper for Push-T from keypoints.
+class Diffusion(nn.Module):
+    """The noise network with its loss and its sampler.
 
-    Attributes:
-        n_obs_steps: observed steps (To).
-        horizon: predicted steps (Tp), a multiple of 2^(levels - 1).
-        n_action_steps: executed steps (Ta).
-        down_dims: channels a level of the U-Net.
-        dim_step: size of the diffusion-step embedding.
-        kernel_size: of the convolutions, odd.
-        n_train_steps: diffusion steps in training (T).
-        sampler: `ddpm` or `ddim`.
-        n_inference_steps: denoising steps at inference, 1 to T.
+    Args:
+        config: of either network.
+        encoder: of the observations.
+        network: `(noisy actions, steps, encoded observations) -> (B, Tp, Da)`.
+        dim_action: action dimensions (Da).
     """
-
-    n_obs_steps: int = 2
-    horizon: int = 16
-    n_action_steps: int = 8
-    down_dims: tuple[int, ...] = (256, 512, 1024)
-    dim_step: int = 256
-    kernel_size: int = 5
-    n_train_steps: int = 100
-    sampler: str = "ddpm"
-    n_inference_steps: int = 100
-
-    def __post_init__(self) -> None:
-        check_horizon(self.window.horizon, self.down_dims)
-        if self.kernel_size % 2 == 0:
-            raise ConfigError(f"kernel_size = {self.kernel_size} must be odd, so that the horizon keeps its length.")
-        if self.sampler not in SAMPLERS:
-            raise UnknownNameError(f"unknown sampler {self.sampler!r}; known are {', '.join(SAMPLERS)}.")
-        inference_steps(self.n_train_steps, self.n_inference_steps)
-
-    @property
-    def window(self) -> Horizon:
-        """Observed, predicted and executed steps."""
-        return Horizon(self.n_obs_steps, self.horizon, self.n_action_steps)
-
-
-class DiffusionCnn(nn.Module):
-    """The noise network with its loss and its sampler."""
 
     alphas_cumprod: Tensor
 
-    def __init__(self, config: DiffusionCnnConfig, features: Features) -> None:
+    def __init__(
+        self, config: DiffusionConfig, encoder: ObservationEncoder, network: nn.Module, dim_action: int
+    ) -> None:
         super().__init__()
         self._config = config
-        self._dim_action = features.dim_action
+        self._shape = (config.horizon, dim_action)
         self._schedule = squared_cosine(config.n_train_steps)
-        self.register_buffer(
-            "alphas_cumprod", torch.tensor(self._schedule.alphas_cumprod, dtype=torch.float32), persistent=False
-        )
-        self.network = ConditionalUnet1D(
-            features.dim_action,
-            config.n_obs_steps * features.dim_vector,
-            config.down_dims,
-            config.dim_step,
-            config.kernel_size,
-        )
+        signal = torch.tensor(self._schedule.alphas_cumprod, dtype=torch.float32)
+        self.register_buffer("alphas_cumprod", signal, persistent=False)
+        self.encoder = encoder
+        self.network = network
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the predicted noise over the whole horizon (Chi et al. 2023, Eq. 3 and 5)."""
+        """Mean squared error of the prediction over the whole horizon (Chi et al. 2023, Eq. 3 and 5)."""
         actions = batch.actions  # (B, Tp, Da)
         noise = torch.randn(actions.shape, generator=generator, device=actions.device)
         steps = torch.randint(self._config.n_train_steps, (len(actions),), generator=generator, device=actions.device)
-        noisy = add_noise(actions, noise, steps, self.alphas_cumprod)
-        predicted = self.network(noisy, steps, observation_vector(batch.observations))
-        return nn.functional.mse_loss(predicted.float(), noise)
+        alpha_bar = self.alphas_cumprod[steps].view(-1, 1, 1)
+        output = self.network(add_noise(actions, noise, alpha_bar), steps, self.encoder(batch.observations))
+        target = training_target(self._config.prediction, actions, noise, alpha_bar)
+        return nn.functional.mse_loss(output.float(), target)
 
     def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
         """Denoise from Gaussian noise: observations are encoded once, the network runs `n_inference_steps` times."""
-        condition = observation_vector(observations)  # (B, To * Do)
+        config = self._config
+        condition = self.encoder(observations)  # (B, To, Do)
 
         def draw() -> Tensor:
-            drawn = torch.from_numpy(noise.normal(self._config.horizon, self._dim_action))
-            return drawn.to(condition.device, condition.dtype)
+            return torch.from_numpy(noise.normal(*self._shape)).to(condition.device, condition.dtype)
 
-        def denoise(x: Tensor, step: int) -> Tensor:
-            epsilon: Tensor = self.network(x, torch.full((len(x),), step, device=x.device), condition)
-            return epsilon
+        def predict(x: Tensor, step: int) -> Predicted:
+            output = self.network(x, torch.full((len(x),), step, device=x.device), condition)
+            return predicted(config.prediction, output, x, float(self._schedule.alphas_cumprod[step]))
 
-        sampler = SAMPLERS[self._config.sampler]
-        return sampler(denoise, draw(), self._schedule, draw, self._config.n_inference_steps)
+        return SAMPLERS[config.sampler](predict, draw(), self._schedule, draw, config.n_inference_steps, config.eta)
 
 
-def with_sampling(config: DiffusionCnnConfig, options: Mapping[str, str]) -> DiffusionCnnConfig:
-    """Another sampler or number of steps, without training again: options `sampler` and `steps`.
-
-    Raises:
-        ConfigError: for another option, or a number of steps that is none.
-    """
-    if unknown := sorted(set(options) - {"sampler", "steps"}):
-        raise ConfigError(f"unknown sampling option {', '.join(unknown)}; known are sampler and steps.")
-    steps = options.get("steps", str(config.n_inference_steps))
-    if not steps.isdecimal():
-        raise ConfigError(f"steps = {steps!r}: expected a whole number from 1 to {config.n_train_steps}.")
-    return replace(config, sampler=options.get("sampler", config.sampler), n_inference_steps=int(steps))
+def build_cnn(config: DiffusionCnnConfig, features: Features) -> Diffusion:
+    """The policy around the U-Net."""
+    encoder = ObservationEncoder(features, config.vision_width)
+    network = ConditionalUnet1D(
+        features.dim_action, config.n_obs_steps * encoder.dim, config.down_dims, config.dim_step, config.kernel_size
+    )
+    return Diffusion(config, encoder, network, features.dim_action)
 
 
+def build_transformer(config: DiffusionTransformerConfig, features: Features) -> Diffusion:
+    """The policy around the transformer."""
+    encoder = ObservationEncoder(features, config.vision_width)
+    network = ConditionalTransformer(
+        features.dim_action,
+        encoder.dim,
+        config.n_obs_steps,
+        config.horizon,
+        config.n_layers,
+        config.n_heads,
+        config.dim,
+        config.dropout,
+    )
+    return Diffusion(config, encoder, network, features.dim_action)
+
+
+# 5,000 epochs of about 95 batches over the 206 human episodes.
+CNN_TRAINING = TrainingConfig(n_steps=475_000)
 CNN = Baseline(
     name="diffusion-cnn",
-    paper="Chi et al. 2023, Diffusion Policy, arXiv 2303.04137",
+    paper=PAPER,
     presets={
-        # 5,000 epochs of about 95 batches over the 206 human episodes.
-        "paper": Preset(DiffusionCnnConfig(), TrainingConfig(n_steps=475_000)),
+        "paper": Preset(DiffusionCnnConfig(), CNN_TRAINING),
+        # 3,050 epochs of about 380 batches.
+        "paper-image": Preset(
+            DiffusionCnnConfig(down_dims=(512, 1024, 2048), dim_step=128),
+            replace(CNN_TRAINING, n_steps=1_160_000, batch_size=64),
+        ),
         "small": Preset(
-            DiffusionCnnConfig(down_dims=(64, 128, 256), dim_step=128, sampler="ddim", n_inference_steps=10),
-            TrainingConfig(**SMALL_BUDGET, learning_rate=3e-4),
+            DiffusionCnnConfig(
+                down_dims=(64, 128, 256), dim_step=128, sampler="ddim", n_inference_steps=10, vision_width=16
+            ),
+            small_training(CNN_TRAINING),
         ),
     },
-    build=DiffusionCnn,
+    build=build_cnn,
     with_sampling=with_sampling,
+    sweep=SWEEP,
+)
+
+TRANSFORMER_TRAINING = TrainingConfig(
+    n_steps=760_000,  # 8,000 epochs of about 95 batches
+    warmup_steps=1000,
+    betas=(0.9, 0.95),
+    weight_decay=0.1,
+    decay_only_linear=True,
+)
+TRANSFORMER = Baseline(
+    name="diffusion-transformer",
+    paper=PAPER,
+    presets={
+        "paper": Preset(DiffusionTransformerConfig(), TRANSFORMER_TRAINING),
+        "small": Preset(
+            DiffusionTransformerConfig(n_layers=4, dim=128, sampler="ddim", n_inference_steps=10, vision_width=16),
+            small_training(TRANSFORMER_TRAINING),
+        ),
+    },
+    build=build_transformer,
+    with_sampling=with_sampling,
+    sweep=SWEEP,
 )

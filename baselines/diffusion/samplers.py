@@ -3,29 +3,29 @@
 | name in code | symbol |
 |---|---|
 | x | x_t |
-| epsilon | predicted noise |
-| alpha_bar, alpha_bar_previous | cumulative signal at t and at the step before |
-| clean | x_0 predicted from x_t and epsilon, clamped to [-1, 1] as in all Diffusion Policy configurations |
+| alpha_bar, alpha_bar_previous | cumulative signal at t and at the next, cleaner step |
+| predicted.clean, predicted.epsilon | x_0 (clamped) and noise, from the network's output |
+| log_snr | lambda_t = log(sqrt(alpha_bar) / sqrt(1 - alpha_bar)) |
 
 Sources: DDPM, Ho et al. 2020 (arXiv 2006.11239), Eq. 7 with the small fixed variance; DDIM, Song et al. 2020
-(arXiv 2010.02502), Eq. 12 and 16. Inference steps are spaced evenly from 0 ("leading" spacing).
+(arXiv 2010.02502), Eq. 12 and 16; DPM-Solver++ (2M), Lu et al. 2022 (arXiv 2211.01095), Algorithm 2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from dpbench.errors import ConfigError
 
-from .schedule import Schedule
+from .schedule import Predicted, Schedule
 
-Denoise = Callable[[Tensor, int], Tensor]
-"""`(x (B, Tp, Da), diffusion step) -> predicted noise (B, Tp, Da)`."""
+Predict = Callable[[Tensor, int], Predicted]
+"""`(x (B, Tp, Da), diffusion step) -> clean sample and noise`."""
 
 Noise = Callable[[], Tensor]
 """Fresh standard normal noise of the sample's shape, `(B, Tp, Da)`."""
@@ -44,15 +44,24 @@ def inference_steps(n_train_steps: int, n_steps: int) -> NDArray[np.int64]:
     return (np.arange(n_steps) * (n_train_steps // n_steps))[::-1].astype(np.int64)
 
 
-def sample_ddpm(denoise: Denoise, x: Tensor, schedule: Schedule, noise: Noise, n_steps: int) -> Tensor:
+def check_eta(eta: float) -> None:
+    """Raise ConfigError for a share of noise outside [0, 1]."""
+    if not 0.0 <= eta <= 1.0:
+        raise ConfigError(f"eta = {eta}: expected 0 (deterministic) to 1 (DDPM variance).")
+
+
+def sample_ddpm(
+    predict: Predict, x: Tensor, schedule: Schedule, noise: Noise, n_steps: int, _eta: float = 0.0
+) -> Tensor:
     """Ancestral sampling (Ho et al. 2020, Algorithm 2); with fewer steps than in training the betas are rebuilt.
 
     Args:
-        denoise: the network.
+        predict: the network.
         x: standard normal noise, `(B, Tp, Da)`.
         schedule: the training schedule.
         noise: called once a step except the last.
         n_steps: inference steps, 1 to T.
+        _eta: no part of this sampler.
 
     Returns:
         The sample, `(B, Tp, Da)`, in [-1, 1] up to the network's error.
@@ -61,7 +70,7 @@ def sample_ddpm(denoise: Denoise, x: Tensor, schedule: Schedule, noise: Noise, n
     for step in inference_steps(schedule.n_train_steps, n_steps):
         alpha_bar, alpha_bar_previous = _signal(schedule, step), _signal(schedule, step - stride)
         alpha = alpha_bar / alpha_bar_previous
-        clean = _clean(x, denoise(x, int(step)), alpha_bar)
+        clean = predict(x, int(step)).clean
         mean = (alpha_bar_previous**0.5 * (1 - alpha) * clean + alpha**0.5 * (1 - alpha_bar_previous) * x) / (
             1 - alpha_bar
         )
@@ -74,59 +83,68 @@ def sample_ddpm(denoise: Denoise, x: Tensor, schedule: Schedule, noise: Noise, n
 
 
 def sample_ddim(
-    denoise: Denoise, x: Tensor, schedule: Schedule, noise: Noise, n_steps: int, eta: float = 0.0
+    predict: Predict, x: Tensor, schedule: Schedule, noise: Noise, n_steps: int, eta: float = 0.0
 ) -> Tensor:
     """Implicit sampling (Song et al. 2020, Eq. 12); deterministic for `eta` = 0, the last step ends at x_0.
 
-    Args:
-        denoise: the network.
-        x: standard normal noise, `(B, Tp, Da)`.
-        schedule: the training schedule.
-        noise: called once a step when `eta` > 0.
-        n_steps: inference steps, 1 to T.
-        eta: share of the DDPM variance (Eq. 16), 0 to 1.
-
-    Returns:
-        The sample, `(B, Tp, Da)`.
-
-    Raises:
-        ConfigError: for `eta` outside [0, 1].
+    Arguments as for `sample_ddpm`; `eta` is the share of the DDPM variance (Eq. 16), 0 to 1, and `noise` is called
+    once a step when it is above 0.
     """
-    if not 0.0 <= eta <= 1.0:
-        raise ConfigError(f"eta = {eta}: expected 0 (deterministic) to 1 (DDPM variance).")
+    check_eta(eta)
     stride = schedule.n_train_steps // n_steps
     for step in inference_steps(schedule.n_train_steps, n_steps):
         alpha_bar, alpha_bar_previous = _signal(schedule, step), _signal(schedule, step - stride)
-        epsilon = denoise(x, int(step))
-        clean = _clean(x, epsilon, alpha_bar)
+        prediction = predict(x, int(step))
         variance = eta**2 * (1 - alpha_bar_previous) / (1 - alpha_bar) * (1 - alpha_bar / alpha_bar_previous)
-        # The predicted noise is kept as it was, not made to fit the clamped x_0: so does the published code.
-        x = alpha_bar_previous**0.5 * clean + (1 - alpha_bar_previous - variance) ** 0.5 * epsilon
+        x = alpha_bar_previous**0.5 * prediction.clean + (1 - alpha_bar_previous - variance) ** 0.5 * prediction.epsilon
         if eta > 0:
             x = x + variance**0.5 * noise()
     return x
 
 
-Sampler = Callable[[Denoise, Tensor, Schedule, Noise, int], Tensor]
-SAMPLERS: Mapping[str, Sampler] = {"ddpm": sample_ddpm, "ddim": sample_ddim}
+def solver_steps(n_train_steps: int, n_steps: int) -> NDArray[np.int64]:
+    """The diffusion steps that DPM-Solver++ visits: evenly from the noisiest on, the clean end left out.
 
-
-def add_noise(clean: Tensor, noise: Tensor, steps: Tensor, alphas_cumprod: Tensor) -> Tensor:
-    """The forward process q(x_t | x_0) (Ho et al. 2020, Eq. 4).
-
-    Args:
-        clean: `(B, Tp, Da)`.
-        noise: `(B, Tp, Da)`.
-        steps: diffusion step of each sample, `(B,)`.
-        alphas_cumprod: `(T,)`.
+    Raises:
+        ConfigError: unless 1 <= n_steps <= n_train_steps.
     """
-    alpha_bar = alphas_cumprod[steps].view(-1, 1, 1)
-    return alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
+    inference_steps(n_train_steps, n_steps)
+    spaced = np.linspace(0, n_train_steps - 1, n_steps + 1).round()[1:]
+    return np.unique(spaced)[::-1].astype(np.int64)  # unique: T steps are one more than there are gaps
+
+
+def sample_dpm_solver(
+    predict: Predict, x: Tensor, schedule: Schedule, _noise: Noise, n_steps: int, _eta: float = 0.0
+) -> Tensor:
+    """DPM-Solver++ (2M): second order from the last two predictions of x_0; first and last step are first order.
+
+    Arguments as for `sample_ddpm`; deterministic, noise and eta are no part of it.
+    """
+    steps = solver_steps(schedule.n_train_steps, n_steps)
+    clean_before, log_snr_before = None, 0.0
+    for step, step_next in zip(steps, [*steps[1:], None], strict=True):
+        clean = predict(x, int(step)).clean
+        if step_next is None:
+            return clean  # the noise level ends at 0
+        signal, signal_next = _signal(schedule, step), _signal(schedule, step_next)
+        log_snr, log_snr_next = _log_snr(signal), _log_snr(signal_next)
+        width = log_snr_next - log_snr
+        direction = clean
+        if clean_before is not None:
+            ratio = (log_snr - log_snr_before) / width
+            direction = clean + (clean - clean_before) / (2 * ratio)
+        x = ((1 - signal_next) / (1 - signal)) ** 0.5 * x - signal_next**0.5 * math.expm1(-width) * direction
+        clean_before, log_snr_before = clean, log_snr
+    return x
+
+
+Sampler = Callable[[Predict, Tensor, Schedule, Noise, int, float], Tensor]
+SAMPLERS: Mapping[str, Sampler] = {"ddpm": sample_ddpm, "ddim": sample_ddim, "dpm-solver++": sample_dpm_solver}
 
 
 def _signal(schedule: Schedule, step: int | np.int64) -> float:
     return float(schedule.alphas_cumprod[step]) if step >= 0 else 1.0
 
 
-def _clean(x: Tensor, epsilon: Tensor, alpha_bar: float) -> Tensor:
-    return torch.clamp((x - (1 - alpha_bar) ** 0.5 * epsilon) / alpha_bar**0.5, -1.0, 1.0)
+def _log_snr(alpha_bar: float) -> float:
+    return 0.5 * math.log(alpha_bar / (1 - alpha_bar))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from dpbench.baseline import Method
+from dpbench.baseline import Method, Recurrent
 from dpbench.data.normalise import Normaliser, normalise_pixels
 from dpbench.errors import DataError
 from dpbench.policy import NoiseStreams, Observations
@@ -45,6 +46,7 @@ class LearnedPolicy:
         self._normalisers = normalisers
         self._device = device
         self._micro_batch = micro_batch
+        self._memory: dict[int, Tensor] = {}
 
     @property
     def horizon(self) -> Horizon:
@@ -52,7 +54,8 @@ class LearnedPolicy:
         return self._horizon
 
     def reset(self) -> None:
-        """Nothing to forget: a chunk depends on its observations only."""
+        """Forget the recurrent state of every episode."""
+        self._memory.clear()
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         """`(B, To, ...)` in the task's units -> `(B, Ta, Da)` in the task's units.
@@ -68,14 +71,27 @@ class LearnedPolicy:
             # Filling up repeats a row and its stream would be drawn from twice: the fill has noise of its own.
             rows = np.minimum(np.arange(begin, begin + size), n_rows - 1)
             n_fill = max(0, begin + size - n_rows)
-            streams = (
-                noise.rows(rows[: size - n_fill]).generators + NoiseStreams.from_seeds(0, range(n_fill)).generators
+            real = noise.rows(rows[: size - n_fill])
+            filled = NoiseStreams(
+                real.generators + NoiseStreams.from_seeds(0, range(n_fill)).generators,
+                real.episodes + real.episodes[-1:] * n_fill,
             )
             tensors = {key: torch.from_numpy(value[rows]).to(self._device) for key, value in normal.items()}
             with torch.inference_mode():
-                sampled = self._method.sample(tensors, NoiseStreams(streams))  # (size, Tp, Da)
+                sampled = self._sample(tensors, filled)  # (size, Tp, Da)
             chunks.append(sampled[: size - n_fill, self._horizon.executed].float().cpu().numpy())
         return self._normalisers["action"].denormalise(np.concatenate(chunks))
+
+    def _sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
+        if not isinstance(self._method, Recurrent):
+            return self._method.sample(observations, noise)
+        fresh = self._method.initial_memory(len(noise))
+        kept = [self._memory.get(episode, row) for episode, row in zip(noise.episodes, fresh, strict=True)]
+        sampled, memory = self._method.sample_with_memory(observations, noise, torch.stack(kept).to(self._device))
+        # Backwards, so that of an episode and its fill the episode itself is kept.
+        for episode, row in reversed(list(zip(noise.episodes, memory, strict=True))):
+            self._memory[episode] = row
+        return sampled
 
     def _normalise(self, key: str, value: NDArray[Any]) -> NDArray[np.float32]:
         if key.startswith("pixels."):

@@ -105,7 +105,7 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     store = open_task_data(task, run.data_dir)
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
-    data = training_data(store, task, config.window, training.val_ratio, run.seed, device)
+    data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.whole_windows)
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
         claim_folder(

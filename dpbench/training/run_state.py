@@ -42,11 +42,16 @@ class RunState:
         return {name[len(prefix) + 1 :]: value for name, value in self.tensors.items() if name.startswith(prefix + ".")}
 
 
+def trained_parameters(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Name and parameter of everything that is not frozen."""
+    return [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+
+
 def capture(step: int, module: nn.Module, average: Mapping[str, Tensor], optimiser: torch.optim.Optimizer) -> RunState:
     """The state after `step` gradient steps (a view; write it before going on)."""
     tensors = {f"weights.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
-    for name, parameter in module.named_parameters():
+    for name, parameter in trained_parameters(module):
         for moment in MOMENTS:
             tensors[f"{moment}.{name}"] = optimiser.state[parameter][moment]
     return RunState(step, tensors)
@@ -60,7 +65,7 @@ def restore(
     for name, value in state.group("average").items():
         average[name].copy_(value)
     moments = {moment: state.group(moment) for moment in MOMENTS}
-    for name, parameter in module.named_parameters():
+    for name, parameter in trained_parameters(module):
         optimiser.state[parameter] = {
             "step": torch.tensor(float(state.step)),
             **{moment: moments[moment][name].to(parameter.device) for moment in MOMENTS},

@@ -18,15 +18,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from dpbench.baseline import TrainingConfig
+from dpbench.baseline import Fitted, TrainingConfig
 from dpbench.errors import DpbenchError
 from dpbench.training import distributed
 from dpbench.training.loggers import Logger
-from dpbench.training.run_state import capture, read_state, restore, write_state
+from dpbench.training.run_state import capture, read_state, restore, trained_parameters, write_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
 from dpbench.training.windows import TrainingData, batches
 
-VALIDATION_STEP = 2**31 - 1
+VALIDATION_STEP, FIT_STEP = 2**31 - 1, 2**31 - 2
+"""Numbers that no gradient step has, for the random numbers of the validation loss and of `fit`."""
 
 
 class DivergedError(DpbenchError):
@@ -101,7 +102,9 @@ def train(
         DivergedError: when the loss becomes NaN or infinite; the last good state stays on disk.
         CheckpointError: when a state cannot be saved, or the saved one is corrupt.
     """
-    optimiser, average, first_step = _begin(module, config, execution, folder)
+    if config.n_steps == 0:
+        return _only_fit(module, data, seed)
+    optimiser, average, first_step = _begin(module, data, config, execution, seed, folder)
     loss_of = distributed.wrap(module, torch.device(execution.device))
     last_step = min(config.n_steps, execution.stop_after or config.n_steps)
     drawn = batches(len(data.train), config.batch_size, seed, first_step)
@@ -130,22 +133,53 @@ def train(
     return Trained(last_step, average, time.perf_counter() - started)
 
 
+def _only_fit(module: Any, data: TrainingData, seed: int) -> Trained:
+    """A method without gradient steps: all there is to it is what it keeps of the data."""
+    started = time.perf_counter()
+    module.to(data.device)
+    module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
+    return Trained(0, module.state_dict(), time.perf_counter() - started)
+
+
 def _begin(
-    module: Any, config: TrainingConfig, execution: Execution, folder: Path
+    module: Any, data: TrainingData, config: TrainingConfig, execution: Execution, seed: int, folder: Path
 ) -> tuple[torch.optim.Optimizer, dict[str, Tensor], int]:
     """Optimiser, averaged weights and first step: fresh, or as the last saved state has them."""
     module.to(torch.device(execution.device)).train()
+    state = read_state(folder)
+    if state is None and isinstance(module, Fitted):
+        module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
     optimiser = torch.optim.AdamW(
-        module.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
+        parameter_groups(module, config), lr=config.learning_rate, betas=config.betas, fused=True
     )
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
-    state = read_state(folder)
     if state is not None:
         restore(state, module, average, optimiser)
     if execution.compile:
         for child in module.children():
             child.compile()
     return optimiser, average, state.step if state is not None else 0
+
+
+def parameter_groups(module: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Trained parameters with their weight decay; frozen ones are left out.
+
+    With `decay_only_linear` biases, norms, positions and everything of the camera encoder (whose published decay is
+    1e-6) are not decayed.
+    """
+    linear = {
+        id(parameter)
+        for name, part in module.named_modules()
+        if isinstance(part, nn.Linear | nn.MultiheadAttention) and not name.startswith("encoder.")
+        for parameter in part.parameters(recurse=False)
+        if parameter.ndim > 1
+    }
+    trained = [parameter for _, parameter in trained_parameters(module)]
+    decayed = [parameter for parameter in trained if not config.decay_only_linear or id(parameter) in linear]
+    chosen = {id(parameter) for parameter in decayed}
+    others = [parameter for parameter in trained if id(parameter) not in chosen]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 class _Meter:
@@ -193,7 +227,7 @@ def _gradient_step(
     for group in optimiser.param_groups:
         group["lr"] = rate
     with _precision(execution):
-        loss = loss_of(data.batch(windows, device), seeded_generator(seed, step, device))
+        loss = loss_of(data.batch(windows), seeded_generator(seed, step, device))
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.max_gradient_norm is not None:
@@ -239,7 +273,7 @@ def _report(
         rows = np.linspace(0, len(data.val) - 1, batch_size).astype(np.int64)
         module.eval()
         with torch.no_grad(), _precision(execution):
-            loss = module.loss(data.batch(data.val[rows], device), seeded_generator(seed, VALIDATION_STEP, device))
+            loss = module.loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))
         module.train()
         figures["val_loss"] = loss.item()
     return {**figures, **on_report(step, average)}

@@ -31,7 +31,8 @@ class TrainingData:
         train: `(N, Tp)` step indices of the training windows.
         val: `(M, Tp)` of the validation windows.
         normalisers: as written into the checkpoint.
-        n_obs_steps: To.
+        n_obs_steps: steps of a window that a method observes: To, or Tp for a recurrent one.
+        device: where the vectors are.
     """
 
     vectors: Mapping[str, Tensor]
@@ -41,22 +42,41 @@ class TrainingData:
     val: NDArray[np.int64]
     normalisers: Mapping[str, Normaliser]
     n_obs_steps: int
+    device: torch.device
 
-    def batch(self, windows: NDArray[np.int64], device: torch.device) -> Batch:
+    @property
+    def actions(self) -> Tensor:
+        """Normalised actions of every training window, `(N, Tp, Da)`."""
+        return self.vectors["action"][torch.from_numpy(self.train).to(self.device)]
+
+    def in_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Every training window once, in order; the last batch may be smaller."""
+        for begin in range(0, len(self.train), batch_size):
+            yield self.batch(self.train[begin : begin + batch_size])
+
+    def batch(self, windows: NDArray[np.int64]) -> Batch:
         """The batch of some windows, `(B, Tp)` step indices."""
-        indices = torch.from_numpy(windows).to(device)
+        indices = torch.from_numpy(windows).to(self.device)
         observed = indices[:, : self.n_obs_steps]
         observations = {key: value[observed] for key, value in self.vectors.items() if key != "action"}
         for key, array in self.pixels.items():
             pixels = self.store.gather(array, windows[:, : self.n_obs_steps])
-            observations[key] = torch.from_numpy(normalise_pixels(pixels)).to(device)
+            observations[key] = torch.from_numpy(normalise_pixels(pixels)).to(self.device)
         return Batch(observations, self.vectors["action"][indices])
 
 
 def training_data(
-    store: EpisodeStore, task: TaskSpec, horizon: Horizon, val_ratio: float, seed: int, device: torch.device
+    store: EpisodeStore,
+    task: TaskSpec,
+    horizon: Horizon,
+    val_ratio: float,
+    seed: int,
+    device: torch.device,
+    whole_windows: bool = False,
 ) -> TrainingData:
     """Read, split and normalise; normalisers see the training episodes only.
+
+    With `whole_windows` batches hold the observations of all Tp steps instead of the first To.
 
     Raises:
         DataError: when the store lacks an array of the task or has it in another shape.
@@ -81,7 +101,8 @@ def training_data(
         train=window_indices(ends, train_episodes, horizon),
         val=window_indices(ends, val_episodes, horizon) if len(val_episodes) else empty,
         normalisers=normalisers,
-        n_obs_steps=horizon.n_obs_steps,
+        n_obs_steps=horizon.horizon if whole_windows else horizon.n_obs_steps,
+        device=device,
     )
 
 

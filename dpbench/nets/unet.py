@@ -48,7 +48,7 @@ class TimeUpsample(nn.ConvTranspose1d):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, dim, 4, stride=2, padding=1)
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002  # torch's signature
         """`(B, T, C) -> (B, 2 T, C)`: even and odd outputs each see two neighbours."""
         padded = F.pad(x, (0, 0, 1, 1))
         weight = self.weight  # (C_in, C_out, 4)
@@ -123,7 +123,7 @@ class StepEmbedding(nn.Module):
 
 
 class ConditionalUnet1D(nn.Module):
-    """Predicts the noise of an action sequence.
+    """Predicts the noise (or the velocity) of an action sequence.
 
     Args:
         dim_action: action dimensions (Da).
@@ -159,8 +159,8 @@ class ConditionalUnet1D(nn.Module):
         self.out = TimeConv(down_dims[0], dim_action, 1)
 
     def forward(self, x: Tensor, steps: Tensor, condition: Tensor) -> Tensor:
-        """`(B, Tp, Da)` noisy actions, `(B,)` steps, `(B, To * Do)` observations `-> (B, Tp, Da)` noise."""
-        condition = F.mish(torch.cat([self.step_embedding(steps), condition], dim=1))
+        """`(B, Tp, Da)` noisy actions, `(B,)` steps, `(B, To, Do)` observations `-> (B, Tp, Da)`."""
+        condition = F.mish(torch.cat([self.step_embedding(steps), condition.flatten(1)], dim=1))
         skips: list[Tensor] = []
         down: Any = self.down  # lists of pairs, which the types of ModuleList cannot say
         for level, (first, second) in enumerate(down):
@@ -177,13 +177,18 @@ class ConditionalUnet1D(nn.Module):
         return noise
 
 
-def check_horizon(horizon: int, down_dims: Sequence[int]) -> None:
-    """Raise ConfigError when `horizon` cannot be halved between the levels, or a width not be grouped."""
+def check_horizon(horizon: int, down_dims: Sequence[int], kernel_size: int) -> None:
+    """Raise ConfigError for sizes that the network cannot be built with.
+
+    That is: a horizon that cannot be halved between the levels, widths that cannot be grouped, an even kernel.
+    """
     factor = 2 ** (len(down_dims) - 1)
-    if horizon % factor:
+    if not down_dims or horizon % factor:
         raise ConfigError(
             f"horizon = {horizon} cannot be halved {len(down_dims) - 1} times for down_dims = {tuple(down_dims)}: "
             f"choose a multiple of {factor}."
         )
-    if any(dim % N_GROUPS for dim in down_dims):
+    if any(dim < 1 or dim % N_GROUPS for dim in down_dims):
         raise ConfigError(f"down_dims = {tuple(down_dims)}: each must be a multiple of {N_GROUPS} (group norm).")
+    if kernel_size % 2 == 0:
+        raise ConfigError(f"kernel_size = {kernel_size} must be odd, so that the horizon keeps its length.")
