@@ -63,7 +63,7 @@ def describe(observations: Mapping[str, Tensor]) -> Tensor:
     parts = []
     for key, value in sorted(observations.items()):
         if key.startswith("pixels."):
-            value = F.adaptive_avg_pool2d(value.flatten(0, 1), GRID).view(*value.shape[:2], -1)
+            value = F.adaptive_avg_pool2d(value.flatten(0, 1), GRID).reshape(*value.shape[:2], -1)
         parts.append(value.flatten(1))
     return torch.cat(parts, dim=1)
 
