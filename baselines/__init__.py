@@ -6,6 +6,7 @@ if __name__ != "dpbench.baselines":
 BASELINES = {
     "random": "dpbench.baselines.floor:RANDOM",
     "hold": "dpbench.baselines.floor:HOLD",
+    "demonstrator": "dpbench.baselines.floor:DEMONSTRATOR",
     "nearest-neighbour": "dpbench.baselines.nearest_neighbour:BASELINE",
     "mlp-bc": "dpbench.baselines.mlp_bc:BASELINE",
     "lstm-gmm": "dpbench.baselines.lstm_gmm:BASELINE",

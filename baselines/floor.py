@@ -1,7 +1,7 @@
-"""Floor policies: what a learned policy must beat.
+"""Scripted policies: floors that a learned policy must beat, and the task's own demonstrator.
 
 `random` draws uniformly inside the action bounds; `hold` stays where the agent is (its position for position
-actions, zero for velocities and deltas).
+actions, zero for velocities and deltas); `demonstrator` is the script that a task names, where it has one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.baseline import FloorPolicy
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.baseline import ScriptedPolicy
+from dpbench.errors import ConfigError
+from dpbench.policy import NoiseStreams, Observations, Policy
+from dpbench.registry import resolve
 from dpbench.spec import Horizon, TaskSpec
 
 
@@ -51,5 +53,22 @@ class HoldPolicy:
         return np.asarray(position, dtype=np.float32)
 
 
-RANDOM = FloorPolicy("random", "none: uniform actions", RandomPolicy)
-HOLD = FloorPolicy("hold", "none: stays where it is", HoldPolicy)
+RANDOM = ScriptedPolicy("random", "none: uniform actions", RandomPolicy)
+HOLD = ScriptedPolicy("hold", "none: stays where it is", HoldPolicy)
+
+
+def demonstrator(task: TaskSpec) -> Policy:
+    """The task's scripted demonstrator.
+
+    Raises:
+        ConfigError: for a task without one.
+    """
+    if task.demonstrator is None:
+        raise ConfigError(f"{task.id} has no scripted demonstrator; its demonstrations are recorded by people.")
+    policy: Policy = resolve(task.demonstrator)(task)
+    return policy
+
+
+DEMONSTRATOR = ScriptedPolicy(
+    "demonstrator", "none: the task's script", demonstrator, fits=lambda task: task.demonstrator is not None
+)

@@ -240,12 +240,20 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class FloorPolicy:
-    """A policy without training, that any learned one must beat."""
+class ScriptedPolicy:
+    """A policy without training: a floor that learned ones must beat, or a demonstrator.
+
+    Attributes:
+        name: registry name.
+        paper: where it comes from.
+        make: `task -> Policy`; raises ConfigError for a task that it cannot act in.
+        fits: whether it can act in a task; the comparison leaves it out elsewhere.
+    """
 
     name: str
     paper: str
     make: Callable[[TaskSpec], Policy]
+    fits: Callable[[TaskSpec], bool] = lambda _: True
 
 
 def config_from_json(config_type: type[Any], values: Mapping[str, Any]) -> Any:

@@ -64,6 +64,18 @@ class Registry:
         """
         return resolve(self.entry(name).target)
 
+    def load_all(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Everything that can be imported, by name, and one line for each name or plugin that cannot."""
+        loaded: dict[str, Any] = {}
+        problems = list(self.problems)
+        for name in self.names():
+            try:
+                loaded[name] = self.load(name)
+            except Exception as error:  # As in `build`: a stranger's module may raise anything.
+                entry = self.entries[name]
+                problems.append(f"{self.kind} {name!r} of {entry.distribution}: {type(error).__name__}: {error}")
+        return loaded, tuple(problems)
+
 
 def resolve(target: str) -> Any:
     """Import `"module:attribute"`."""

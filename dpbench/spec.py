@@ -144,6 +144,7 @@ class TaskSpec:
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
         published: results of the literature on this task.
         modes: names of the behaviour modes, where the task names them.
+        demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
     """
 
     id: str
@@ -159,6 +160,7 @@ class TaskSpec:
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     published: tuple[PublishedResult, ...] = ()
     modes: tuple[str, ...] = ()
+    demonstrator: str | None = None
 
     def starts(self, name: str | None = None) -> EvaluationStarts:
         """The protocol of that name, by default the first.

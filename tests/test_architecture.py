@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 CORE, ENVS, BASELINES = ROOT / "dpbench", ROOT / "envs", ROOT / "baselines"
 SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.rglob("*.py"))
 MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
-LAYERS = {  # a part of the core -> the parts it may import
+LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "spec": {"errors"},
     "registry": {"errors"},
     "tasks": {"registry", "spec"},
@@ -23,11 +23,16 @@ LAYERS = {  # a part of the core -> the parts it may import
     "policy": {"spec"},
     "baseline": {"errors", "policy", "spec"},
     "data": {"errors", "files", "registry", "spec", "tasks"},
-    "nets": {"errors"},
-    "training": {"baseline", "data", "errors", "files", "policy", "provenance", "registry", "spec", "tasks"},
+    "nets": {"baseline", "errors"},
+    "temporal_ensemble": {"errors", "policy", "spec"},
+    "training": {
+        "baseline", "data", "errors", "files", "policy", "provenance", "registry", "spec", "tasks", "temporal_ensemble",
+    },
     "evaluation": {"errors", "policy", "spec", "tasks"},
-    "comparison": {"errors", "evaluation", "files", "policy", "provenance", "spec", "tasks", "training"},
-}
+    "comparison": {
+        "baseline", "errors", "evaluation", "files", "policy", "provenance", "registry", "spec", "tasks", "training",
+    },
+}  # fmt: skip
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:

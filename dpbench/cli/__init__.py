@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train a policy on the demonstrations of a task",
     "evaluate": "roll a checkpoint out from fixed starts and report success, score and latency",
     "compare": "evaluate every checkpoint of the zoo and print the comparison table",
+    "latency": "time a checkpoint over samplers and step counts, with success if asked",
     "data": "fetch and look at demonstration data",
     "demos": "record demonstrations by hand",
     "baselines": "list the installed policies",

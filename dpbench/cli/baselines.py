@@ -32,8 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List all, or show one."""
     baselines = registry("baseline")
-    names = baselines.names() if arguments.action == "list" else (arguments.name or "",)
-    rows = [_row(name, arguments.task) for name in names]
+    if arguments.action == "show":
+        # A name that cannot be imported fails here with its own error.
+        loaded, problems = {arguments.name or "": baselines.load(arguments.name or "")}, baselines.problems
+    else:
+        loaded, problems = baselines.load_all()
+    rows = [_row(name, baseline, arguments.task) for name, baseline in loaded.items()]
     if arguments.json or arguments.action == "show":
         print(json.dumps(rows if arguments.action == "list" else rows[0], indent=2))
         return 0
@@ -43,14 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_row(row["name"], row["from"], counts or "-", row["paper"])
     console = Console()
     console.print(table)
-    for problem in baselines.problems:
-        console.print(f"not loaded: {problem}")
+    for problem in problems:
+        console.print(f"not loaded: {problem}", markup=False)
     return 0
 
 
-def _row(name: str, task_id: str) -> dict[str, Any]:
-    baselines = registry("baseline")
-    entry, loaded = baselines.entry(name), baselines.load(name)
+def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
+    entry = registry("baseline").entry(name)
     presets = {}
     if isinstance(loaded, Baseline):
         features = Features.from_task(load_task(task_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,15 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
-    """Every checkpoint of the zoo, and the floor policies on the same tasks.
+    """Every checkpoint of the zoo, and the scripted policies on the same tasks.
 
     Raises:
         ConfigError: when nothing is left to compare.
     """
-    from dpbench.baseline import FloorPolicy
+    from dpbench.baseline import ScriptedPolicy
     from dpbench.cli.evaluate import sampler_seeds
     from dpbench.comparison.cells import Cell
     from dpbench.registry import registry
+    from dpbench.tasks import load_task
     from dpbench.training.checkpoint import read_description
     from dpbench.training.zoo import checkpoints
 
@@ -81,10 +83,12 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
         description = read_description(folder)
         cell = Cell(str(folder), description["task"], None, arguments.episodes, seeds, {}, arguments.device)
         found.append((str(description["baseline"]), cell))
-    baselines = registry("baseline")
+    loaded, problems = registry("baseline").load_all()
+    for problem in problems:
+        print(f"not loaded: {problem}", file=sys.stderr)
     for task_id in sorted({cell.task_id for _, cell in found}):
-        for name in baselines.names():
-            if isinstance(baselines.load(name), FloorPolicy):
+        for name, policy in loaded.items():
+            if isinstance(policy, ScriptedPolicy) and policy.fits(load_task(task_id)):
                 found.append((name, Cell(name, task_id, None, arguments.episodes, seeds)))
     tasks = _wanted(arguments.tasks, [cell.task_id for _, cell in found], "--tasks")
     policies = _wanted(arguments.policies, [name for name, _ in found], "--policies")
@@ -117,7 +121,25 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
             done = evaluate(cell, arguments.workers, on_done=bar.update)
         store.add(arguments.records, done.record)
         records.append(done.record)
-    return records
+    return with_other_seeds(records, known)
+
+
+def with_other_seeds(
+    records: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Add what the records know of other training seeds, whose checkpoints need not be in the zoo."""
+    from dpbench.comparison.groups import training_seed, without_seed
+
+    compared = {(without_seed(record), training_seed(record)) for record in records}
+    wanted = {key for key, _ in compared}
+    others = {
+        (without_seed(record), training_seed(record)): record
+        for record in known
+        if without_seed(record) in wanted and (without_seed(record), training_seed(record)) not in compared
+    }
+    if others:
+        print(f"{len(others)} records of other training seeds join the table.", file=sys.stderr)
+    return [*records, *others.values()]
 
 
 def train_missing(zoo: Path, device: str, data_dir: str | None) -> None:

@@ -12,22 +12,25 @@ from dpbench.errors import ConfigError
 EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --video rollouts.mp4
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --sampler ddim --steps 10 --sampler-seeds 0,1,2
+  dpbench evaluate zoo/PushTKeypoints-v0/act --temporal-ensemble 0.01
   dpbench evaluate hold --task dpbench/PushT-v0 --episodes 10 --json
+  dpbench evaluate sb3:model.zip --task dpbench/PushT-v0
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("checkpoint", help="folder with a checkpoint.json, or a floor policy: random, hold")
+    parser.add_argument(
+        "checkpoint", help="folder with a checkpoint.json, a scripted policy such as hold, or sb3:FILE.zip"
+    )
     parser.add_argument("--task", help="Gymnasium id; a checkpoint knows its own")
     parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol, 50 for Push-T)")
     parser.add_argument("--starts", help="start protocol of the task (default: its first)")
     parser.add_argument(
         "--sampler-seeds", default="0", help="comma-separated; each start runs once with each (default 0)"
     )
-    parser.add_argument("--sampler", help="sampler of a diffusion policy, such as ddpm or ddim")
-    parser.add_argument("--steps", help="denoising steps of a diffusion policy")
+    add_sampling_arguments(parser)
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--video", type=Path, help="write a grid of the first sampler seed's rollouts, .mp4 or .gif")
@@ -46,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.tasks import load_task
     from dpbench.training.inference import open_policy
 
-    sampling = {key: value for key in ("sampler", "steps") if (value := getattr(arguments, key)) is not None}
+    sampling = sampling_options(arguments)
     task_id = open_policy(arguments.checkpoint, arguments.task, sampling=sampling).task_id
     cell = Cell(
         source=arguments.checkpoint,
@@ -68,6 +71,35 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print_one(frame([done.record]), Console())
     return 0
+
+
+def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is chosen at inference time."""
+    parser.add_argument("--sampler", help="such as ddpm, ddim, dpm-solver++ (diffusion); euler, heun (flow matching)")
+    parser.add_argument("--steps", help="denoising steps or iterations")
+    parser.add_argument("--eta", help="noise of the ddim sampler, 0 to 1")
+    parser.add_argument(
+        "--temporal-ensemble", metavar="DECAY", help="ask at every step and average the overlapping chunks (ACT: 0.01)"
+    )
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="another option of the method; repeatable"
+    )
+
+
+def sampling_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """The inference-time choices of a command line.
+
+    Raises:
+        ConfigError: for an --option that is no KEY=VALUE.
+    """
+    named = ("sampler", "steps", "eta", "temporal_ensemble")
+    options = {key: value for key in named if (value := getattr(arguments, key)) is not None}
+    for text in arguments.option:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--option {text!r}: expected KEY=VALUE, such as temperature=1.")
+        options[key] = value
+    return options
 
 
 def sampler_seeds(text: str) -> tuple[int, ...]:

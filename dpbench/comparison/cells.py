@@ -18,13 +18,14 @@ from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, par
 from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
 from dpbench.policy import Policy
 from dpbench.provenance import provenance
-from dpbench.spec import EvaluationStarts, TaskSpec
+from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 from dpbench.training.inference import OpenedPolicy, open_policy
 
 PROTOCOL_VERSION = 1
 """Raised whenever the harness changes in a way that can move figures."""
 N_LATENCY_CALLS = 100
+MAX_LATENCY_S = 20.0
 DECIMALS = 6
 
 
@@ -33,7 +34,7 @@ class Cell:
     """What is evaluated.
 
     Attributes:
-        source: checkpoint folder, or name of a floor policy.
+        source: checkpoint folder, or name of a scripted policy.
         task_id: Gymnasium id.
         starts: name of the start protocol, None for the task's first.
         n_starts: how many starts, None for all of the protocol.
@@ -104,7 +105,7 @@ def evaluate(
     wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
     opened = cell.open()
     digest, what = identity(cell, opened)
-    latency = _latency(cell, task, starts)
+    latency = time_policy(cell)
     episodes = parallel_rollout(
         partial(_open_for_worker, cell), cell.task_id, starts, wanted, n_workers, frames, on_done
     )
@@ -125,8 +126,14 @@ def _open_for_worker(cell: Cell) -> Policy:
     return cell.open().policy
 
 
-def _latency(cell: Cell, task: TaskSpec, starts: EvaluationStarts) -> Latency:
-    policy = cell.open(micro_batch=None).policy
+def time_policy(cell: Cell, max_s: float = MAX_LATENCY_S) -> Latency:
+    """Time the policy of a cell on the first observations of its starts, one row a call.
+
+    Args:
+        cell: what to time.
+        max_s: of timed calls; slow policies get fewer than 100, but 20 at least.
+    """
+    policy, task, starts = cell.open(micro_batch=None).policy, load_task(cell.task_id), cell.protocol()
     env = make_batch(task, 10)
     try:
         seeds: Any = list(starts.seeds(10))  # a list, as Gymnasium's environments take it
@@ -137,7 +144,7 @@ def _latency(cell: Cell, task: TaskSpec, starts: EvaluationStarts) -> Latency:
     histories: dict[str, NDArray[Any]] = {
         key: np.repeat(value[:, None], n_obs_steps, axis=1) for key, value in flatten(first)
     }
-    return measure(policy, histories, N_LATENCY_CALLS, n_threads=torch.get_num_threads())
+    return measure(policy, histories, N_LATENCY_CALLS, torch.get_num_threads(), max_s)
 
 
 def _columns(rows: list[EpisodeFigures]) -> dict[str, list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from dpbench.files import write_bytes
-from dpbench.tasks import load_task
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 
@@ -25,18 +25,16 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
         OSError: when the file cannot be written.
     """
     tasks = list(dict.fromkeys(table["task"]))
+    heights = [0.5 * (table["task"] == task).sum() + 0.6 for task in tasks]
     figure, axes = plt.subplots(
-        len(tasks), 3, figsize=(13, 1.2 + 2.4 * len(tasks)), squeeze=False, layout="constrained"
+        len(tasks), 3, figsize=(14, 1.2 + sum(heights)), squeeze=False, layout="constrained", height_ratios=heights
     )
     for row, task in zip(axes, tasks, strict=True):
         part = table[table["task"] == task].iloc[::-1]
-        labels = [
-            f"{policy}\n({preset})" if pd.notna(preset) else policy
-            for policy, preset in zip(part["policy"], part["preset"], strict=True)
-        ]
+        labels = [_label(policy) for _, policy in part.iterrows()]
         _bars(row[0], part, "success_rate", labels, BLUE, "success rate")
         _bars(row[1], part, "score", labels, GREEN, "score: mean of max reward")
-        _published(row[1], task, list(part["policy"]))
+        _published(row[1], part)
         places = np.arange(len(part))
         row[2].hlines(places, 1e3 * part["call_p50_s"], 1e3 * part["call_p99_s"], color=GREY)
         row[2].plot(1e3 * part["call_p50_s"], places, "o", color=ORANGE, label="p50 (line to p99)")
@@ -48,6 +46,15 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(buffer, format="png", dpi=130)
     plt.close(figure)
     write_bytes(path, buffer.getvalue())
+
+
+def _label(policy: pd.Series[Any]) -> str:
+    """Name, training budget and number of training seeds."""
+    if pd.isna(policy["step"]):
+        return str(policy["policy"])
+    n_seeds = len(policy["training_seeds"].split())
+    seeds = f", {n_seeds} seeds" if n_seeds > 1 else ""
+    return f"{policy['policy']}\n{int(policy['step']):,} steps{seeds}"
 
 
 def _bars(axis: plt.Axes, part: pd.DataFrame, name: str, labels: list[str], colour: str, title: str) -> None:
@@ -63,14 +70,11 @@ def _bars(axis: plt.Axes, part: pd.DataFrame, name: str, labels: list[str], colo
     axis.grid(axis="x", alpha=0.3)
 
 
-def _published(axis: plt.Axes, task: str, policies: list[str]) -> None:
-    labelled = False
-    for result in load_task(task).published:
-        if result.metric.endswith("avg") and result.method in policies:
-            label = None if labelled else "published average (paper's size)"
-            axis.plot(
-                result.value, policies.index(result.method), "D", color=ORANGE, markeredgecolor="black", label=label
-            )
-            labelled = True
-    if labelled:
+def _published(axis: plt.Axes, part: pd.DataFrame) -> None:
+    known = part["published_avg"].notna().to_numpy()
+    if known.any():
+        axis.plot(
+            part["published_avg"][known], np.flatnonzero(known), "D", color=ORANGE, markeredgecolor="black",
+            label="published average (paper's size)",
+        )  # fmt: skip
         axis.legend(fontsize=8, loc="lower right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from dpbench.comparison.table import frame, markdown
 from dpbench.errors import DpbenchError
 from dpbench.files import write_bytes
 from dpbench.tasks import load_task
+
+NOTES = "notes.md"
+"""What people have to say about the figures; rendered into the page."""
 
 
 def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
@@ -26,7 +30,8 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
         write_bytes(folder / "table.md", markdown(table).encode())
         write_bytes(folder / "table.csv", table.to_csv(index=False).encode())
         save_figure(table, folder / "table.png")
-        write_bytes(folder / "README.md", page(table, records).encode())
+        notes = (folder / NOTES).read_text() if (folder / NOTES).exists() else ""
+        write_bytes(folder / "README.md", page(table, records, notes).encode())
     except OSError as error:
         raise DpbenchError(
             f"{folder}: the table is not written ({error}); choose another folder with --output."
@@ -34,7 +39,7 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
     return table
 
 
-def page(table: pd.DataFrame, records: Sequence[Mapping[str, Any]]) -> str:
+def page(table: pd.DataFrame, records: Sequence[Mapping[str, Any]], notes: str = "") -> str:
     """The leaderboard as Markdown."""
     published = [
         f"| {task.rsplit('/', 1)[-1]} | {result.method} | {result.metric} | {result.value:.2f} | {result.source} |"
@@ -69,7 +74,37 @@ budget differ.
 |---|---|---|---|---|
 {chr(10).join(published)}
 
+{order_agreement(table)}
+{notes}
 ## Where the records come from
 
 {chr(10).join(made)}
 """
+
+
+def order_agreement(table: pd.DataFrame) -> str:
+    """Which pairs of methods stand in the same order here and in the paper; ties are pairs with equal figures."""
+    lines = []
+    for task, rows in table[table["published_avg"].notna()].groupby("task", sort=False):
+        # Of a policy with several budgets, the one with most training seeds stands for it.
+        best = rows.assign(n_seeds=rows["training_seeds"].str.split().str.len())
+        rows = best.sort_values("n_seeds", ascending=False).drop_duplicates("policy")
+        same: list[str] = []
+        other: list[str] = []
+        for (_, first), (_, second) in itertools.combinations(rows.iterrows(), 2):
+            ours, theirs = first["score"] - second["score"], first["published_avg"] - second["published_avg"]
+            better, worse = (first, second) if theirs > 0 else (second, first)
+            text = f"{better['policy']} over {worse['policy']} ({better['score']:.2f} and {worse['score']:.2f} here)"
+            overlap = min(first["score_high"], second["score_high"]) > max(first["score_low"], second["score_low"])
+            text += ", intervals overlap" if overlap else ""
+            (same if ours * theirs > 0 else other).append(text)
+        if same or other:
+            lines += [
+                f"**{str(task).rsplit('/', 1)[-1]}**: of {len(same) + len(other)} pairs of published methods "
+                f"{len(same)} stand in the paper's order.",
+                "",
+                *(f"- as in the paper: {text}" for text in same),
+                *(f"- **other way round**: the paper has {text}" for text in other),
+                "",
+            ]
+    return "## Does our order agree with the paper's?\n\n" + "\n".join(lines) if lines else ""

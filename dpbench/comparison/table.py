@@ -10,16 +10,26 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dpbench.comparison.groups import Group, group
+from dpbench.tasks import load_task
+
+
+def _by_seed(text: str) -> str:
+    return " ".join(f"{float(value):.2f}" for value in text.split()) if " " in text else "-"
+
+
 LEGEND = (
     "success: share of episodes whose task was solved at some step; score: mean over episodes of the largest reward "
     "(Chi et al. 2023); max / final: the task's own measure, largest and last value of an episode (Push-T: coverage). "
-    "Brackets are 95 % intervals over start states. Latency: one environment, p50 / p95 of a call, p50 a control step."
+    "Brackets are 95 % intervals over start states, and over training seeds where there are several (by seed: the "
+    "score of each). Paper: average score of Chi et al. 2023, with networks of the paper's size. "
+    "Latency: one environment, p50 / p95 of a call, p50 a control step."
 )
 
 
 def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a record, plain numbers, best score first within a task."""
-    rows = [_row(record) for record in records]
+    """One row a policy, plain numbers, best score first within a task; training seeds are put together."""
+    rows = [_row(members) for members in group(records)]
     table = pd.DataFrame(rows)
     if table.empty:
         return table
@@ -40,8 +50,11 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
             "task": table["task"].str.removeprefix("dpbench/"),
             "policy": table["policy"],
             "preset": table["preset"].fillna("-"),
+            "sampling": table["sampling"].replace("", "-"),
             "success": interval("success_rate"),
             "score": interval("score"),
+            "by seed": table["score_by_seed"].map(_by_seed),
+            "paper": table["published_avg"].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-"),
             "max": table["max_score"].map("{:.3f}".format),
             "final": table["final_score"].map("{:.3f}".format),
             "steps": table["length"].map("{:.0f}".format),
@@ -59,7 +72,7 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 NARROW = ("policy", "success", "score", "final", "call ms")
-WIDE_FROM = 130
+WIDE_FROM = 170
 """Terminal width from which all columns are shown."""
 
 
@@ -95,32 +108,62 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([*lines, "", LEGEND, ""])
 
 
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    summary, cell, latency = (record[key] for key in ("summary", "cell", "latency"))
-    policy = cell["policy"]
+def _row(members: Group) -> dict[str, Any]:
+    newest = members.records[-1]
+    cell, policy = newest["cell"], newest["cell"]["policy"]
     row: dict[str, Any] = {
         "task": cell["task"],
         "starts": cell["starts"],
         "policy": policy["baseline"],
         "preset": policy["preset"],
+        "sampling": _sampling(policy),
     }
-    for name, key in (("success_rate", "success_rate"), ("score", "mean_max_reward")):
-        row |= {name: summary[key]["mean"], f"{name}_low": summary[key]["low"], f"{name}_high": summary[key]["high"]}
+    figures = (("success_rate", "success_rate", "success"), ("score", "mean_max_reward", "max_reward"))
+    for name, key, column in figures:
+        estimate = members.estimate(key, column)
+        row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    for name in ("max_score", "final_score", "length", "rms_jerk"):
+        row[name] = _mean(members.per_seed(f"mean_{name}"))
+    for name, key, percentile in (
+        ("call_p50_s", "call_s", "p50"),
+        ("call_p95_s", "call_s", "p95"),
+        ("call_p99_s", "call_s", "p99"),
+        ("step_p50_s", "control_step_s", "p50"),
+    ):
+        row[name] = _mean(tuple(record["latency"][key][percentile] for record in members.records))
     return {
         **row,
-        "max_score": summary["mean_max_score"]["mean"],
-        "final_score": summary["mean_final_score"]["mean"],
-        "length": summary["mean_length"]["mean"],
-        "rms_jerk": summary["mean_rms_jerk"]["mean"],
-        "call_p50_s": latency["call_s"]["p50"],
-        "call_p95_s": latency["call_s"]["p95"],
-        "call_p99_s": latency["call_s"]["p99"],
-        "step_p50_s": latency["control_step_s"]["p50"],
         "n_parameters": policy["n_parameters"],
         "step": policy.get("step"),
-        "n_starts": summary["n_starts"],
+        "training_seeds": " ".join(map(str, members.seeds)),
+        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("mean_max_reward")),
+        "success_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("success_rate")),
+        "published_avg": published_average(cell["task"], policy["baseline"]),
+        "n_starts": newest["summary"]["n_starts"],
         "n_sampler_seeds": len(cell["sampler_seeds"]),
-        "identity": record["identity"],
-        "commit": record["provenance"]["commit"]["id"],
-        "date_utc": record["provenance"]["date_utc"],
+        "identity": " ".join(record["identity"][:12] for record in members.records),
+        "commit": newest["provenance"]["commit"]["id"],
+        "date_utc": newest["provenance"]["date_utc"],
     }
+
+
+def published_average(task_id: str, policy: str) -> float | None:
+    """The literature's average for a policy on a task, where the task knows it."""
+    for result in load_task(task_id).published:
+        if result.method == policy and result.metric.endswith("avg"):
+            return result.value
+    return None
+
+
+def _sampling(policy: Mapping[str, Any]) -> str:
+    """How a policy samples, for methods that have a choice."""
+    config = policy["config"]
+    count = config.get("n_inference_steps", config.get("n_iterations"))
+    parts = [str(config["sampler"]) if "sampler" in config else "", str(count) if count is not None else ""]
+    if "temporal_ensemble" in policy:
+        parts.append(f"ensemble {policy['temporal_ensemble']:g}")
+    return " ".join(part for part in parts if part)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

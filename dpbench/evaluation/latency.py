@@ -1,4 +1,9 @@
-"""How long a policy thinks: wall time of `act` for one environment, as it would run on a robot."""
+"""How long a policy thinks: wall time of `act` for one environment, as it would run on a robot.
+
+What makes a figure sound, and is written into the record: a monotonic clock of nanoseconds; calls before the first
+timed one, until allocations and kernel choices are over; one observation a call, another each time; a call ends when
+its actions are on the CPU, so that work on a GPU is waited for; the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,9 @@ from numpy.typing import NDArray
 from dpbench.policy import NoiseStreams, Policy
 
 PERCENTILES = (50, 95, 99)
+CLOCK = "time.perf_counter_ns"
+N_WARMUP = 5
+MIN_CALLS = 20
 
 
 @dataclass(frozen=True)
@@ -22,14 +30,25 @@ class Latency:
     Attributes:
         call_s: `{"p50": ..., "p95": ..., "p99": ...}` of one call.
         control_step_s: the same, divided by the steps that a call serves (Ta).
+        encode_s: the part of a call spent in the observation encoder, None for a policy without one.
+        held_rate_hz: control rate at which, 99 times in 100, the next chunk is ready when the last one ends, with
+            inference beside the control loop: Ta / p99 of a call.
+        blocking_rate_hz: the same when the control loop waits for the policy at every chunk: 1 / p99 of a call.
         n_calls: timed calls, after the warm-up.
+        n_warmup: calls before them.
         n_threads: CPU threads torch may use.
+        clock: name of the clock.
     """
 
     call_s: Mapping[str, float]
     control_step_s: Mapping[str, float]
+    encode_s: Mapping[str, float] | None
+    held_rate_hz: float
+    blocking_rate_hz: float
     n_calls: int
+    n_warmup: int
     n_threads: int
+    clock: str = CLOCK
 
     def as_json(self) -> dict[str, Any]:
         """Nested plain values."""
@@ -37,27 +56,55 @@ class Latency:
 
 
 def measure(
-    policy: Policy, observations: Mapping[str, NDArray[Any]], n_calls: int, n_warmup: int = 5, n_threads: int = 1
+    policy: Policy,
+    observations: Mapping[str, NDArray[Any]],
+    n_calls: int,
+    n_threads: int,
+    max_s: float = float("inf"),
 ) -> Latency:
-    """Time single calls with a monotonic clock; the policy returns only when its actions are on the CPU.
+    """Time single calls.
 
     Args:
-        policy: opened without a micro-batch, so that a call computes one row.
+        policy: opened without a micro-batch, so that a call computes one row. Where it has a `time_encoder`, as
+            learned policies do, the encoder's share is measured in calls of its own.
         observations: flat key -> `(N, To, ...)`; the calls go through them in turn.
         n_calls: timed calls.
-        n_warmup: calls before, not counted (allocations, kernel selection).
         n_threads: written into the result; the caller sets it.
+        max_s: stop early after that time, s, but not before 20 calls.
     """
     policy.reset()
-    n_rows = len(next(iter(observations.values())))
     noise = NoiseStreams.from_seeds(0, [0])
-    times = []
-    for call in range(n_warmup + n_calls):
-        row = call % n_rows
+    rows = len(next(iter(observations.values())))
+
+    def call(number: int) -> float:
+        row = number % rows
         one = {key: value[row : row + 1] for key, value in observations.items()}
         begin = time.perf_counter_ns()
         policy.act(one, noise)
-        times.append((time.perf_counter_ns() - begin) * 1e-9)
-    call_s = {f"p{percent}": float(np.percentile(times[n_warmup:], percent)) for percent in PERCENTILES}
-    steps = policy.horizon.n_action_steps
-    return Latency(call_s, {name: value / steps for name, value in call_s.items()}, n_calls, n_threads)
+        return (time.perf_counter_ns() - begin) * 1e-9
+
+    for number in range(N_WARMUP):
+        call(number)
+    times: list[float] = []
+    while len(times) < n_calls and (len(times) < MIN_CALLS or sum(times) < max_s):
+        times.append(call(len(times)))
+    encode: list[float] = []
+    if hasattr(policy, "time_encoder"):
+        with policy.time_encoder(encode):
+            for number in range(min(len(times), MIN_CALLS)):
+                call(number)
+    call_s, steps = _percentiles(times), policy.horizon.n_action_steps
+    return Latency(
+        call_s=call_s,
+        control_step_s={name: value / steps for name, value in call_s.items()},
+        encode_s=_percentiles(encode) if encode else None,
+        held_rate_hz=steps / call_s["p99"],
+        blocking_rate_hz=1 / call_s["p99"],
+        n_calls=len(times),
+        n_warmup=N_WARMUP,
+        n_threads=n_threads,
+    )
+
+
+def _percentiles(times: list[float]) -> dict[str, float]:
+    return {f"p{percent}": float(np.percentile(times, percent)) for percent in PERCENTILES}

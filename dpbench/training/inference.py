@@ -1,21 +1,25 @@
-"""Open a policy by name: a checkpoint folder, or a floor policy of the registry."""
+"""Open a policy by name: a checkpoint folder, a scripted policy of the registry, or a Stable-Baselines3 file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dpbench.baseline import Baseline, Features, FloorPolicy, config_from_json
+from dpbench.baseline import Baseline, Features, ScriptedPolicy, config_from_json
 from dpbench.errors import CheckpointError, ConfigError
 from dpbench.policy import Policy
 from dpbench.registry import registry
 from dpbench.tasks import load_task
+from dpbench.temporal_ensemble import TemporalEnsemble
 from dpbench.training.checkpoint import Checkpoint, load_checkpoint
 from dpbench.training.learned_policy import MICRO_BATCH, LearnedPolicy
+from dpbench.training.stable_baselines import open_stable_baselines
+
+STABLE_BASELINES = "sb3:"
 
 
 @dataclass(frozen=True)
@@ -43,30 +47,47 @@ def open_policy(
     sampling: Mapping[str, str] | None = None,
     micro_batch: int | None = MICRO_BATCH,
 ) -> OpenedPolicy:
-    """Open a checkpoint folder or a floor policy.
+    """Open a checkpoint folder, a scripted policy or a Stable-Baselines3 model.
 
     Args:
-        source: folder with a `checkpoint.json`, or a name such as `"hold"`.
+        source: folder with a `checkpoint.json`, a name such as `"hold"`, or `"sb3:model.zip"`.
         task_id: task to act in; a checkpoint knows its own.
         device: torch device.
-        sampling: inference-time options, e.g. `{"sampler": "ddim", "steps": "10"}`.
+        sampling: inference-time options, e.g. `{"sampler": "ddim", "steps": "10"}`; `temporal_ensemble` fits any
+            policy that predicts chunks.
         micro_batch: rows a network call, None for the batch as it is.
 
     Raises:
         CheckpointError: when the checkpoint is missing, corrupt, or made for another task.
         UnknownNameError: when `source` is neither a folder nor a known name.
-        ConfigError: for sampling options that the method does not have, or a floor policy without a task.
+        ConfigError: for sampling options that the method does not have, or a scripted policy without a task.
     """
+    options = dict(sampling or {})
+    decay = options.pop("temporal_ensemble", None)
+    opened = _open(source, task_id, device, options, micro_batch)
+    if decay is None:
+        return opened
+    try:
+        ensemble = TemporalEnsemble(opened.policy, float(decay))
+    except ValueError as error:
+        raise ConfigError(f"temporal_ensemble = {decay!r}: expected a number, such as 0.01.") from error
+    return replace(opened, policy=ensemble, identity={**opened.identity, "temporal_ensemble": float(decay)})
+
+
+def _open(
+    source: str, task_id: str | None, device: str, sampling: Mapping[str, str], micro_batch: int | None
+) -> OpenedPolicy:
+    if source.startswith(STABLE_BASELINES):
+        known_task = _task_of(source, task_id, sampling)
+        model, described = open_stable_baselines(Path(source.removeprefix(STABLE_BASELINES)), known_task, device)
+        return OpenedPolicy(model, str(described["baseline"]), known_task, described)
     if Path(source).exists() or "/" in source:
-        return _open_checkpoint(Path(source), task_id, device, sampling or {}, micro_batch)
+        return _open_checkpoint(Path(source), task_id, device, sampling, micro_batch)
     baseline = registry("baseline").load(source)
-    if not isinstance(baseline, FloorPolicy):
+    if not isinstance(baseline, ScriptedPolicy):
         raise CheckpointError(f"{source!r} is a method, not a checkpoint: train it first, then name the run's folder.")
-    if task_id is None:
-        raise ConfigError(f"{source!r} acts in any task: name one with --task.")
-    if sampling:
-        raise ConfigError(f"{source!r} has no sampling options, got {dict(sampling)}.")
-    policy = baseline.make(load_task(task_id))
+    known_task = _task_of(source, task_id, sampling)
+    policy = baseline.make(load_task(known_task))
     identity: dict[str, Any] = {
         "baseline": source,
         "preset": None,
@@ -74,7 +95,15 @@ def open_policy(
         "n_parameters": 0,
         "checkpoint_sha256": None,
     }
-    return OpenedPolicy(policy, source, task_id, identity)
+    return OpenedPolicy(policy, source, known_task, identity)
+
+
+def _task_of(source: str, task_id: str | None, sampling: Mapping[str, str]) -> str:
+    if task_id is None:
+        raise ConfigError(f"{source!r} does not know its task: name one with --task.")
+    if sampling:
+        raise ConfigError(f"{source!r} has no sampling options, got {dict(sampling)}.")
+    return task_id
 
 
 def policy_from_weights(

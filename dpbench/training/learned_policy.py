@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dpbench.baseline import Method, Recurrent
 from dpbench.data.normalise import Normaliser, normalise_pixels
@@ -81,6 +83,30 @@ class LearnedPolicy:
                 sampled = self._sample(tensors, filled)  # (size, Tp, Da)
             chunks.append(sampled[: size - n_fill, self._horizon.executed].float().cpu().numpy())
         return self._normalisers["action"].denormalise(np.concatenate(chunks))
+
+    @contextlib.contextmanager
+    def time_encoder(self, times: list[float]) -> Iterator[None]:
+        """Append the seconds of every call of the method's `encoder` to `times`, waiting for a GPU before and after."""
+        encoder = getattr(self._method, "encoder", None)
+        if not isinstance(encoder, nn.Module):
+            yield
+            return
+        begun: list[int] = []
+
+        def now() -> int:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            return time.perf_counter_ns()
+
+        hooks = (
+            encoder.register_forward_pre_hook(lambda *_: begun.append(now())),
+            encoder.register_forward_hook(lambda *_: times.append((now() - begun.pop()) * 1e-9)),
+        )
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def _sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
         if not isinstance(self._method, Recurrent):

@@ -68,7 +68,7 @@ def make_run(
 
     Raises:
         UnknownNameError: for an unknown baseline, task or preset.
-        ConfigError: for a floor policy, or a field or value that does not exist.
+        ConfigError: for a scripted policy, or a field or value that does not exist.
     """
     method = _learned(baseline)
     chosen = method.preset(preset)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dpbench.baseline import Features
-from dpbench.baselines.diffusion.policy import DiffusionCnn, DiffusionCnnConfig
+from dpbench.baselines.diffusion.config import DiffusionCnnConfig
+from dpbench.baselines.diffusion.policy import build_cnn
 from dpbench.baselines.floor import HoldPolicy, RandomPolicy
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import ConfigError
@@ -27,7 +28,7 @@ def diffusion() -> Policy:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     config = DiffusionCnnConfig(down_dims=(16, 32), dim_step=16, sampler="ddim", n_inference_steps=3)
-    method = DiffusionCnn(config, Features.from_task(TASK)).eval()
+    method = build_cnn(config, Features.from_task(TASK)).eval()
     scale = {"agent_pos": 2, "environment_state": 18, "action": 2}
     normalisers = {
         key: Normaliser(np.full(dim, 1 / 256, np.float32), np.full(dim, -1, np.float32)) for key, dim in scale.items()

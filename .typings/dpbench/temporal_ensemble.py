@@ -1,0 +1,1 @@
+../../dpbench/temporal_ensemble.py

@@ -1,0 +1,122 @@
+"""`dpbench latency`: how long a checkpoint thinks, over samplers and step counts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from dpbench.errors import DpbenchError
+
+EXAMPLE = """examples:
+  dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn
+  dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --steps 1,2,5,10 --success --episodes 20
+  dpbench latency zoo/PushTKeypoints-v0/flow-matching --threads 1 --json
+
+Settings that were evaluated with --success are kept as records: killed, the same command goes on.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("checkpoint", help="folder with a checkpoint.json")
+    parser.add_argument("--samplers", default="", help="comma-separated (default: all of the method)")
+    parser.add_argument("--steps", default="", help="comma-separated step counts (default: those of the method)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
+    parser.add_argument("--success", action="store_true", help="evaluate each setting too")
+    parser.add_argument("--episodes", type=int, help="number of starts for --success (default: all of the protocol)")
+    parser.add_argument("--sampler-seeds", default="0", help="each start runs once with each (default 0)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--output", type=Path, default=Path("latency"), help="folder of table, figure and records")
+    parser.add_argument("--json", action="store_true", help="print the rows and where they come from as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print and write the table and the figure."""
+    import pandas as pd  # heavy imports only when something is measured
+    import torch
+    from tqdm import tqdm
+
+    from dpbench.cli.evaluate import sampler_seeds
+    from dpbench.comparison.cells import Cell
+    from dpbench.comparison.latency_sweep import save_figure, settings, sweep
+    from dpbench.files import write_bytes, write_json
+    from dpbench.provenance import provenance
+    from dpbench.training.checkpoint import read_description
+
+    torch.set_num_threads(arguments.threads)
+    description = read_description(Path(arguments.checkpoint))
+    name, task_id = str(description["baseline"]), str(description["task"])
+    chosen = settings(name, _parts(arguments.samplers), _parts(arguments.steps))
+    cell = Cell(
+        source=arguments.checkpoint,
+        task_id=task_id,
+        n_starts=arguments.episodes,
+        sampler_seeds=sampler_seeds(arguments.sampler_seeds),
+        device=arguments.device,
+    )
+    records = arguments.output / "records" if arguments.success else None
+    measured = sweep(cell, chosen, records, arguments.workers)
+    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=name)))
+    document = {"checkpoint": description["weights_sha256"], "baseline": name, "task": task_id,
+                "rows": rows.to_dict("records"), "provenance": provenance()}  # fmt: skip
+    stem = f"{task_id.rsplit('/', 1)[-1]}--{name}"
+    try:
+        write_json(arguments.output / f"{stem}.json", document)
+        write_bytes(arguments.output / f"{stem}.csv", rows.to_csv(index=False).encode())
+        save_figure(rows, f"{name} on {task_id}", arguments.output / f"{stem}.png")
+    except OSError as error:
+        raise DpbenchError(f"{arguments.output}: not written ({error}); choose another --output.") from error
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+        return 0
+    _print(rows)
+    print(f"written: {stem}.json, .csv and .png in {arguments.output}")
+    return 0
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _print(rows: object) -> None:
+    import pandas as pd
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    assert isinstance(rows, pd.DataFrame)
+    table = Table(box=box.SIMPLE_HEAD)
+    heads = [
+        "sampler",
+        "steps",
+        "call ms p50/p95/p99",
+        "step ms p50/p95/p99",
+        "encode",
+        "denoise",
+        "held Hz",
+        "wait Hz",
+    ]
+    for head in [*heads, *(["success"] if "success" in rows else [])]:
+        table.add_column(head, no_wrap=True)
+    for _, row in rows.iterrows():
+        cells = [row["sampler"], str(row["steps"])]
+        for kind in ("call", "step"):
+            cells.append("/".join(f"{row[f'{kind}_{percent}_ms']:.3g}" for percent in ("p50", "p95", "p99")))
+        cells += [f"{row['encode_p50_ms']:.2g}", f"{row['denoise_p50_ms']:.3g}"]
+        cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
+        if "success" in rows:
+            cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")
+        table.add_row(*cells)
+    console = Console()
+    console.print(table)
+    first = rows.iloc[0]
+    console.print(
+        f"One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls to warm up, "
+        f"{rows['n_calls'].min()} to {rows['n_calls'].max()} timed. Step: a call's share of each executed step. Held: "
+        "control rate with inference beside the loop (Ta / p99 of a call); wait: when the loop waits (1 / p99).",
+        style="dim",
+    )

@@ -1,0 +1,82 @@
+"""Records that differ in their training seed only, as one row of the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.evaluation.statistics import Estimate, crossed_mean
+
+BOOTSTRAP_SEED = 0
+OF_ONE_TRAINING = ("seed", "checkpoint_sha256")
+"""Fields of a policy's identity that another training seed changes."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one policy, one a training seed.
+
+    Attributes:
+        records: in the order of their training seeds; the newest of each.
+    """
+
+    records: tuple[Mapping[str, Any], ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Training seeds; empty for a policy that is not trained."""
+        found = (training_seed(record) for record in self.records)
+        return tuple(seed for seed in found if seed is not None)
+
+    def per_seed(self, name: str) -> tuple[float, ...]:
+        """A figure of the summaries, one a training seed."""
+        return tuple(float(record["summary"][name]["mean"]) for record in self.records)
+
+    def estimate(self, name: str, column: str) -> Estimate:
+        """A figure over all training seeds.
+
+        One seed: as in the record's summary, the interval over starts. More: the interval over seeds and starts.
+
+        Args:
+            name: in the summary, e.g. `"success_rate"`.
+            column: of the episodes, e.g. `"success"`.
+        """
+        if len(self.records) == 1:
+            return Estimate(**self.records[0]["summary"][name])
+        values, starts, seeds = (self._column(key) for key in (column, "start_seed", None))
+        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        return crossed_mean(values.astype(np.float64), starts.astype(np.int64), seeds.astype(np.int64), rng)
+
+    def _column(self, key: str | None) -> NDArray[Any]:
+        """A column of all episodes; None for the number of the training seed."""
+        return np.concatenate(
+            [
+                np.asarray(record["episodes"][key]) if key else np.full(len(record["episodes"]["success"]), number)
+                for number, record in enumerate(self.records)
+            ]
+        )
+
+
+def group(records: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
+    """Put records together that differ in their training seed only; of one seed the last one counts."""
+    groups: dict[str, dict[Any, Mapping[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(without_seed(record), {})[training_seed(record)] = record
+    return tuple(Group(tuple(members[seed] for seed in sorted(members, key=str))) for members in groups.values())
+
+
+def training_seed(record: Mapping[str, Any]) -> int | None:
+    """The training seed, None for a policy that is not trained."""
+    seed: int | None = record["cell"]["policy"].get("seed")
+    return seed
+
+
+def without_seed(record: Mapping[str, Any]) -> str:
+    """What a record evaluated, training seed aside."""
+    policy = {key: value for key, value in record["cell"]["policy"].items() if key not in OF_ONE_TRAINING}
+    return json.dumps({**record["cell"], "policy": policy}, sort_keys=True)
