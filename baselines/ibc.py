@@ -206,7 +206,7 @@ BASELINE = Baseline(
     presets={
         "paper": Preset(IbcConfig(), TRAINING),
         "small": Preset(
-            IbcConfig(width=256, n_counter_examples=64, n_samples=256, n_iterations=3, vision_width=16),
+            IbcConfig(width=256, dropout=0.0, n_counter_examples=64, n_samples=256, n_iterations=3, vision_width=16),
             small_training(TRAINING),
         ),
     },

@@ -78,7 +78,11 @@ class ConditionalTransformer(nn.Module):
         tokens = torch.cat([step, self.observation(condition)], dim=1)  # (B, 1 + To, dim)
         memory = self.memory(tokens + self.memory_position)
         hidden = self.decoder(
-            self.action(x) + self.action_position, memory, tgt_mask=self.causal, memory_mask=self.memory_mask
+            self.action(x) + self.action_position,
+            memory,
+            tgt_mask=self.causal,
+            memory_mask=self.memory_mask,
+            tgt_is_causal=True,
         )
         predicted: Tensor = self.out(self.norm(hidden))
         return predicted
