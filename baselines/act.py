@@ -150,6 +150,7 @@ BASELINE = Baseline(
                 n_heads=4,
                 n_encoder_layers=2,
                 n_decoder_layers=2,
+                dropout=0.0,
                 vision_width=16,
             ),
             small_training(TRAINING),

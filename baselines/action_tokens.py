@@ -127,7 +127,9 @@ BASELINE = Baseline(
     paper="Brohan et al. 2023, RT-2, arXiv 2307.15818; Kim et al. 2024, OpenVLA, arXiv 2406.09246",
     presets={
         "paper": Preset(ActionTokensConfig(), TRAINING),
-        "small": Preset(ActionTokensConfig(n_layers=4, dim=128, vision_width=16), small_training(TRAINING)),
+        "small": Preset(
+            ActionTokensConfig(n_layers=4, dim=128, dropout=0.0, vision_width=16), small_training(TRAINING)
+        ),
     },
     build=ActionTokens,
     with_sampling=with_sampling,

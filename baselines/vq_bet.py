@@ -236,7 +236,7 @@ BASELINE = Baseline(
     presets={
         "paper": Preset(VqBetConfig(), TRAINING),
         "small": Preset(
-            VqBetConfig(dim_code=64, n_fit_steps=2_000, n_layers=4, n_heads=4, dim=128, vision_width=16),
+            VqBetConfig(dim_code=64, n_fit_steps=2_000, n_layers=4, n_heads=4, dim=128, dropout=0.0, vision_width=16),
             small_training(TRAINING),
         ),
     },

@@ -6,9 +6,15 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dpbench.errors import DpbenchError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDE_FROM = 105
+"""Terminal width from which the interval of success is shown."""
 EXAMPLE = """examples:
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --steps 1,2,5,10 --success --episodes 20
@@ -82,41 +88,35 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _print(rows: object) -> None:
-    import pandas as pd
-    from rich import box
+def _print(rows: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    assert isinstance(rows, pd.DataFrame)
-    table = Table(box=box.SIMPLE_HEAD)
-    heads = [
-        "sampler",
-        "steps",
-        "call ms p50/p95/p99",
-        "step ms p50/p95/p99",
-        "encode",
-        "denoise",
-        "held Hz",
-        "wait Hz",
-    ]
+    console = Console()
+    table = Table(box=None, padding=(0, 1))
+    heads = ["sampler", "steps", "call ms", "step ms", "encode", "denoise", "held Hz", "wait Hz"]
     for head in [*heads, *(["success"] if "success" in rows else [])]:
         table.add_column(head, no_wrap=True)
     for _, row in rows.iterrows():
-        cells = [row["sampler"], str(row["steps"])]
+        cells = [str(row["sampler"]), str(row["steps"])]
         for kind in ("call", "step"):
-            cells.append("/".join(f"{row[f'{kind}_{percent}_ms']:.3g}" for percent in ("p50", "p95", "p99")))
-        cells += [f"{row['encode_p50_ms']:.2g}", f"{row['denoise_p50_ms']:.3g}"]
+            cells.append("/".join(_short(row[f"{kind}_{percent}_ms"]) for percent in ("p50", "p95", "p99")))
+        cells += [_short(row[name]) for name in ("encode_p50_ms", "denoise_p50_ms")]
         cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
         if "success" in rows:
-            cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")
+            interval = f" [{row['success_low']:.2f}, {row['success_high']:.2f}]" if console.width >= WIDE_FROM else ""
+            cells.append(f"{row['success']:.2f}{interval}")
         table.add_row(*cells)
-    console = Console()
     console.print(table)
     first = rows.iloc[0]
     console.print(
-        f"One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls to warm up, "
-        f"{rows['n_calls'].min()} to {rows['n_calls'].max()} timed. Step: a call's share of each executed step. Held: "
-        "control rate with inference beside the loop (Ta / p99 of a call); wait: when the loop waits (1 / p99).",
+        f"p50/p95/p99, ms. One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls to "
+        f"warm up, {rows['n_calls'].min()} to {rows['n_calls'].max()} timed. Step: a call's share of each executed step. "
+        "Encode and denoise: p50 of a call's parts. Held: control rate with inference beside the loop (Ta / p99 of a "
+        "call); wait: when the loop waits (1 / p99).",
         style="dim",
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from dpbench.baseline import Fitted, TrainingConfig
@@ -226,9 +227,9 @@ def _gradient_step(
     device = torch.device(execution.device)
     for group in optimiser.param_groups:
         group["lr"] = rate
-    with _precision(execution):
-        loss = loss_of(data.batch(windows), seeded_generator(seed, step, device))
     optimiser.zero_grad(set_to_none=True)
+    with _kernels(execution):
+        loss = loss_of(data.batch(windows), seeded_generator(seed, step, device))
     loss.backward()  # type: ignore[no-untyped-call]
     if config.max_gradient_norm is not None:
         nn.utils.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
@@ -236,10 +237,19 @@ def _gradient_step(
     return loss.detach()
 
 
-def _precision(execution: Execution) -> contextlib.AbstractContextManager[Any]:
-    if execution.bf16:
-        return torch.autocast(torch.device(execution.device).type, torch.bfloat16)
-    return contextlib.nullcontext()
+@contextlib.contextmanager
+def _kernels(execution: Execution) -> Iterator[None]:
+    """Mixed precision where it is asked for; on a CPU plain attention.
+
+    Over a chunk's few tokens the backward pass of the CPU's fused attention takes longer than all else together.
+    """
+    device = torch.device(execution.device).type
+    with contextlib.ExitStack() as stack:
+        if execution.bf16:
+            stack.enter_context(torch.autocast(device, torch.bfloat16))
+        if device == "cpu":
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        yield
 
 
 @torch.no_grad()
@@ -272,7 +282,7 @@ def _report(
         # As many windows as in a training batch, so that a compiled network sees no new shape.
         rows = np.linspace(0, len(data.val) - 1, batch_size).astype(np.int64)
         module.eval()
-        with torch.no_grad(), _precision(execution):
+        with torch.no_grad(), _kernels(execution):
             loss = module.loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))
         module.train()
         figures["val_loss"] = loss.item()

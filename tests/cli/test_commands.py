@@ -94,13 +94,17 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
     record = json.loads(capsys.readouterr().out.split("dpbench evaluate")[-1].partition("\n")[2])
     assert record["cell"]["policy"]["config"]["n_inference_steps"] == 3
     assert video.exists()
+    assert main([*evaluate, "--temporal-ensemble", "0.01", "--option", "eta=0.5"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["cell"]["policy"]["temporal_ensemble"] == 0.01
+    assert record["cell"]["policy"]["config"]["eta"] == 0.5
     export(out, zoo / "PushTKeypoints-v0/diffusion-cnn")
     card = (zoo / "PushTKeypoints-v0/diffusion-cnn/README.md").read_text()
     assert "stored in float16" in card
     compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out"),
                "--episodes", "2", "--sampler-seeds", "0", "--workers", "1"]  # fmt: skip
     assert main(compare) == 0
-    assert len(list((tmp_path / "records").glob("*.json"))) == 3, "the checkpoint and two floor policies"
+    assert len(list((tmp_path / "records").glob("*.json"))) == 3, "the checkpoint and two scripted policies"
     capsys.readouterr()
     assert main([*compare, "--json"]) == 0
     captured = capsys.readouterr()
@@ -114,7 +118,7 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
     [
         (["train", "diffusion-cn", "--task", TASK], "unknown baseline 'diffusion-cn'; did you mean diffusion-cnn"),
         (["train", "diffusion-cnn", "--task", "dpbench/PushTKeypoint-v0"], "unknown task"),
-        (["train", "diffusion-cnn", "--task", TASK, "--preset", "huge"], "no preset 'huge'; it has paper, small"),
+        (["train", "mlp-bc", "--task", TASK, "--preset", "huge"], "no preset 'huge'; it has paper, small"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "widht=3"], "no field 'widht'"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "width"], "expected FIELD=VALUE"),
@@ -124,6 +128,19 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
         (["evaluate", "hold"], "name one with --task"),
         (["evaluate", "hold", "--task", TASK, "--sampler-seeds", "a"], "expected whole numbers"),
         (["evaluate", "hold", "--task", TASK, "--starts", "x"], "no start states named 'x'"),
+        (["evaluate", "hold", "--task", TASK, "--temporal-ensemble", "0.01"], "nothing to ensemble"),
+        (["evaluate", "hold", "--task", TASK, "--option", "x"], "expected KEY=VALUE"),
+        (["evaluate", "demonstrator", "--task", "dpbench/PushTImage-v0"], "has no scripted demonstrator"),
+        (["latency", "nowhere"], "holds no checkpoint.json"),
+        (["train", "diffusion-cnn", "--task", TASK, "--set", "sampler=dpm"], "unknown sampler 'dpm'; known are ddpm"),
+        (["train", "flow-matching", "--task", TASK, "--set", "n_inference_steps=0"], "0 inference steps: expected 1"),
+        (["train", "flow-matching", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
+        (["train", "ibc", "--task", TASK, "--set", "sampler=ddim"], "unknown sampler 'ddim'; known are dfo"),
+        (["train", "bet", "--task", TASK, "--set", "horizon=4"], "horizon = n_obs_steps"),
+        (["train", "lstm-gmm", "--task", TASK, "--set", "n_action_steps=2"], "one step at a time"),
+        (["train", "act", "--task", TASK, "--set", "n_heads=3"], "cannot be shared out among n_heads = 3"),
+        (["train", "action-tokens", "--task", TASK, "--set", "n_bins=1"], "n_bins must be at least 2"),
+        (["train", "vq-bet", "--task", TASK, "--set", "temperature=0"], "temperature = 0 must be above 0"),
         (["compare", "--zoo", "nowhere"], "nothing to compare"),
         (["demos", "record", "push"], "did you mean pusht"),
         (["baselines", "show", "difusion-cnn"], "did you mean diffusion-cnn"),
@@ -135,6 +152,48 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
     assert error.startswith("error: ")
     assert message in error
     assert "Traceback" not in error
+
+
+def test_latency_goes_through_samplers_and_steps(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(train(data_dir, out, 4)) == 0
+    command = ["latency", str(out), "--samplers", "ddpm,ddim", "--steps", "1,3", "--output", str(tmp_path / "latency"),
+               "--success", "--episodes", "2", "--workers", "1"]  # fmt: skip
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = document["rows"]
+    assert [(row["sampler"], row["steps"]) for row in rows] == [("ddpm", 1), ("ddpm", 3), ("ddim", 1), ("ddim", 3)]
+    for row in rows:
+        assert 0 < row["call_p50_ms"] <= row["call_p95_ms"] <= row["call_p99_ms"]
+        assert row["held_rate_hz"] == pytest.approx(8 * row["blocking_rate_hz"])
+        assert 0 < row["encode_p50_ms"] < row["call_p50_ms"]
+        assert (row["n_warmup"], row["n_threads"], row["clock"]) == (5, 1, "time.perf_counter_ns")
+        assert 0 <= row["success"] <= 1
+    assert document["provenance"]["hardware"]["cpu"]
+    assert len(list((tmp_path / "latency/records").iterdir())) == 4
+    assert (tmp_path / "latency/PushTKeypoints-v0--diffusion-cnn.png").read_bytes().startswith(b"\x89PNG")
+    assert main(command) == 0
+    assert len(list((tmp_path / "latency/records").iterdir())) == 4, "known evaluations are reused"
+    assert "ddim" in capsys.readouterr().out
+    assert main(["latency", str(out), "--samplers", "euler"]) == 2
+    assert "euler is none of diffusion-cnn's: ddpm, ddim, dpm-solver++" in capsys.readouterr().err
+    assert main(["latency", str(out), "--steps", "101"]) == 2
+    assert "101 inference steps" in capsys.readouterr().err
+
+
+def test_a_method_that_only_looks_at_the_data_trains_and_acts(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    command = ["train", "nearest-neighbour", "--task", TASK, "--out", str(out), "--data-dir", str(data_dir)]
+    assert main(command) == 0
+    assert main(command) == 0, "the same command again"
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--episodes", "1", "--workers", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["n_episodes"] == 1
 
 
 def test_a_folder_of_another_run_is_not_overwritten(

@@ -21,7 +21,7 @@ from dpbench.errors import CheckpointError, MissingExtraError
 from dpbench.training.loggers import CsvLogger, TensorBoardLogger
 from dpbench.training.run_state import read_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
-from dpbench.training.trainer import DivergedError, Execution, train
+from dpbench.training.trainer import DivergedError, Execution, parameter_groups, train
 from dpbench.training.windows import TrainingData, batches
 
 CONFIG = TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e-2, warmup_steps=5)
@@ -49,15 +49,34 @@ def data() -> TrainingData:
     windows = np.arange(40)[:, None] + np.arange(4)
     one = Normaliser(np.ones(2, dtype=np.float32), np.zeros(2, dtype=np.float32))
     store: Any = None
-    return TrainingData(vectors, {}, store, windows, windows[:9], {"agent_pos": one, "action": one}, n_obs_steps=2)
+    normalisers = {"agent_pos": one, "action": one}
+    return TrainingData(
+        vectors, {}, store, windows, windows[:9], normalisers, n_obs_steps=2, device=torch.device("cpu")
+    )
 
 
-def run(folder: Path, seed: int = 0, config: TrainingConfig = CONFIG, **execution: Any) -> Mapping[str, Tensor]:
+class FitNoisy(Noisy):
+    """Looks at the data first: a resumed run must not look again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("n_looks", torch.zeros(()))
+        self.frozen = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+
+    def fit(self, data: Any, generator: torch.Generator) -> None:
+        self.n_looks += 1
+        assert data.actions.shape == (40, 4, 2)
+        assert sum(len(batch.actions) for batch in data.in_batches(16)) == 40
+
+
+def run(
+    folder: Path, seed: int = 0, config: TrainingConfig = CONFIG, method: type[Any] = Noisy, **execution: Any
+) -> Mapping[str, Tensor]:
     torch.manual_seed(seed)
     settings = Execution(**{"save_every": 7, "log_every": 5, "report_every": 10, **execution})
     state = read_state(folder)
     logger = CsvLogger(folder / "log.csv", state.step if state else 0)
-    return train(Noisy(), data(), config, settings, seed, folder, [logger], lambda *_: {}).weights
+    return train(method(), data(), config, settings, seed, folder, [logger], lambda *_: {}).weights
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -149,3 +168,38 @@ def test_without_tensorboard_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[tensorboard\]'"):
         TensorBoardLogger(tmp_path, 0)
+
+
+def test_a_method_looks_at_the_data_once_and_frozen_parameters_stay(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", method=FitNoisy)
+    run(tmp_path / "pieces", method=FitNoisy, stop_after=13)
+    pieces = run(tmp_path / "pieces", method=FitNoisy)
+    assert whole["n_looks"] == pieces["n_looks"] == 1
+    assert torch.equal(whole["frozen"], torch.ones(3))
+    assert all(torch.equal(whole[name], pieces[name]) for name in whole)
+
+
+def test_a_method_without_gradient_steps_is_only_fitted(tmp_path: Path) -> None:
+    weights = run(tmp_path, config=TrainingConfig(n_steps=0), method=FitNoisy)
+    assert weights["n_looks"] == 1
+
+
+def test_transformers_decay_their_matrices_only() -> None:
+    module = torch.nn.ModuleDict(
+        {
+            "encoder": torch.nn.Linear(2, 2),
+            "norm": torch.nn.LayerNorm(2),
+            "attention": torch.nn.MultiheadAttention(2, 1),
+        }
+    )
+    nested = torch.nn.ModuleDict({"encoder": torch.nn.ModuleDict({"out": torch.nn.Linear(2, 2)}), "rest": module})
+    config = TrainingConfig(n_steps=1, weight_decay=0.1, decay_only_linear=True)
+    decayed, others = parameter_groups(nested, config)
+    names = {id(parameter): name for name, parameter in nested.named_parameters()}
+    assert {names[id(parameter)] for parameter in decayed["params"]} == {
+        "rest.encoder.weight", "rest.attention.in_proj_weight", "rest.attention.out_proj.weight",
+    }  # fmt: skip
+    assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    assert len(decayed["params"]) + len(others["params"]) == len(list(nested.parameters()))
+    (everything,) = parameter_groups(nested, TrainingConfig(n_steps=1))
+    assert len(everything["params"]) == len(list(nested.parameters()))
