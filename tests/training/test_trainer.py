@@ -63,7 +63,7 @@ class FitNoisy(Noisy):
         self.register_buffer("n_looks", torch.zeros(()))
         self.frozen = torch.nn.Parameter(torch.ones(3), requires_grad=False)
 
-    def fit(self, data: Any, generator: torch.Generator) -> None:
+    def fit(self, data: Any, generator: torch.Generator) -> None:  # noqa: ARG002
         self.n_looks += 1
         assert data.actions.shape == (40, 4, 2)
         assert sum(len(batch.actions) for batch in data.in_batches(16)) == 40
