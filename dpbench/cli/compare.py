@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   dpbench compare                        what has a record is reused, the rest is evaluated
   dpbench compare --fresh                evaluate everything with the code as checked out
+  dpbench compare --retime               known episodes, latency measured here and now
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
   dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
 
@@ -35,10 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", help="comma-separated ids (default: all that the zoo has)")
     parser.add_argument("--policies", help="comma-separated names (default: all)")
     parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
-    parser.add_argument("--sampler-seeds", default="0,1,2", help="each start runs once with each (default 0,1,2)")
+    parser.add_argument("--sampler-seeds", default="0", help="each start runs once with each (default 0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--fresh", action="store_true", help="reuse only records made at the checked-out commit")
+    parser.add_argument(
+        "--retime", action="store_true", help="measure latency on this machine now, keep the episodes of known records"
+    )
     parser.add_argument("--train", action="store_true", help="first train what the zoo lacks")
     parser.add_argument("--data-dir", help="data root for --train (default $DPBENCH_DATA, else ./data)")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
@@ -103,8 +107,8 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     from tqdm import tqdm
 
     from dpbench.comparison import store
-    from dpbench.comparison.cells import evaluate, identity
-    from dpbench.provenance import commit
+    from dpbench.comparison.cells import evaluate, identity, time_policy
+    from dpbench.provenance import commit, provenance
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
@@ -112,8 +116,13 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     for cell in cells(arguments):
         label = f"{Path(cell.source).name} on {cell.task_id}"
         record = store.newest(known, identity(cell, cell.open())[0], at)
-        if record is not None:
+        if record is not None and arguments.retime:
+            record = {**record, "latency": time_policy(cell).as_json(), "provenance": provenance(),
+                      "episodes_of": record.get("episodes_of", record["provenance"])}  # fmt: skip
+            store.add(arguments.records, record)
+        elif record is not None:
             tqdm.write(f"{label}: record of {record['provenance']['date_utc']} reused")
+        if record is not None:
             records.append(record)
             continue
         n_episodes = len(cell.protocol().seeds(cell.n_starts)) * len(cell.sampler_seeds)

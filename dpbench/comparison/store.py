@@ -23,7 +23,11 @@ def add(folder: Path, record: Mapping[str, Any]) -> Path:
     cell = record["cell"]
     task = str(cell["task"]).rsplit("/", 1)[-1]
     date = str(record["provenance"]["date_utc"]).replace(":", "").replace("-", "")[:15]
-    path = folder / f"{task}--{cell['policy']['baseline']}--{record['identity'][:12]}--{date}.json"
+    policy = str(cell["policy"]["baseline"]).replace(":", "-")
+    stem = f"{task}--{policy}--{record['identity'][:12]}--{date}"
+    path, number = folder / f"{stem}.json", 2
+    while path.exists():  # two within a second
+        path, number = folder / f"{stem}-{number}.json", number + 1
     try:
         write_json(path, {**record, "schema_version": SCHEMA_VERSION})
     except OSError as error:

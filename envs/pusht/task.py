@@ -122,6 +122,7 @@ def _task(
         dataset=DATASET,
         store_arrays={"agent_pos": "agent_pos", key: array, "action": "action"},
         published=published,
+        demonstrator="dpbench.envs.pusht.demonstrator:demonstrator" if "environment_state" in observation else None,
     )
 
 

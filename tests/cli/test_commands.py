@@ -104,13 +104,18 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
     compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out"),
                "--episodes", "2", "--sampler-seeds", "0", "--workers", "1"]  # fmt: skip
     assert main(compare) == 0
-    assert len(list((tmp_path / "records").glob("*.json"))) == 3, "the checkpoint and two scripted policies"
+    assert len(list((tmp_path / "records").glob("*.json"))) == 4, "the checkpoint and three scripted policies"
     capsys.readouterr()
     assert main([*compare, "--json"]) == 0
     captured = capsys.readouterr()
-    assert captured.err.count("reused") + captured.out.count("reused") == 3
+    assert captured.err.count("reused") + captured.out.count("reused") == 4
+    assert main([*compare, "--retime", "--policies", "hold"]) == 0
+    kept = [json.loads(path.read_text()) for path in (tmp_path / "records").glob("*--hold--*.json")]
+    assert len(kept) == 2
+    assert kept[0]["episodes"] == kept[1]["episodes"]
+    assert kept[0]["latency"] != kept[1]["latency"]
     rows = json.loads(captured.out[captured.out.index("[") :])
-    assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold"}
+    assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold", "demonstrator"}
 
 
 @pytest.mark.parametrize(
