@@ -162,7 +162,7 @@ def train_missing(zoo: Path, device: str, data_dir: str | None) -> None:
         if (zoo / entry.name / CHECKPOINT_JSON).exists():
             continue
         run_folder = Path("runs/zoo") / entry.name
-        wanted = make_run(entry.baseline, entry.task, entry.preset, entry.seed, run_folder, data_dir=data_dir)
+        wanted = make_run(entry.baseline, entry.task, entry.preset, entry.seed, run_folder, entry.overrides, data_dir)
         execute(wanted, Execution(device=device, bf16=entry.bf16, compile=entry.compile))
         export(run_folder, zoo / entry.name)
 

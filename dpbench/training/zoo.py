@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ class ZooEntry:
     """One checkpoint that the zoo should hold.
 
     Attributes:
-        name: folder below the zoo, `Task-vN/baseline`.
+        name: folder below the zoo, `Task-vN/baseline`, with a suffix for another budget.
         baseline: registry name.
         task: Gymnasium id.
         preset: name of the preset.
         seed: training seed.
         bf16: trained in mixed precision.
         compile: trained with compiled networks.
+        overrides: fields of the preset that were set by hand.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ZooEntry:
     seed: int
     bf16: bool = False
     compile: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
@@ -74,16 +76,16 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     stored = {**kept, "stored_precision": str(dtype).removeprefix("torch.")}
     save_checkpoint(folder, stored, checkpoint.weights, checkpoint.normalisers, dtype)
     n_parameters = sum(weight.numel() for weight in checkpoint.weights.values())
-    write_bytes(folder / "README.md", model_card(stored, n_parameters).encode())
+    write_bytes(folder / "README.md", model_card(stored, n_parameters, folder.name).encode())
 
 
-def model_card(description: Mapping[str, Any], n_parameters: int) -> str:
+def model_card(description: Mapping[str, Any], n_parameters: int, name: str) -> str:
     """Markdown: what it is, how it was trained, how to use it, what it is not for."""
     baseline = registry("baseline").load(description["baseline"])
     training = "\n".join(f"| {key} | {value} |" for key, value in description["training"].items())
     config = "\n".join(f"| {key} | {value} |" for key, value in description["config"].items())
     short = str(description["task"]).rsplit("/", 1)[-1]
-    folder = f"zoo/{short}/{description['baseline']}"
+    folder = f"zoo/{short}/{name}"
     versions = ", ".join(f"{name} {value}" for name, value in description["versions"].items())
     changed = " ".join(
         (f"--seed {description['seed']}", *(["--bf16"] if description["precision"] == "bf16" else []),
