@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -41,9 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json or arguments.action == "show":
         print(json.dumps(rows if arguments.action == "list" else rows[0], indent=2))
         return 0
-    table = Table("name", "from", "parameters", "paper")
+    table = Table("name", "from", "parameters (M)", "source", box=box.SIMPLE_HEAD)
+    for column in table.columns[:3]:
+        column.no_wrap = True
     for row in rows:
-        counts = ", ".join(f"{name} {preset['n_parameters'] / 1e6:.2f} M" for name, preset in row["presets"].items())
+        # One line a preset; the list of `show` has the exact numbers.
+        counts = "\n".join(f"{preset['n_parameters'] / 1e6:.2f} {name}" for name, preset in row["presets"].items())
         table.add_row(row["name"], row["from"], counts or "-", row["paper"])
     console = Console()
     console.print(table)

@@ -67,8 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     records = arguments.output / "records" if arguments.success else None
     measured = sweep(cell, chosen, records, arguments.workers)
     rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=name)))
-    document = {"checkpoint": description["weights_sha256"], "baseline": name, "task": task_id,
-                "rows": rows.to_dict("records"), "provenance": provenance()}  # fmt: skip
+    document = {
+        "checkpoint": description["weights_sha256"],
+        "baseline": name,
+        "task": task_id,
+        "device": arguments.device,
+        "rows": rows.to_dict("records"),
+        "provenance": provenance(),
+    }
     stem = f"{task_id.rsplit('/', 1)[-1]}--{name}"
     try:
         write_json(arguments.output / f"{stem}.json", document)
