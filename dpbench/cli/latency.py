@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dpbench.errors import DpbenchError
 
@@ -48,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from dpbench.cli.evaluate import sampler_seeds
     from dpbench.comparison.cells import Cell
-    from dpbench.comparison.latency_sweep import save_figure, settings, sweep
-    from dpbench.files import write_bytes, write_json
+    from dpbench.comparison.latency_sweep import settings, sweep
     from dpbench.provenance import provenance
     from dpbench.training.checkpoint import read_description
 
@@ -75,19 +75,29 @@ def run(arguments: argparse.Namespace) -> int:
         "rows": rows.to_dict("records"),
         "provenance": provenance(),
     }
-    stem = f"{task_id.rsplit('/', 1)[-1]}--{name}"
-    try:
-        write_json(arguments.output / f"{stem}.json", document)
-        write_bytes(arguments.output / f"{stem}.csv", rows.to_csv(index=False).encode())
-        save_figure(rows, f"{name} on {task_id}", arguments.output / f"{stem}.png")
-    except OSError as error:
-        raise DpbenchError(f"{arguments.output}: not written ({error}); choose another --output.") from error
+    written = _write(rows, document, arguments.output)
     if arguments.json:
         print(json.dumps(document, indent=2))
         return 0
     _print(rows)
-    print(f"written: {stem}.json, .csv and .png in {arguments.output}")
+    print(f"written: {written}.json, .csv and .png")
     return 0
+
+
+def _write(rows: pd.DataFrame, document: Mapping[str, Any], folder: Path) -> Path:
+    """Table, figure and everything as JSON; the path without its ending is returned."""
+    from dpbench.comparison.latency_sweep import save_figure
+    from dpbench.files import write_bytes, write_json
+
+    name, task = str(document["baseline"]), str(document["task"])
+    stem = folder / f"{task.rsplit('/', 1)[-1]}--{name}"
+    try:
+        write_json(stem.with_suffix(".json"), document)
+        write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
+        save_figure(rows, f"{name} on {task}", stem.with_suffix(".png"))
+    except OSError as error:
+        raise DpbenchError(f"{folder}: not written ({error}); choose another --output.") from error
+    return stem
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -17,7 +17,15 @@ from .small_methods import baseline, build, learned, policy, tiny_config, train
 
 FEATURES = Features({"agent_pos": (2,), "environment_state": (3,)}, dim_action=2)
 CAMERA = Features({"agent_pos": (2,), "pixels.top": (3, 40, 40)}, dim_action=2)
-N_TRAIN_STEPS = {"ibc": 1200, "lstm-gmm": 1000, "diffusion-transformer": 800, "act": 1000, "vq-bet": 1500}
+N_TRAIN_STEPS = {
+    "ibc": 1200,
+    "lstm-gmm": 1000,
+    "diffusion-cnn": 900,
+    "flow-matching": 900,
+    "diffusion-transformer": 900,
+    "act": 1000,
+    "vq-bet": 1500,
+}
 EVERY = pytest.mark.parametrize("name", learned())
 
 

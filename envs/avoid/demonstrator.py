@@ -1,0 +1,113 @@
+"""A demonstrator whose conditional action distribution is known.
+
+At the start it picks one of the 24 ways, each with the same probability. A way is a curve x = path(y) through the
+middles of its gaps, followed at 0.1 m/s. The finger's lateral deviation from the curve is pulled back a little each
+step and gets fresh noise (an AR(1) process that starts in its stationary state), so at any height y it is
+N(0, START_STD_M) around the curve. Hence at a state (x, y) way w has the posterior probability proportional to
+N(x - path_w(y); 0, START_STD_M), and given w the next actions are Gaussian: the distribution of the next chunk is a
+known mixture, up to the lag of the servo.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.spec import Horizon, TaskSpec
+
+from .scene import FRONT_Y_M, GAPS_X_M, ROWS_Y_M, START_STD_M
+from .task import MODES
+
+STEP_Y_M = 0.01
+PULL = 0.9
+"""Share of the deviation that is left after a step."""
+NOISE_M = START_STD_M * math.sqrt(1 - PULL**2)
+LEAD_STEPS = 1.6
+"""The target is ahead of the finger by so many steps, since the servo lags."""
+
+
+def path(ways: NDArray[np.intp], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """X of the curves at heights y, both in m; half a cosine from row to row.
+
+    Args:
+        ways: numbers of ways (places in MODES), any shape.
+        y: heights, of the same shape.
+    """
+    gaps = WAYPOINTS_X_M[ways]  # (..., 4): start, three rows
+    heights = np.array([0.0, *ROWS_Y_M])
+    leg = np.clip(np.searchsorted(heights, y, side="right") - 1, 0, len(ROWS_Y_M) - 1)
+    share = np.clip((y - heights[leg]) / (heights[leg + 1] - heights[leg]), 0.0, 1.0)
+    begin = np.take_along_axis(gaps, leg[..., None], axis=-1)[..., 0]
+    end = np.take_along_axis(gaps, leg[..., None] + 1, axis=-1)[..., 0]
+    curve: NDArray[np.float64] = begin + (end - begin) * (1 - np.cos(np.pi * share)) / 2
+    return curve
+
+
+WAYPOINTS_X_M = np.array([[0.0, *(GAPS_X_M[row][int(gap)] for row, gap in enumerate(mode))] for mode in MODES])
+
+
+def way_probabilities(agent_pos: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probability of each way given a place: `(2,)` m to `(24,)`, MODES' order."""
+    ways = np.arange(len(MODES))
+    deviation = float(agent_pos[0]) - path(ways, np.full(len(MODES), float(agent_pos[1])))
+    logits = -0.5 * (deviation / START_STD_M) ** 2
+    weights = np.exp(logits - logits.max())
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
+
+
+def sample_chunks(
+    agent_pos: NDArray[np.floating], n_samples: int, n_steps: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Draw next action chunks at a place.
+
+    Returns:
+        Targets `(n_samples, n_steps, 2)` in m, and the number of the way of each `(n_samples,)`.
+    """
+    ways = rng.choice(len(MODES), size=n_samples, p=way_probabilities(agent_pos))
+    return chunks(agent_pos, ways, n_steps, rng), ways
+
+
+def chunks(
+    agent_pos: NDArray[np.floating], ways: NDArray[np.intp], n_steps: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Chunks along given ways: `(2,)` m, `(N,)` to `(N, n_steps, 2)` m."""
+    x, y = float(agent_pos[0]), float(agent_pos[1])
+    deviation = x - path(ways, np.full(len(ways), y))
+    targets = np.empty((len(ways), n_steps, 2))
+    for step in range(n_steps):
+        deviation = PULL * deviation + NOISE_M * rng.standard_normal(len(ways))
+        height = min(y + (step + LEAD_STEPS) * STEP_Y_M, FRONT_Y_M)
+        targets[:, step, 0] = path(ways, np.full(len(ways), height)) + deviation
+        targets[:, step, 1] = height
+    return targets
+
+
+class AvoidDemonstrator:
+    """Picks a way at the start of an episode and follows it, one action a step."""
+
+    horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
+
+    def __init__(self) -> None:
+        self._ways: dict[int, NDArray[np.intp]] = {}
+
+    def reset(self) -> None:
+        """Forget the chosen ways."""
+        self._ways.clear()
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """`(B, 1, 2)` -> `(B, 1, 2)` m."""
+        rows = []
+        for place, episode, rng in zip(observations["agent_pos"][:, -1], noise.episodes, noise.generators, strict=True):
+            if episode not in self._ways:
+                self._ways[episode] = rng.integers(len(MODES), size=1)
+            rows.append(chunks(place, self._ways[episode], 1, rng)[0])
+        return np.stack(rows).astype(np.float32)
+
+
+def demonstrator(task: TaskSpec) -> AvoidDemonstrator:  # noqa: ARG001  # one for state and pictures
+    """The demonstrator, for either observation mode."""
+    return AvoidDemonstrator()

@@ -1,0 +1,50 @@
+"""The course from above, drawn without OpenGL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .scene import BACK_Y_M, FINGER_RADIUS_M, FINISH_Y_M, HALF_WIDTH_M, OBSTACLE_RADIUS_M, obstacles
+
+FIELD, OBSTACLE, FINISH, FINGER = (255, 255, 255), (119, 136, 153), (46, 139, 87), (65, 105, 225)
+FRACTION_BITS = 4
+"""OpenCV's fixed-point places: sixteenths of a pixel."""
+
+
+def draw(finger_m: tuple[float, float], size_px: int) -> NDArray[np.uint8]:
+    """The scene, `(size, size, 3)` RGB; y points up."""
+    frame = _background(size_px).copy()
+    _disc(frame, finger_m, FINGER_RADIUS_M, FINGER)
+    return frame
+
+
+def to_pixels(places_m: NDArray[np.float64], size_px: int) -> NDArray[np.float64]:
+    """Places `(..., 2)` in m to columns and rows in px."""
+    scale = size_px / (2 * HALF_WIDTH_M)
+    column = (places_m[..., 0] + HALF_WIDTH_M) * scale
+    row = size_px - (places_m[..., 1] - BACK_Y_M) * scale
+    return np.stack([column, row], axis=-1)
+
+
+@cache
+def _background(size_px: int) -> NDArray[np.uint8]:
+    frame = np.full((size_px, size_px, 3), FIELD, dtype=np.uint8)
+    _, row = to_pixels(np.array([0.0, FINISH_Y_M]), size_px)
+    half = max(1, size_px // 192)
+    frame[round(row) - half : round(row) + half] = FINISH
+    for place in obstacles():
+        _disc(frame, place, OBSTACLE_RADIUS_M, OBSTACLE)
+    return frame
+
+
+def _disc(frame: NDArray[np.uint8], place_m: Iterable[float], radius_m: float, colour: tuple[int, int, int]) -> None:
+    size_px, one = len(frame), 1 << FRACTION_BITS
+    column, row = to_pixels(np.array(tuple(place_m)), size_px)
+    radius = radius_m * size_px / (2 * HALF_WIDTH_M)
+    centre = (round(column * one), round(row * one))
+    cv2.circle(frame, centre, round(radius * one), colour, -1, cv2.LINE_AA, FRACTION_BITS)

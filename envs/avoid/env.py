@@ -1,0 +1,154 @@
+"""Avoid as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, SupportsFloat
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+
+from .drawing import draw
+from .scene import FINISH_Y_M, START_STD_M, SUBSTEPS, model_xml
+from .task import ACTION, AGENT_POS, IMAGE_PX, PIXELS, RATE_HZ, TARGET
+
+ObsMode = Literal["state", "image"]
+LOW, HIGH = np.array(ACTION.low), np.array(ACTION.high)
+
+
+class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
+    """Move a finger through three rows of obstacles to a finish line.
+
+    ## Action space
+    `Box((2,), float32)`: where the finger is to go, x and y in m (x to the right, y ahead). A position servo drives it
+    for 0.1 s (10 Hz). Targets outside of the workspace are moved to its border.
+
+    ## Observation space
+    | key | obs_mode | shape | meaning | unit |
+    |---|---|---|---|---|
+    | `agent_pos` | all | (2,) | finger x, y | m |
+    | `environment_state` | `state` | (2,) | the last target | m |
+    | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the course from above, y up | RGB |
+
+    ## Reward
+    1 in the step that crosses the finish line, else 0.
+
+    ## Start
+    The finger at y = 0, x drawn from N(0, 4 mm). `options={"state": (x, y, vx, vy, target x, target y)}` sets a state.
+
+    ## End
+    `terminated` when the finger touches an obstacle (a failure) or crosses the finish line (a success); `truncated`
+    after 100 steps (registered time limit).
+
+    ## Info
+    `is_success`, `touched` (bool), `progress` (largest y reached, as a share of the way to the finish line).
+
+    Args:
+        obs_mode: `"state"` or `"image"`.
+        render_mode: `"rgb_array"` or None.
+        render_size: side of rendered frames, px.
+
+    Raises:
+        ConfigError: for an unknown mode.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
+
+    def __init__(self, obs_mode: ObsMode = "state", render_mode: str | None = None, render_size: int = 384) -> None:
+        if obs_mode not in ("state", "image"):
+            raise ConfigError(f"obs_mode = {obs_mode!r}: expected state or image.")
+        if render_mode not in (None, "rgb_array"):
+            raise ConfigError(f"render_mode = {render_mode!r}: expected rgb_array or None.")
+        self.render_mode = render_mode
+        self._obs_mode, self._render_size = obs_mode, render_size
+        self._model = mujoco.MjModel.from_xml_string(model_xml())
+        self._data = mujoco.MjData(self._model)
+        self._touched, self._best_y = False, 0.0
+        low, high = (np.array(bounds, dtype=np.float32) for bounds in (ACTION.low, ACTION.high))
+        self.action_space = gym.spaces.Box(low, high)
+        second = (
+            {"environment_state": _box(TARGET.low, TARGET.high, TARGET.shape, np.float32)}
+            if obs_mode == "state"
+            else {"pixels": gym.spaces.Dict({"top": _box(0, 255, PIXELS.shape, np.uint8)})}
+        )
+        agent_pos = _box(AGENT_POS.low, AGENT_POS.high, AGENT_POS.shape, np.float32)
+        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({"agent_pos": agent_pos, **second})
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; see the class for `options`."""
+        super().reset(seed=seed)
+        if unknown := sorted(set(options or {}) - {"state"}):
+            raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
+        start_x = float(np.clip(self.np_random.normal(0.0, START_STD_M), -4 * START_STD_M, 4 * START_STD_M))
+        self.set_state(np.array((options or {}).get("state", (start_x, 0.0, 0.0, 0.0, start_x, 0.0))))
+        return self._observation(), self._info()
+
+    def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+        """One control step.
+
+        Raises:
+            ActionError: unless `action` is two finite numbers.
+        """
+        data, model = self._data, self._model
+        data.ctrl[:] = np.clip(ACTION.check(action), LOW, HIGH)
+        for _ in range(SUBSTEPS):
+            mujoco.mj_step(model, data)
+            if data.ncon:
+                self._touched = True
+                break
+        self._best_y = max(self._best_y, float(data.qpos[1]))
+        info = self._info()
+        reward = 1.0 if info["is_success"] else 0.0
+        return self._observation(), reward, info["is_success"] or self._touched, False, info
+
+    def get_state(self) -> NDArray[np.float64]:
+        """Finger x, y (m), its velocity (m / s), last target (m); `(6,)`."""
+        return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl])
+
+    def set_state(self, state: NDArray[np.float64]) -> None:
+        """Meet a state of `get_state` exactly.
+
+        Raises:
+            ConfigError: unless it is six finite numbers.
+        """
+        values = np.asarray(state, dtype=np.float64)
+        if values.shape != (6,) or not np.isfinite(values).all():
+            raise ConfigError(f"state = {state!r}: expected six finite numbers, x, y, vx, vy, target x, target y.")
+        mujoco.mj_resetData(self._model, self._data)
+        self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:]
+        mujoco.mj_forward(self._model, self._data)
+        self._touched, self._best_y = bool(self._data.ncon), float(values[1])
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A frame, `(render_size, render_size, 3)` RGB."""
+        return self._frame(self._render_size) if self.render_mode == "rgb_array" else None
+
+    def store_step(self) -> dict[str, NDArray[np.float32]]:
+        """The state as demonstrations store it: `agent_pos` (2,), `target` (2,)."""
+        return {"agent_pos": self._data.qpos.astype(np.float32), "target": self._data.ctrl.astype(np.float32)}
+
+    def _frame(self, size_px: int) -> NDArray[np.uint8]:
+        return draw((float(self._data.qpos[0]), float(self._data.qpos[1])), size_px)
+
+    def _observation(self) -> dict[str, Any]:
+        agent_pos = self._data.qpos.astype(np.float32)
+        if self._obs_mode == "image":
+            return {"agent_pos": agent_pos, "pixels": {"top": self._frame(IMAGE_PX)}}
+        return {"agent_pos": agent_pos, "environment_state": self._data.ctrl.astype(np.float32)}
+
+    def _info(self) -> dict[str, Any]:
+        progress = min(1.0, max(0.0, self._best_y / FINISH_Y_M))
+        return {
+            "is_success": not self._touched and self._best_y >= FINISH_Y_M,
+            "touched": self._touched,
+            "progress": progress,
+        }
+
+
+def _box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any) -> gym.spaces.Box:
+    return gym.spaces.Box(low, high, shape, dtype)
