@@ -144,6 +144,8 @@ class TaskSpec:
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
         published: results of the literature on this task.
         modes: names of the behaviour modes, where the task names them.
+        mode_of: which mode a rollout took, `"module:function"` of the path `(T + 1, Na)` of `agent_pos`, which returns
+            one of `modes` or None; None where the task names no modes.
         demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
     """
 
@@ -160,6 +162,7 @@ class TaskSpec:
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     published: tuple[PublishedResult, ...] = ()
     modes: tuple[str, ...] = ()
+    mode_of: str | None = None
     demonstrator: str | None = None
 
     def starts(self, name: str | None = None) -> EvaluationStarts:

@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from dpbench.evaluation.latency import Latency, measure
+from dpbench.evaluation.multimodality import summarise_modes
 from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, parallel_rollout, trials
 from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
 from dpbench.policy import Policy
 from dpbench.provenance import provenance
+from dpbench.registry import resolve
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 from dpbench.training.inference import OpenedPolicy, open_policy
@@ -111,7 +113,7 @@ def evaluate(
     )
     rows = [figures(episode, task.rate_hz) for episode in episodes]
     summary = summarise(rows)
-    record = {
+    record: dict[str, Any] = {
         "identity": digest,
         "cell": what,
         "summary": _rounded(summary.as_json()),
@@ -119,6 +121,11 @@ def evaluate(
         "latency": latency.as_json(),
         "provenance": provenance(),
     }
+    if task.mode_of is not None:
+        labels = [resolve(task.mode_of)(episode.agent_pos) for episode in episodes]
+        starts_of, successes = [row.start_seed for row in rows], [row.success for row in rows]
+        record["episodes"]["mode"] = labels
+        record["multimodality"] = _rounded(summarise_modes(task.modes, labels, successes, starts_of).as_json())
     return Evaluation(record, summary, latency, episodes)
 
 

@@ -23,6 +23,7 @@ LEGEND = (
     "(Chi et al. 2023); max / final: the task's own measure, largest and last value of an episode (Push-T: coverage). "
     "Brackets are 95 % intervals over start states, and over training seeds where there are several (by seed: the "
     "score of each). Paper: average score of Chi et al. 2023, with networks of the paper's size. "
+    "Entropy: of the modes of successful episodes, 0 (one) to 1 (all alike), with the Miller-Madow correction. "
     "Latency: one environment, p50 / p95 of a call, p50 a control step."
 )
 
@@ -57,6 +58,11 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
             "paper": table["published_avg"].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-"),
             "max": table["max_score"].map("{:.3f}".format),
             "final": table["final_score"].map("{:.3f}".format),
+            **(
+                {"entropy": table["behaviour_entropy"].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-")}
+                if table["behaviour_entropy"].notna().any()
+                else {}
+            ),
             "steps": table["length"].map("{:.0f}".format),
             "jerk": table["rms_jerk"].map("{:.2g}".format),
             "call ms": [
@@ -133,6 +139,7 @@ def _row(members: Group) -> dict[str, Any]:
         row[name] = _mean(tuple(record["latency"][key][percentile] for record in members.records))
     return {
         **row,
+        "behaviour_entropy": _entropy(members),
         "n_parameters": policy["n_parameters"],
         "step": policy.get("step"),
         "training_seeds": " ".join(map(str, members.seeds)),
@@ -163,6 +170,12 @@ def _sampling(policy: Mapping[str, Any]) -> str:
     if "temporal_ensemble" in policy:
         parts.append(f"ensemble {policy['temporal_ensemble']:g}")
     return " ".join(part for part in parts if part)
+
+
+def _entropy(members: Group) -> float | None:
+    """Mean corrected behaviour entropy, for a task that names its modes."""
+    known = [record["multimodality"] for record in members.records if "multimodality" in record]
+    return _mean([modes["behaviour_entropy_corrected"]["mean"] for modes in known]) if known else None
 
 
 def _mean(values: Sequence[float]) -> float:

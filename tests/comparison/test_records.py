@@ -77,3 +77,14 @@ def test_what_does_not_exist_is_named() -> None:
         evaluate(Cell("hold", "dpbench/PushT-v0", "x"), n_workers=1)
     with pytest.raises(ConfigError, match="0 episodes"):
         evaluate(Cell("hold", "dpbench/PushT-v0", n_starts=0), n_workers=1)
+
+
+def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
+    done = evaluate(Cell("demonstrator", "dpbench/Avoid-v0", n_starts=30), n_workers=1).record
+    assert done["multimodality"]["behaviour_entropy"]["mean"] > 0.8
+    assert sum(done["multimodality"]["counts"].values()) == 90
+    assert done["multimodality"]["n_left_out"] == 0
+    assert done["multimodality"]["conditional_behaviour_entropy"] > 0.2, "three rollouts from each start"
+    assert len(done["episodes"]["mode"]) == 90
+    text = columns(frame([done])).iloc[0]
+    assert float(text["entropy"]) > 0.8
