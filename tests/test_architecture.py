@@ -22,7 +22,7 @@ LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "provenance": set(),
     "policy": {"spec"},
     "baseline": {"errors", "policy", "spec"},
-    "data": {"errors", "files", "registry", "spec", "tasks"},
+    "data": {"errors", "files", "policy", "registry", "spec", "tasks"},
     "nets": {"baseline", "errors"},
     "temporal_ensemble": {"errors", "policy", "spec"},
     "training": {

@@ -1,18 +1,21 @@
-"""`dpbench demos record`: play a task by hand and keep the episodes."""
+"""`dpbench demos`: record demonstrations by hand, or generate them with a task's script."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from pathlib import Path
 
 from dpbench.errors import UnknownNameError
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
   dpbench demos record pusht
+  dpbench demos generate dpbench/Avoid-v0 --episodes 200
 
 Move the mouse onto the blue finger to take hold of it. The episode is saved when the task is solved, or with S;
-R starts it again, Q quits. Needs: pip install 'dpbench[human]'
+R starts it again, Q quits. Needs: pip install 'dpbench[human]'. `generate` keeps the demonstrator's successful
+episodes, uses every core, and killed at any moment goes on with the same command.
 """
 
 
@@ -26,20 +29,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recording.add_argument("task", help="Gymnasium id, or the name of a data set, such as pusht")
     recording.add_argument("--seed", type=int, default=0, help="start state of the first episode (default 0)")
     recording.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME-recorded.zarr)")
-    recording.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    generating = actions.add_parser(
+        "generate", help="run the scripted demonstrator", epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    generating.add_argument("task", help="Gymnasium id of a task with a demonstrator")
+    generating.add_argument("--episodes", type=int, default=200, help="wanted in all (default 200)")
+    generating.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    generating.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME.zarr)")
+    for parser_of in (recording, generating):
+        parser_of.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the window and record."""
+    """Record or generate."""
+    return _generate(arguments) if arguments.action == "generate" else _record(arguments)
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm  # heavy imports only when something is generated
+
+    from dpbench.data.episodes import data_root, store_name
+    from dpbench.data.generation import generate
+    from dpbench.tasks import load_task
+
+    task = load_task(task_id(arguments.task))
+    # A published data set keeps its name to itself.
+    name = store_name(task) + ("-generated" if task.dataset is not None else "")
+    path = arguments.out or data_root(arguments.data_dir) / f"{name}.zarr"
+    with tqdm(total=arguments.episodes, unit="episode", desc=task.id) as bar:
+        store = generate(task, path, arguments.episodes, arguments.workers, bar.update)
+    print(f"{store.n_episodes} episodes, {int(store.episode_ends[-1])} steps: {path}")
+    return 0
+
+
+def _record(arguments: argparse.Namespace) -> int:
     import gymnasium as gym  # heavy imports only when something is recorded
 
-    from dpbench.data.episodes import data_root
+    from dpbench.data.episodes import data_root, store_name
     from dpbench.data.recording import record
     from dpbench.tasks import load_task
 
     task = load_task(task_id(arguments.task))
-    name = task.dataset.name if task.dataset is not None else task.id.rsplit("/", 1)[-1]
-    path = arguments.out or data_root(arguments.data_dir) / f"{name}-recorded.zarr"
+    path = arguments.out or data_root(arguments.data_dir) / f"{store_name(task)}-recorded.zarr"
     # No time limit: a person may take longer than a policy.
     env = gym.make(task.id, render_mode="human", max_episode_steps=-1)
     try:

@@ -198,17 +198,19 @@ def data_root(explicit: str | None = None) -> Path:
     return Path(explicit or os.environ.get("DPBENCH_DATA") or "data")
 
 
+def store_name(task: TaskSpec) -> str:
+    """Name of a task's demonstrations: that of the published data set, else the task's own."""
+    return task.dataset.name if task.dataset is not None else task.id.rsplit("/", 1)[-1]
+
+
 def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
     """The demonstrations of a task.
 
     Raises:
         DataError: when the task has none, or they have not been fetched.
     """
-    if task.dataset is None:
-        raise DataError(f"{task.id} has no published demonstrations; record some: dpbench demos record.")
-    path = data_root(data_dir) / f"{task.dataset.name}.zarr"
+    path = data_root(data_dir) / f"{store_name(task)}.zarr"
     if not path.exists():
-        raise DataError(
-            f"the demonstrations of {task.id} are not in {path}; get them with: dpbench data fetch {task.dataset.name}"
-        )
+        fetch = f"data fetch {store_name(task)}" if task.dataset is not None else f"demos generate {task.id}"
+        raise DataError(f"the demonstrations of {task.id} are not in {path}; get them with: dpbench {fetch}")
     return EpisodeStore.open(path)

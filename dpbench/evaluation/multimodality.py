@@ -14,7 +14,8 @@
 
 D3IL is Jia et al. 2024 (arXiv 2402.14606), K the number of the task's modes. Failures: entropies, coverage and
 divergences count rollouts that succeeded and have a mode, as D3IL does; how many were left out is part of the result.
-Entropies of few rollouts are too small: the Miller-Madow correction adds (K' - 1) / 2n nats for K' modes seen in n rollouts (Miller 1955), at most up to the maximum.
+Entropies of few rollouts are too small: the Miller-Madow correction adds (K' - 1) / 2n nats for K' modes seen in n
+rollouts (Miller 1955), at most up to the maximum.
 """
 
 from __future__ import annotations
