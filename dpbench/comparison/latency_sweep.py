@@ -22,6 +22,8 @@ from dpbench.evaluation.latency import Latency
 from dpbench.files import write_bytes
 from dpbench.registry import registry
 
+SWEEP_S = 5.0
+"""Time for the calls of one setting; slow ones get 20 calls all the same."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
@@ -65,7 +67,7 @@ def sweep(
         one = replace(cell, sampling={**cell.sampling, **setting})
         one.open()  # a bad setting is named before anything is measured
         row = {"sampler": setting.get("sampler", "-"), "steps": int(setting.get("steps", 1))} | _columns(
-            time_policy(one)
+            time_policy(one, SWEEP_S)
         )
         if records is not None:
             row |= _success(one, records, n_workers)
