@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from dpbench.baseline import Baseline, Features, config_from_json
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.registry import registry
+from dpbench.tasks import load_task
 from dpbench.training.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 
 MANIFEST = "zoo.json"
@@ -75,13 +77,20 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     kept = {key: value for key, value in checkpoint.description.items() if key not in ("weights", "weights_sha256")}
     stored = {**kept, "stored_precision": str(dtype).removeprefix("torch.")}
     save_checkpoint(folder, stored, checkpoint.weights, checkpoint.normalisers, dtype)
-    n_parameters = sum(weight.numel() for weight in checkpoint.weights.values())
-    write_bytes(folder / "README.md", model_card(stored, n_parameters, folder.name).encode())
+    write_bytes(folder / "README.md", model_card(stored, folder.name).encode())
 
 
-def model_card(description: Mapping[str, Any], n_parameters: int, name: str) -> str:
+def model_card(description: Mapping[str, Any], name: str) -> str:
     """Markdown: what it is, how it was trained, how to use it, what it is not for."""
-    baseline = registry("baseline").load(description["baseline"])
+    baseline: Baseline = registry("baseline").load(description["baseline"])
+    config_type = type(next(iter(baseline.presets.values())).config)
+    with torch.device("meta"):
+        network = baseline.build(
+            config_from_json(config_type, description["config"]), Features.from_task(load_task(description["task"]))
+        )
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    averaged = description["training"]["ema_power"] is not None
+    which = "the training's moving average" if averaged else "the last step"
     training = "\n".join(f"| {key} | {value} |" for key, value in description["training"].items())
     config = "\n".join(f"| {key} | {value} |" for key, value in description["config"].items())
     short = str(description["task"]).rsplit("/", 1)[-1]
@@ -104,7 +113,7 @@ Its figures stand in `leaderboards/README.md`, with intervals and provenance.
 **Data.** Published demonstrations of the task; fingerprint of the arrays used: `{description["data"]["fingerprint"]}`.
 {description["data"]["train_windows"]:,} training windows, {description["data"]["val_windows"]:,} for validation.
 
-**Limits.** It has seen this task from these demonstrations only. Weights are those of the training's moving average.
+**Limits.** It has seen this task from these demonstrations only. Weights are those of {which}.
 
 **Licence.** MIT, as the code. The demonstrations are their authors' (Chi et al. 2023).
 
