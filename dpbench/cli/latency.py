@@ -13,9 +13,10 @@ from dpbench.errors import DpbenchError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
-WIDE_FROM = 105
-"""Terminal width from which the interval of success is shown."""
+WIDE_FROM = 115
+"""Terminal width from which one table is enough."""
 EXAMPLE = """examples:
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --steps 1,2,5,10 --success --episodes 20
@@ -106,24 +107,13 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _print(rows: pd.DataFrame) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
-    table = Table(box=None, padding=(0, 1))
-    heads = ["sampler", "steps", "call ms", "step ms", "encode", "denoise", "held Hz", "wait Hz"]
-    for head in [*heads, *(["success"] if "success" in rows else [])]:
-        table.add_column(head, no_wrap=True)
-    for _, row in rows.iterrows():
-        cells = [str(row["sampler"]), str(row["steps"])]
-        for kind in ("call", "step"):
-            cells.append("/".join(_short(row[f"{kind}_{percent}_ms"]) for percent in ("p50", "p95", "p99")))
-        cells += [_short(row[name]) for name in ("encode_p50_ms", "denoise_p50_ms")]
-        cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
-        if "success" in rows:
-            interval = f" [{row['success_low']:.2f}, {row['success_high']:.2f}]" if console.width >= WIDE_FROM else ""
-            cells.append(f"{row['success']:.2f}{interval}")
-        table.add_row(*cells)
-    console.print(table)
+    parts = [_columns(rows, ("call",)), _columns(rows, ("step",))] if console.width < WIDE_FROM else [
+        _columns(rows, ("call", "step"))
+    ]  # fmt: skip
+    for part in parts:
+        console.print(part)
     first = rows.iloc[0]
     console.print(
         f"p50/p95/p99, ms. One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls "
@@ -132,6 +122,31 @@ def _print(rows: pd.DataFrame) -> None:
         "of a call); wait: when the loop waits (1 / p99).",
         style="dim",
     )
+
+
+def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
+    """A table with the percentiles of calls, of control steps, or of both; their parts and rates stand beside calls."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    heads = ["sampler", "steps", *(f"{kind} ms" for kind in kinds)]
+    if "call" in kinds:
+        heads += ["encode", "denoise", "held Hz", "wait Hz"]
+    with_success = "step" in kinds and "success" in rows
+    heads += ["success"] if with_success else []
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    for _, row in rows.iterrows():
+        cells = [str(row["sampler"]), str(row["steps"])]
+        for kind in kinds:
+            cells.append("/".join(_short(row[f"{kind}_{percent}_ms"]) for percent in ("p50", "p95", "p99")))
+        if "call" in kinds:
+            cells += [_short(row[name]) for name in ("encode_p50_ms", "denoise_p50_ms")]
+            cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
+        if with_success:
+            cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")
+        table.add_row(*cells)
+    return table
 
 
 def _short(value: float) -> str:
