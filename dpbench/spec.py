@@ -143,10 +143,14 @@ class TaskSpec:
         dataset: published demonstrations, or None.
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
         published: results of the literature on this task.
-        modes: names of the behaviour modes, where the task names them.
-        mode_of: which mode a rollout took, `"module:function"` of the path `(T + 1, Na)` of `agent_pos`, which returns
-            one of `modes` or None; None where the task names no modes.
+        modes: names of the behaviour modes, where the task names them; the environment then gives `info["mode"]`
+            at every step, the number of the mode that the episode has shown so far, -1 while it has shown none.
+        stages: name -> what the episode's largest score must be above for the stage to be passed, e.g. `{"p1": 0.4}`.
         demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
+        demonstrator_sees: id of the task on whose observations the demonstrator acts, where this one shows too little
+            (pictures only); same seed and same actions give the same episode in both.
+        archive_arrays: turns the arrays of a public archive into store arrays for `dpbench data import`,
+            `"module:function"`, or None.
     """
 
     id: str
@@ -162,8 +166,10 @@ class TaskSpec:
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     published: tuple[PublishedResult, ...] = ()
     modes: tuple[str, ...] = ()
-    mode_of: str | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
     demonstrator: str | None = None
+    demonstrator_sees: str | None = None
+    archive_arrays: str | None = None
 
     def starts(self, name: str | None = None) -> EvaluationStarts:
         """The protocol of that name, by default the first.

@@ -4,6 +4,7 @@ if __name__ != "dpbench.envs":
     raise ImportError(f"import this package as 'dpbench.envs', not as {__name__!r}: one module has one name.")
 
 from .avoid import TASKS as _AVOID
+from .block_push import TASKS as _BLOCK_PUSH
 from .pusht import TASKS as _PUSHT
 
-TASKS = {**_PUSHT, **_AVOID}
+TASKS = {**_PUSHT, **_BLOCK_PUSH, **_AVOID}

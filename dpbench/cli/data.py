@@ -1,4 +1,4 @@
-"""`dpbench data fetch` and `dpbench data info`."""
+"""`dpbench data fetch`, `dpbench data import` and `dpbench data info`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dpbench.data.episodes import EpisodeStore, data_root
+from dpbench.data.episodes import EpisodeStore, data_root, store_name
 from dpbench.data.fetch import fetch, find_dataset
 
 EXAMPLE = """examples:
   dpbench data fetch pusht                      download, check and store the human demonstrations
   dpbench data fetch pusht --from pusht.zip     the same from a file, a folder or a mirror
+  dpbench data import bet_data_release/multimodal_push --task blockpush --format bet-npy
   dpbench data info pusht --picture pusht.png   counts, ranges and a picture
 """
 
@@ -28,21 +29,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     getting = actions.add_parser("fetch", help="download published demonstrations, or take them from a file")
     getting.add_argument("name", help="data set, such as pusht")
     getting.add_argument("--from", dest="source", help="archive, folder or address to take it from")
+    importing = actions.add_parser("import", help="build a task's store from an archive of another project")
+    importing.add_argument("source", type=Path, help="archive, or folder that holds it")
+    importing.add_argument("--task", required=True, help="Gymnasium id or short name, such as blockpush")
+    importing.add_argument("--format", required=True, help="bet-npy, diffusion-policy-zarr or a plugin's")
+    importing.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME-imported.zarr)")
     looking = actions.add_parser("info", help="counts, ranges and a picture of a store")
     looking.add_argument("name", help="data set, such as pusht, or path of a store")
     looking.add_argument("--picture", type=Path, help="where to draw the trajectories, a PNG file")
-    for action in (getting, looking):
+    for action in (getting, importing, looking):
         action.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetch or describe."""
+    """Fetch, import or describe."""
     root = data_root(arguments.data_dir)
     if arguments.action == "fetch":
         store, built = fetch(find_dataset(arguments.name), root, arguments.source)
         if not arguments.json:
             print(f"{'built' if built else 'already there:'} {store.path}")
+    elif arguments.action == "import":
+        store = _import(arguments, root)
     else:
         path = Path(arguments.name)
         store = EpisodeStore.open(path if (path / ".zgroup").exists() else root / f"{arguments.name}.zarr")
@@ -53,6 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
     described = describe(store)
     print(json.dumps(described, indent=2)) if arguments.json else _print(described)
     return 0
+
+
+def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
+    from tqdm import tqdm  # only where something is imported
+
+    from dpbench.cli.demos import task_id
+    from dpbench.data.importing import import_archive
+    from dpbench.tasks import load_task
+
+    task = load_task(task_id(arguments.task))
+    path = arguments.out or root / f"{store_name(task)}-imported.zarr"
+    with tqdm(unit="episode", desc=task.id, disable=arguments.json) as bar:
+        return import_archive(task, arguments.source, arguments.format, path, bar.update)
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def task_id(name: str) -> str:
-    """A Gymnasium id from an id or from the name of a data set (the first task that has it).
+    """A Gymnasium id from an id, its short form (`blockpush`), or the name of a data set (its first task).
 
     Raises:
         UnknownNameError: with the nearest known names.
@@ -101,6 +101,9 @@ def task_id(name: str) -> str:
             datasets.setdefault(dataset.name, known)
     if name in datasets:
         return datasets[name]
+    short = {known.rsplit("/", 1)[-1].rsplit("-v", 1)[0].lower(): known for known in tasks.names()}
+    if name.lower() in short:
+        return short[name.lower()]
     names = [*datasets, *tasks.names()]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
     raise UnknownNameError(f"unknown task or data set {name!r}; did you mean {' or '.join(near)}?")

@@ -19,7 +19,6 @@ from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, par
 from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
 from dpbench.policy import Policy
 from dpbench.provenance import provenance
-from dpbench.registry import resolve
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 from dpbench.training.inference import OpenedPolicy, open_policy
@@ -121,8 +120,9 @@ def evaluate(
         "latency": latency.as_json(),
         "provenance": provenance(),
     }
-    if task.mode_of is not None:
-        labels = [resolve(task.mode_of)(episode.agent_pos) for episode in episodes]
+    if task.modes:
+        shown = [int(episode.modes[-1]) for episode in episodes]
+        labels = [task.modes[number] if number >= 0 else None for number in shown]
         starts_of, successes = [row.start_seed for row in rows], [row.success for row in rows]
         record["episodes"]["mode"] = labels
         record["multimodality"] = _rounded(summarise_modes(task.modes, labels, successes, starts_of).as_json())

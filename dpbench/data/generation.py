@@ -70,28 +70,37 @@ def demonstrate(task_id: str, number: int) -> Mapping[str, NDArray[Any]]:
         ConfigError: when the demonstrator fails from all of its starts.
     """
     task = load_task(task_id)
-    policy: Policy = resolve(task.demonstrator or "")(task)
+    seen = load_task(task.demonstrator_sees or task_id)
+    policy: Policy = resolve(task.demonstrator or "")(seen)
     env = gym.make(task_id)
+    view = gym.make(seen.id) if seen.id != task_id else None
     try:
         for attempt in range(ATTEMPTS):
-            rows = _run(env, policy, task, number + attempt * ATTEMPT_STRIDE)
+            rows = _run(env, view, policy, task, number + attempt * ATTEMPT_STRIDE)
             if rows is not None:
                 return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     finally:
         env.close()
+        if view is not None:
+            view.close()
     raise ConfigError(f"the demonstrator of {task_id} fails from {ATTEMPTS} starts of episode {number}.")
 
 
-def _run(env: gym.Env[Any, Any], policy: Policy, task: TaskSpec, seed: int) -> list[dict[str, NDArray[Any]]] | None:
+def _run(
+    env: gym.Env[Any, Any], view: gym.Env[Any, Any] | None, policy: Policy, task: TaskSpec, seed: int
+) -> list[dict[str, NDArray[Any]]] | None:
+    """Rows of the store, None when the demonstrator failed; `view` is the environment that it sees, None for `env`."""
     runner = PolicyRunner(policy, NoiseStreams.from_seeds(0, [seed]))
     observation, _ = env.reset(seed=seed)
+    seen = view.reset(seed=seed)[0] if view is not None else observation
     rows: list[dict[str, NDArray[Any]]] = []
     active = np.ones(1, dtype=np.bool_)
     while True:
         flat = dict(_flatten(observation))
-        action = runner.act({key: value[None] for key, value in flat.items()}, active)[0].copy()
+        action = runner.act({key: value[None] for key, value in _flatten(seen)}, active)[0].copy()
         rows.append({array: flat.get(key, action) for key, array in task.store_arrays.items()})
         observation, _, terminated, truncated, info = env.step(action)
+        seen = view.step(action)[0] if view is not None else observation
         if info["is_success"]:
             return rows
         if terminated or truncated:

@@ -47,6 +47,7 @@ class Episode:
         scores: the task's own measure, `(T,)`.
         successes: `is_success` at every step, `(T,)`.
         agent_pos: `(T + 1, Na)`, the start included.
+        modes: number of the task's mode shown so far, -1 for none yet, `(T,)`; all -1 where the task names none.
         frames: every `frame_stride`-th picture, `(F, H, W, 3)` uint8, or None.
     """
 
@@ -56,6 +57,7 @@ class Episode:
     scores: NDArray[np.float64]
     successes: NDArray[np.bool_]
     agent_pos: NDArray[np.float32]
+    modes: NDArray[np.int64]
     frames: NDArray[np.uint8] | None = None
 
 
@@ -183,6 +185,7 @@ def _run(
     observation, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     recorders = [_Recorder(trial, observation["agent_pos"][row]) for row, trial in enumerate(wanted)]
     active = np.ones(len(wanted), dtype=np.bool_)
+    none_yet = np.full(len(wanted), -1)
     step = 0
     while active.any():
         if frames is not None and step % frames.stride == 0:
@@ -196,6 +199,7 @@ def _run(
                 infos[task.score][row],
                 infos["is_success"][row],
                 observation["agent_pos"][row],
+                infos.get("mode", none_yet)[row],
             )
         over = terminated | truncated
         if frames is not None and (active & over).any():
@@ -213,18 +217,24 @@ class _Recorder:
 
     def __init__(self, trial: Trial, agent_pos: NDArray[np.float32]) -> None:
         self._trial = trial
-        self._rows: list[tuple[NDArray[np.float32], float, float, bool]] = []
+        self._rows: list[tuple[NDArray[np.float32], float, float, bool, int]] = []
         self._agent_pos = [agent_pos.copy()]
         self.frames: list[NDArray[np.uint8]] = []
 
     def add(
-        self, action: NDArray[np.float32], reward: float, score: float, success: bool, agent_pos: NDArray[np.float32]
+        self,
+        action: NDArray[np.float32],
+        reward: float,
+        score: float,
+        success: bool,
+        agent_pos: NDArray[np.float32],
+        mode: int,
     ) -> None:
-        self._rows.append((action.copy(), float(reward), float(score), bool(success)))
+        self._rows.append((action.copy(), float(reward), float(score), bool(success), int(mode)))
         self._agent_pos.append(agent_pos.copy())
 
     def episode(self) -> Episode:
-        actions, rewards, scores, successes = zip(*self._rows, strict=True)
+        actions, rewards, scores, successes, modes = zip(*self._rows, strict=True)
         return Episode(
             self._trial,
             np.stack(actions),
@@ -232,6 +242,7 @@ class _Recorder:
             np.array(scores),
             np.array(successes),
             np.stack(self._agent_pos),
+            np.array(modes),
             np.stack(self.frames) if self.frames else None,
         )
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from dpbench.errors import ConfigError
 
 from .drawing import draw
-from .scene import FINISH_Y_M, START_STD_M, SUBSTEPS, model_xml
+from .modes import gap, mode_number
+from .scene import FINISH_Y_M, ROWS_Y_M, START_STD_M, SUBSTEPS, model_xml
 from .task import ACTION, AGENT_POS, IMAGE_PX, PIXELS, RATE_HZ, TARGET
 
 ObsMode = Literal["state", "image"]
@@ -37,14 +38,15 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     1 in the step that crosses the finish line, else 0.
 
     ## Start
-    The finger at y = 0, x drawn from N(0, 4 mm). `options={"state": (x, y, vx, vy, target x, target y)}` sets a state.
+    The finger at y = 0, x drawn from N(0, 4 mm). `options={"state": ...}` sets a state of `get_state`.
 
     ## End
     `terminated` when the finger touches an obstacle (a failure) or crosses the finish line (a success); `truncated`
     after 100 steps (registered time limit).
 
     ## Info
-    `is_success`, `touched` (bool), `progress` (largest y reached, as a share of the way to the finish line).
+    `is_success`, `touched` (bool), `progress` (largest y reached, as a share of the way to the finish line), `mode`
+    (number of the way in the task's modes, -1 before the last row is passed).
 
     Args:
         obs_mode: `"state"` or `"image"`.
@@ -67,6 +69,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._model = mujoco.MjModel.from_xml_string(model_xml())
         self._data = mujoco.MjData(self._model)
         self._touched, self._best_y = False, 0.0
+        self._gaps: list[int] = []
         low, high = (np.array(bounds, dtype=np.float32) for bounds in (ACTION.low, ACTION.high))
         self.action_space = gym.spaces.Box(low, high)
         second = (
@@ -85,7 +88,8 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if unknown := sorted(set(options or {}) - {"state"}):
             raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
         start_x = float(np.clip(self.np_random.normal(0.0, START_STD_M), -4 * START_STD_M, 4 * START_STD_M))
-        self.set_state(np.array((options or {}).get("state", (start_x, 0.0, 0.0, 0.0, start_x, 0.0))))
+        start = (start_x, 0.0, 0.0, 0.0, start_x, 0.0, -1, -1, -1)
+        self.set_state(np.array((options or {}).get("state", start)))
         return self._observation(), self._info()
 
     def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
@@ -96,31 +100,37 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """
         data, model = self._data, self._model
         data.ctrl[:] = np.clip(ACTION.check(action), LOW, HIGH)
+        before = data.qpos.tolist()
         for _ in range(SUBSTEPS):
             mujoco.mj_step(model, data)
             if data.ncon:
                 self._touched = True
                 break
-        self._best_y = max(self._best_y, float(data.qpos[1]))
+        after = data.qpos.tolist()
+        while len(self._gaps) < len(ROWS_Y_M) and after[1] >= ROWS_Y_M[len(self._gaps)]:
+            self._gaps.append(gap(len(self._gaps), before, after))
+        self._best_y = max(self._best_y, after[1])
         info = self._info()
         reward = 1.0 if info["is_success"] else 0.0
         return self._observation(), reward, info["is_success"] or self._touched, False, info
 
     def get_state(self) -> NDArray[np.float64]:
-        """Finger x, y (m), its velocity (m / s), last target (m); `(6,)`."""
-        return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl])
+        """Finger x, y (m), its velocity (m / s), last target (m), gap taken in each row (-1: not yet); `(9,)`."""
+        gaps = [*self._gaps, -1, -1, -1][: len(ROWS_Y_M)]
+        return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, gaps])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
         """Meet a state of `get_state` exactly.
 
         Raises:
-            ConfigError: unless it is six finite numbers.
+            ConfigError: unless it is nine finite numbers.
         """
         values = np.asarray(state, dtype=np.float64)
-        if values.shape != (6,) or not np.isfinite(values).all():
-            raise ConfigError(f"state = {state!r}: expected six finite numbers, x, y, vx, vy, target x, target y.")
+        if values.shape != (9,) or not np.isfinite(values).all():
+            raise ConfigError(f"state = {state!r}: expected nine finite numbers, as get_state gives them.")
         mujoco.mj_resetData(self._model, self._data)
-        self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:]
+        self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:6]
+        self._gaps = [int(number) for number in values[6:] if number >= 0]
         mujoco.mj_forward(self._model, self._data)
         self._touched, self._best_y = bool(self._data.ncon), float(values[1])
 
@@ -147,6 +157,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "is_success": not self._touched and self._best_y >= FINISH_Y_M,
             "touched": self._touched,
             "progress": progress,
+            "mode": mode_number(self._gaps),
         }
 
 

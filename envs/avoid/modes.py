@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from bisect import bisect
 
-from .scene import OBSTACLES_X_M, ROWS_Y_M
+from .scene import GAPS_X_M, OBSTACLES_X_M, ROWS_Y_M
+
+Place = tuple[float, float]
 
 
-def way(agent_pos: NDArray[np.floating]) -> str | None:
-    """The way of a path, or None when it did not pass all three rows.
+def gap(row: int, before: Place, after: Place) -> int:
+    """Number of the gap, from the left, through which a step crosses a row; places x, y in m."""
+    if before[1] >= ROWS_Y_M[row]:  # set there by hand
+        return bisect(OBSTACLES_X_M[row], before[0])
+    share = (ROWS_Y_M[row] - before[1]) / (after[1] - before[1])
+    return bisect(OBSTACLES_X_M[row], before[0] + share * (after[0] - before[0]))
 
-    Args:
-        agent_pos: finger x, y in m, `(T, 2)`.
 
-    Returns:
-        Number of the gap in each row, from the left: `"000"` to `"123"`.
-    """
-    gaps = []
-    for row_y, obstacles in zip(ROWS_Y_M, OBSTACLES_X_M, strict=True):
-        beyond = np.flatnonzero(agent_pos[:, 1] >= row_y)
-        if len(beyond) == 0 or beyond[0] == 0:
-            return None
-        before, after = agent_pos[beyond[0] - 1], agent_pos[beyond[0]]
-        share = (row_y - before[1]) / (after[1] - before[1])
-        gaps.append(int(np.searchsorted(obstacles, before[0] + share * (after[0] - before[0]))))
-    return "".join(map(str, gaps))
+def mode_number(gaps: list[int]) -> int:
+    """Place in the task's modes of a way given by its gaps, -1 before all rows are passed."""
+    if len(gaps) < len(ROWS_Y_M):
+        return -1
+    number = 0
+    for row, at in zip(GAPS_X_M, gaps, strict=True):
+        number = number * len(row) + at
+    return number

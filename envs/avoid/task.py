@@ -41,7 +41,6 @@ def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
             "action": "action",
         },
         modes=MODES,
-        mode_of="dpbench.envs.avoid.modes:way",
         demonstrator="dpbench.envs.avoid.demonstrator:demonstrator",
     )
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, path, sample_chunks, way_probabilities
-from dpbench.envs.avoid.modes import way
-from dpbench.envs.avoid.scene import FINISH_Y_M, START_STD_M
+from dpbench.envs.avoid.modes import gap, mode_number
+from dpbench.envs.avoid.scene import FINISH_Y_M, ROWS_Y_M, START_STD_M
 from dpbench.envs.avoid.task import MODES
 from dpbench.errors import ActionError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
@@ -45,9 +45,9 @@ def test_gymnasiums_checker_passes(name: str) -> None:
 def test_every_demonstration_succeeds_on_the_way_it_chose_and_all_ways_come() -> None:
     seen: Counter[str] = Counter()
     for seed in range(240):
-        places, chosen, info = demonstrate(seed)
+        _, chosen, info = demonstrate(seed)
         assert info["is_success"]
-        assert way(places) == MODES[chosen]
+        assert MODES[info["mode"]] == MODES[chosen]
         seen[MODES[chosen]] += 1
     assert len(seen) == 24
     chi_squared = sum((count - 10) ** 2 / 10 for count in seen.values())
@@ -85,10 +85,11 @@ def test_chunks_follow_their_way() -> None:
         assert np.abs(targets[:, place, 0] - curve).max() < 5 * START_STD_M
 
 
-def test_the_way_is_read_from_the_path() -> None:
-    straight = np.stack([np.full(50, 0.03), np.linspace(0, 0.5, 50)], axis=1)
-    assert way(straight) == "112"
-    assert way(straight[:20]) is None
+def test_the_way_is_read_from_where_the_rows_are_crossed() -> None:
+    gaps = [gap(row, (0.03, y - 0.01), (0.03, y + 0.01)) for row, y in enumerate(ROWS_Y_M)]
+    assert MODES[mode_number(gaps)] == "112"
+    assert mode_number(gaps[:2]) == -1
+    assert gap(0, (-0.01, 0.09), (0.03, 0.11)) == 1
 
 
 def test_touching_an_obstacle_ends_the_episode_as_a_failure() -> None:
@@ -120,7 +121,7 @@ def test_bad_input_is_named() -> None:
     env.reset(seed=0)
     with pytest.raises(ActionError, match="NaN"):
         env.step(np.array([np.nan, 0.0]))
-    with pytest.raises(ConfigError, match="expected six finite numbers"):
+    with pytest.raises(ConfigError, match="expected nine finite numbers"):
         env.set_state(np.zeros(5))
     with pytest.raises(ConfigError, match="obs_mode = 'pose'"):
         gym.make("dpbench/Avoid-v0", obs_mode="pose")

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-FORMATS = {"diffusion-policy-zarr": "dpbench.data.formats.diffusion_policy_zarr:read"}
+FORMATS = {
+    "diffusion-policy-zarr": "dpbench.data.formats.diffusion_policy_zarr:read",
+    "bet-npy": "dpbench.data.formats.bet_npy:read",
+}
 
 
 class SlicedArray(Protocol):

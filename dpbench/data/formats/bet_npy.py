@@ -1,0 +1,48 @@
+"""Reader of the arrays published with Behavior Transformers (notmahi/bet): three `.npy` files in a folder.
+
+`<name>_observations.npy` (N, T, Do), `<name>_actions.npy` (N, T, Da) and `<name>_masks.npy` (N, T): N episodes padded
+to T steps, an episode is as long as the sum of its mask. As an archive they are `data/obs` and `data/action`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.data.formats import Archive
+from dpbench.errors import DataError
+
+
+def read(path: Path) -> Archive:
+    """Open the folder with the three files.
+
+    Raises:
+        DataError: when one is missing, truncated, holds objects, or their shapes do not fit.
+    """
+    folder = path if path.is_dir() else path.parent
+    observations, actions, masks = (_load(folder, name) for name in ("observations", "actions", "masks"))
+    if observations.ndim != 3 or actions.ndim != 3 or not (masks.shape == observations.shape[:2] == actions.shape[:2]):
+        raise DataError(
+            f"{folder}: observations {observations.shape}, actions {actions.shape} and masks {masks.shape} do not fit; "
+            "expected (N, T, Do), (N, T, Da) and (N, T)."
+        )
+    inside = masks > 0
+    lengths = inside.sum(axis=1)
+    if (lengths < 1).any() or (inside != (np.arange(masks.shape[1]) < lengths[:, None])).any():
+        raise DataError(f"{folder}: a mask is not ones first and then zeros; download the files again.")
+    return Archive(
+        {"data/obs": observations[inside], "data/action": actions[inside]}, np.cumsum(lengths, dtype=np.int64)
+    )
+
+
+def _load(folder: Path, name: str) -> NDArray[np.floating]:
+    found = sorted(folder.glob(f"*_{name}.npy"))
+    if len(found) != 1:
+        raise DataError(f"{folder} holds {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
+    try:
+        values: NDArray[np.floating] = np.load(found[0], allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{found[0]} is no whole array of numbers ({error}); download it again.") from error
+    return values

@@ -1,0 +1,50 @@
+"""The published order of the observation, and from public archives to the arrays of the episode store.
+
+Read are BeT's `multimodal_push_{observations,actions,masks}.npy` and Diffusion Policy's `multimodal_push_seed.zarr`:
+both hold `obs` (T, 16) and `action` (T, 2), displacements in m.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EFFECTOR = slice(6, 8)
+"""Place of the effector's x, y in the published order of 16."""
+TARGET = slice(8, 10)
+YAWS = (2, 5, 12, 15)
+
+
+def published_order(agent_pos: NDArray[Any], environment_state: NDArray[Any]) -> NDArray[Any]:
+    """`(..., 2)` and `(..., 14)` to the published `(..., 16)` (FACTS 2.2)."""
+    before, after = environment_state[..., : EFFECTOR.start], environment_state[..., EFFECTOR.start :]
+    return np.concatenate([before, agent_pos, after], axis=-1)
+
+
+def delta_arrays(archive: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A block of steps of an archive as a block of the store, actions as displacements (m).
+
+    Args:
+        archive: `obs` (T, 16), yaws in any turn (BeT's are not reduced, Diffusion Policy's are to [0, pi)), and
+            `action` (T, 2) m.
+
+    Returns:
+        `agent_pos` (T, 2), `environment_state` (T, 14) and `action` (T, 2) float32.
+    """
+    published = archive["obs"].astype(np.float64)
+    published[:, YAWS] %= math.pi
+    return {
+        "agent_pos": published[:, EFFECTOR].astype(np.float32),
+        "environment_state": np.delete(published, EFFECTOR, axis=1).astype(np.float32),
+        "action": archive["action"].astype(np.float32),
+    }
+
+
+def position_arrays(archive: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """As `delta_arrays`, with the effector's next target as action: target + displacement (FACTS 2.3)."""
+    arrays = delta_arrays(archive)
+    return {**arrays, "action": (archive["obs"][:, TARGET] + archive["action"]).astype(np.float32)}

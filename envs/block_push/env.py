@@ -1,0 +1,204 @@
+"""Block push as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, SupportsFloat
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+from dpbench.spec import ArraySpec
+
+from .drawing import draw
+from .progress import Progress
+from .scene import BLOCK_HALF_M, EFFECTOR_START_M, SETTLE_STEPS, SUBSTEPS, X_RANGE_M, Y_RANGE_M, model_xml
+from .starts import Start, draw_start
+from .task import AGENT_POS, DELTA_ACTION, ENVIRONMENT_STATE, IMAGE_PX, PIXELS, POSITION_ACTION, RATE_HZ
+
+ObsMode = Literal["state", "image"]
+ActionMode = Literal["delta", "position"]
+PHYSICS = mujoco.mjtState.mjSTATE_INTEGRATION
+"""All that the next step depends on, the solver's warm start included."""
+N_TARGETS, N_PROGRESS = 6, 11
+
+
+class BlockPushEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
+    """Push two blocks into two targets, in either order and pairing.
+
+    ## Action space
+    `action_mode="delta"`: `Box(-0.1, 0.1, (2,), float32)`, m added to the effector's target (not to its measured
+    place). `"position"`: the target itself, m. Either way the target is then clipped to the workspace
+    x [0.15, 0.70], y [-0.5, 0.5]; 10 Hz.
+
+    ## Observation space
+    | key | obs_mode | shape | meaning | unit |
+    |---|---|---|---|---|
+    | `agent_pos` | all | (2,) | effector x, y | m |
+    | `environment_state` | `state` | (14,) | block x, y, yaw; block2 x, y, yaw; effector target x, y; target x, y, \
+yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
+    | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the table from above | RGB |
+
+    `demonstrations.published_order` joins both vectors in the published order of 16.
+
+    ## Reward
+    0.49 when a block first enters a target (centres within 5 cm), 0.51 in the step in which both blocks are in
+    different targets.
+
+    ## Start
+    As published (FACTS 2.4), see `starts.py`. `options={"state": ...}` sets a state of `get_state`.
+
+    ## End
+    `terminated` when both blocks are in different targets; `truncated` after 350 steps (registered time limit).
+
+    ## Info
+    `is_success` (both stages passed), `stage_reward` (0, 0.49, 0.51 or 1), `mode` (number in the task's modes, -1
+    before a block is in a target), `REACH_0`, `REACH_1`, `TARGET_0_0` ... `TARGET_1_1` (step of the event or -1).
+
+    Args:
+        obs_mode: `"state"` or `"image"`.
+        action_mode: `"delta"` or `"position"`.
+        render_mode: `"rgb_array"` or None.
+        render_size: side of rendered frames, px.
+
+    Raises:
+        ConfigError: for an unknown mode.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
+
+    def __init__(
+        self,
+        obs_mode: ObsMode = "state",
+        action_mode: ActionMode = "delta",
+        render_mode: str | None = None,
+        render_size: int = 384,
+    ) -> None:
+        for name, value, known in (
+            ("obs_mode", obs_mode, ("state", "image")),
+            ("action_mode", action_mode, ("delta", "position")),
+            ("render_mode", render_mode, (None, "rgb_array")),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        self.render_mode = render_mode
+        self._obs_mode, self._render_size = obs_mode, render_size
+        self._action = DELTA_ACTION if action_mode == "delta" else POSITION_ACTION
+        self._model = mujoco.MjModel.from_xml_string(model_xml())
+        self._data = mujoco.MjData(self._model)
+        self._n_physics = mujoco.mj_stateSize(self._model, PHYSICS)
+        self._targets: list[float] = [0.0] * N_TARGETS
+        self._progress = Progress((0.0, 0.0))
+        low, high = (np.array(bounds, dtype=np.float32) for bounds in (self._action.low, self._action.high))
+        self.action_space = gym.spaces.Box(low, high)
+        second = (
+            {"environment_state": _box(ENVIRONMENT_STATE)}
+            if obs_mode == "state"
+            else {"pixels": gym.spaces.Dict({"top": _box(PIXELS)})}
+        )
+        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({"agent_pos": _box(AGENT_POS), **second})
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; see the class for `options`."""
+        super().reset(seed=seed)
+        if unknown := sorted(set(options or {}) - {"state"}):
+            raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
+        if options and "state" in options:
+            self.set_state(options["state"])
+        else:
+            self._place(draw_start(self.np_random))
+        return self._observation(), self._info()
+
+    def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+        """One control step.
+
+        Raises:
+            ActionError: unless `action` is two finite numbers.
+        """
+        data = self._data
+        x, y = self._action.check(action).tolist()
+        if self._action is DELTA_ACTION:
+            target_x, target_y = data.ctrl.tolist()
+            x, y = x + target_x, y + target_y
+        data.ctrl[:] = min(max(x, X_RANGE_M[0]), X_RANGE_M[1]), min(max(y, Y_RANGE_M[0]), Y_RANGE_M[1])
+        mujoco.mj_step(self._model, data, SUBSTEPS)
+        places = data.qpos.tolist()
+        targets = self._targets
+        reward = self._progress.step(
+            ((places[0], places[1]), (places[7], places[8])), ((targets[0], targets[1]), (targets[3], targets[4]))
+        )
+        return self._observation(), reward, self._progress.got_both, False, self._info()
+
+    def get_state(self) -> NDArray[np.float64]:
+        """The physics state, the targets' poses and the episode's progress, one vector."""
+        physics = np.empty(self._n_physics)
+        mujoco.mj_getState(self._model, self._data, physics, PHYSICS)
+        return np.concatenate([physics, self._targets, self._progress.as_numbers()])
+
+    def set_state(self, state: NDArray[np.float64]) -> None:
+        """Meet a state of `get_state` exactly.
+
+        Raises:
+            ConfigError: unless it is as many finite numbers.
+        """
+        values = np.asarray(state, dtype=np.float64)
+        n_all = self._n_physics + N_TARGETS + N_PROGRESS
+        if values.shape != (n_all,) or not np.isfinite(values).all():
+            raise ConfigError(
+                f"state of shape {values.shape}: expected {n_all} finite numbers, as get_state gives them."
+            )
+        mujoco.mj_setState(self._model, self._data, values[: self._n_physics], PHYSICS)
+        self._targets = values[self._n_physics : -N_PROGRESS].tolist()
+        self._progress = Progress.from_numbers(values[-N_PROGRESS:].tolist())
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A frame, `(render_size, render_size, 3)` RGB."""
+        return self._frame(self._render_size) if self.render_mode == "rgb_array" else None
+
+    def _place(self, start: Start) -> None:
+        mujoco.mj_resetData(self._model, self._data)
+        for at, (x, y, yaw) in zip((0, 7), start.blocks, strict=True):
+            self._data.qpos[at : at + 7] = x, y, BLOCK_HALF_M, math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)
+        self._data.qpos[14:] = self._data.ctrl[:] = EFFECTOR_START_M
+        mujoco.mj_step(self._model, self._data, SETTLE_STEPS)
+        self._targets = [number for target in start.targets for number in target]
+        places = self._data.qpos.tolist()
+        self._progress = Progress((math.hypot(*places[0:2]), math.hypot(*places[7:9])))
+
+    def _poses(self) -> list[float]:
+        """X, y (m) and yaw in [0, pi) of both blocks, six numbers, and x, y of the effector."""
+        x, y, _, w, _, _, z, x2, y2, _, w2, _, _, z2, rod_x, rod_y = self._data.qpos.tolist()
+        # Blocks stay flat, so that the quaternion is a turn about z.
+        return [x, y, 2 * math.atan2(z, w) % math.pi, x2, y2, 2 * math.atan2(z2, w2) % math.pi, rod_x, rod_y]
+
+    def _frame(self, size_px: int) -> NDArray[np.uint8]:
+        poses, targets = self._poses(), self._targets
+        return draw(poses[6:], (poses[:3], poses[3:6]), (targets[:3], targets[3:]), size_px)
+
+    def _observation(self) -> dict[str, Any]:
+        poses = self._poses()
+        agent_pos = np.array(poses[6:], dtype=np.float32)
+        if self._obs_mode == "image":
+            return {"agent_pos": agent_pos, "pixels": {"top": self._frame(IMAGE_PX)}}
+        state = [*poses[:6], *self._data.ctrl.tolist(), *self._targets]
+        return {"agent_pos": agent_pos, "environment_state": np.array(state, dtype=np.float32)}
+
+    def _info(self) -> dict[str, Any]:
+        progress = self._progress
+        return {
+            "is_success": progress.got_first and progress.got_both,
+            "stage_reward": progress.total,
+            "mode": progress.mode,
+            **progress.events(),
+        }
+
+
+def _box(spec: ArraySpec) -> gym.spaces.Box:
+    dtype: Any = np.dtype(spec.dtype).type
+    low, high = (np.broadcast_to(np.array(bound, dtype=dtype), spec.shape) for bound in (spec.low, spec.high))
+    return gym.spaces.Box(low, high, spec.shape, dtype)

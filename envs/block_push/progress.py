@@ -1,0 +1,88 @@
+"""Rewards and events of an episode: which block reached which target when (FACTS 2.5 in plain arithmetic).
+
+The rules are those of Diffusion Policy's `block_pushing_multimodal.py`, edge cases included: 0.49 for every first
+entry of a block into a target, 0.51 (instead) in the step in which the blocks are in different targets, which ends the
+episode. A rollout's total is the sum of the different rewards it got: 0.49 for one block, 1.0 for both one after the
+other, and 0.51 when both arrive in the same step.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from .task import TOLERANCE_M
+
+FIRST_REWARD, BOTH_REWARD = 0.49, 0.51
+MOVED_M = 0.001
+NEVER = -1
+
+Place = tuple[float, float]
+
+
+@dataclass
+class Progress:
+    """Bookkeeping of one episode.
+
+    Attributes:
+        distances_m: of the blocks to the world's origin at the start.
+        n_steps: control steps so far.
+        entered: step in which block b first was in target t, at `2 * b + t`; -1 for never.
+        moved: step in which a block had first moved by more than 1 mm away from or towards the origin.
+        got_first: a reward of 0.49 (or 0.98, both at once in one target each counting) was given.
+        got_both: the reward of 0.51 was given.
+    """
+
+    distances_m: Place
+    n_steps: int = 0
+    entered: list[int] = field(default_factory=lambda: [NEVER] * 4)
+    moved: list[int] = field(default_factory=lambda: [NEVER] * 2)
+    got_first: bool = False
+    got_both: bool = False
+
+    @property
+    def total(self) -> float:
+        """Sum of the different rewards so far: 0, 0.49, 0.51 or 1."""
+        return FIRST_REWARD * self.got_first + BOTH_REWARD * self.got_both
+
+    @property
+    def mode(self) -> int:
+        """Number of the mode (`2 * block + target` of the first entry), -1 before it."""
+        seen = [(step, place) for place, step in enumerate(self.entered) if step != NEVER]
+        return min(seen)[1] if seen else NEVER
+
+    def step(self, blocks: tuple[Place, Place], targets: tuple[Place, Place]) -> float:
+        """Take note of a step's places (m) and return its reward."""
+        reward = 0.0
+        inside = [math.dist(block, target) < TOLERANCE_M for block in blocks for target in targets]
+        for place, is_inside in enumerate(inside):
+            if is_inside and self.entered[place] == NEVER:
+                self.entered[place] = self.n_steps
+                reward += FIRST_REWARD
+        for number, block in enumerate(blocks):
+            if self.moved[number] == NEVER and abs(math.hypot(*block) - self.distances_m[number]) > MOVED_M:
+                self.moved[number] = self.n_steps
+        both = (inside[0] and inside[3]) or (inside[1] and inside[2])
+        if both:
+            reward = BOTH_REWARD
+            self.got_both = True
+        elif reward > 0:
+            self.got_first = True
+        self.n_steps += 1
+        return reward
+
+    def events(self) -> dict[str, int]:
+        """Step of each event, -1 for never; the published names."""
+        targets = {f"TARGET_{place // 2}_{place % 2}": step for place, step in enumerate(self.entered)}
+        return {"REACH_0": self.moved[0], "REACH_1": self.moved[1], **targets}
+
+    def as_numbers(self) -> list[float]:
+        """All of it, `(11,)`."""
+        return [*self.distances_m, self.n_steps, *self.entered, *self.moved, self.got_first, self.got_both]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[float]) -> Progress:
+        """From `as_numbers`."""
+        first, second, n_steps, *rest = numbers
+        events = [int(step) for step in rest[:6]]
+        return cls((first, second), int(n_steps), events[:4], events[4:], bool(rest[6]), bool(rest[7]))

@@ -1,0 +1,54 @@
+"""Places and sizes in metres, and the MuJoCo model made of them.
+
+Sizes, masses, workspace and rates are those of the multimodal block push of Diffusion Policy (PyBullet,
+`env/block_pushing/block_pushing_multimodal.py`), which comes from BeT's and IBC's. Ours differs in the robot: a thin
+vertical rod that a critically damped servo of 60 rad/s moves in the plane stands for the xArm with its suction tip.
+"""
+
+from __future__ import annotations
+
+X_RANGE_M, Y_RANGE_M = (0.15, 0.70), (-0.5, 0.5)
+"""The effector's targets are clipped to this workspace."""
+EFFECTOR_START_M = (0.3, -0.4)
+BLOCK_HALF_M, BLOCK_MASS_KG = 0.02, 0.01
+ROD_RADIUS_M = 0.004
+"""The published tip has a radius of 1 mm, which a time step of 10 ms would let pass through an edge."""
+PHYSICS_DT_S, SUBSTEPS = 0.01, 10
+SETTLE_STEPS = 40
+SERVO_RAD_S = 60.0
+FLOOR_FRICTION, ROD_FRICTION = 0.5, 0.5
+"""Sliding friction of a block on the floor and against the rod; README: how the demonstrator fares with others."""
+
+
+def model_xml(floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_FRICTION) -> str:
+    """The MJCF model: a floor, two free blocks and a rod on two slides."""
+    # Bit 1 is the floor, bit 2 the rod: both meet blocks (bits 1 and 2), never each other. The priority makes the
+    # friction of a contact that of the floor or the rod instead of the larger of both.
+    blocks = "".join(
+        f"""
+    <body name="{name}" pos="{x} 0 {BLOCK_HALF_M}">
+      <freejoint/>
+      <geom type="box" size="{BLOCK_HALF_M} {BLOCK_HALF_M} {BLOCK_HALF_M}" mass="{BLOCK_MASS_KG}"
+            contype="3" conaffinity="3" friction="0.5"/>
+    </body>"""
+        for name, x in (("block", 0.3), ("block2", 0.5))
+    )
+    return f"""
+<mujoco model="block_push">
+  <!-- An elliptic cone makes sliding friction the same in all directions. -->
+  <option timestep="{PHYSICS_DT_S}" cone="elliptic" integrator="implicitfast"/>
+  <worldbody>
+    <geom type="plane" size="2 2 0.1" contype="1" conaffinity="1" priority="1" friction="{floor_friction}"/>
+    {blocks}
+    <body name="rod" pos="0 0 0.04">
+      <joint name="x" type="slide" axis="1 0 0"/>
+      <joint name="y" type="slide" axis="0 1 0"/>
+      <geom type="cylinder" size="{ROD_RADIUS_M} 0.03" mass="1" contype="2" conaffinity="2" priority="2"
+            friction="{rod_friction}"/>
+    </body>
+  </worldbody>
+  <actuator>
+    <position joint="x" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}"/>
+    <position joint="y" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}"/>
+  </actuator>
+</mujoco>"""

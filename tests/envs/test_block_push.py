@@ -1,0 +1,196 @@
+"""Block push: the environment's contract, the published rules, and the four orders of the demonstrator."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
+
+import dpbench  # noqa: F401  # registers the environments
+from dpbench.envs.block_push.demonstrations import delta_arrays, position_arrays, published_order
+from dpbench.envs.block_push.demonstrator import ORDERS, BlockPushDemonstrator
+from dpbench.envs.block_push.progress import Progress
+from dpbench.envs.block_push.starts import draw_start
+from dpbench.errors import ActionError, ConfigError
+from dpbench.evaluation.rollout import rollout, trials
+from dpbench.policy import NoiseStreams
+from dpbench.tasks import load_task
+from dpbench.training.inference import open_policy
+
+NAMES = ("dpbench/BlockPush-v0", "dpbench/BlockPushAbs-v0", "dpbench/BlockPushImage-v0")
+APART = ((0.3, 0.2), (0.5, 0.2))
+
+
+def demonstrate(seed: int, name: str = NAMES[0], noise_std_m: float = 0.0) -> tuple[dict[str, Any], Any, int]:
+    """Last info, the plan and the length of one demonstration."""
+    env: Any = gym.make(name).unwrapped
+    observation, info = env.reset(seed=seed)
+    policy = BlockPushDemonstrator("Abs" in name, noise_std_m)
+    noise, length, over = NoiseStreams.from_seeds(0, [seed]), 0, False
+    while not over and length < 350:
+        action = policy.act({key: value[None, None] for key, value in observation.items()}, noise)[0, 0]
+        observation, _, over, _, info = env.step(action)
+        length += 1
+    return info, policy._plans[0], length
+
+
+@pytest.mark.filterwarnings("ignore:.*")
+@pytest.mark.parametrize("name", NAMES)
+def test_gymnasiums_checker_passes(name: str) -> None:
+    check_env(gym.make(name, render_mode="rgb_array").unwrapped)
+
+
+def test_starts_have_the_published_distribution() -> None:
+    rng = np.random.default_rng(0)
+    starts = [draw_start(rng) for _ in range(2000)]
+    blocks = np.array([start.blocks for start in starts])  # (2000, 2, 3)
+    targets = np.array([start.targets for start in starts])
+    assert (np.abs(blocks[..., :2] - (0.4, -0.2)) <= (0.1, 0.15)).all()
+    assert (np.abs(blocks[:, 0, 0] - blocks[:, 1, 0]) > 0.1).all()
+    assert 1.0 <= blocks[..., 2].min() < 1.1 < 3.0 < blocks[..., 2].max() <= math.pi
+    np.testing.assert_allclose(np.abs(targets[..., 0] - 0.4), 0.12, atol=0.005)
+    np.testing.assert_allclose(targets[..., 1], 0.2, atol=0.0075)
+    assert (targets[:, 0, 0] - 0.4).min() < 0 < (targets[:, 0, 0] - 0.4).max()
+    assert (np.sign(targets[:, 0, 0] - 0.4) == -np.sign(targets[:, 1, 0] - 0.4)).all()
+    assert abs((targets[:, 0, 0] > 0.4).mean() - 0.5) < 0.05
+
+
+def test_the_observation_is_the_published_one() -> None:
+    env: Any = gym.make(NAMES[0]).unwrapped
+    observation, _ = env.reset(seed=3)
+    published = published_order(observation["agent_pos"], observation["environment_state"])
+    assert published.shape == (16,)
+    np.testing.assert_allclose(published[6:8], (0.3, -0.4), atol=1e-4)
+    np.testing.assert_allclose(published[8:10], (0.3, -0.4), atol=1e-6)
+    assert ((published[[2, 5, 12, 15]] >= 0) & (published[[2, 5, 12, 15]] < math.pi)).all()
+
+
+def test_a_delta_moves_the_target_and_stops_at_the_workspace() -> None:
+    env: Any = gym.make(NAMES[0]).unwrapped
+    env.reset(seed=0)
+    observation = env.step(np.array([0.03, -0.02], dtype=np.float32))[0]
+    np.testing.assert_allclose(observation["environment_state"][6:8], (0.33, -0.42), atol=1e-6)
+    for _ in range(10):
+        observation = env.step(np.array([0.1, -0.1], dtype=np.float32))[0]
+    np.testing.assert_allclose(observation["environment_state"][6:8], (0.70, -0.5), atol=1e-6)
+    np.testing.assert_allclose(observation["agent_pos"], (0.70, -0.5), atol=1e-3)
+
+
+def test_absolute_and_delta_actions_give_the_same_motion() -> None:
+    """Up to float32 rounding of the actions, which contacts make larger later on."""
+    delta, absolute = (gym.make(name).unwrapped for name in NAMES[:2])
+    delta.reset(seed=4)
+    absolute.reset(seed=4)
+    target = np.array([0.3, -0.4], dtype=np.float32)
+    for _ in range(8):
+        target = target + np.array([0.01, 0.02], dtype=np.float32)
+        places = delta.step(np.array([0.01, 0.02], dtype=np.float32))[0], absolute.step(target)[0]
+        np.testing.assert_allclose(*(place["agent_pos"] for place in places), atol=1e-5)
+    assert demonstrate(4, NAMES[1])[0]["is_success"]
+
+
+def test_rewards_and_stages_are_the_published_ones() -> None:
+    """One block after the other: 0.49, then 0.51 and both stages; both at once: 0.51 and the first stage only."""
+    far, first, second = (0.0, 0.0), APART[0], APART[1]
+    progress = Progress((0.0, 0.0))
+    rewards = [progress.step(blocks, APART) for blocks in ((far, far), (far, first), (far, first), (second, first))]
+    assert rewards == [0.0, 0.49, 0.0, 0.51]
+    assert (progress.total, progress.mode, progress.got_both) == (1.0, 2, True)
+    assert progress.events() == {
+        **{"REACH_0": 3, "REACH_1": 1, "TARGET_0_0": -1, "TARGET_0_1": 3},
+        **{"TARGET_1_0": 1, "TARGET_1_1": -1},
+    }
+    at_once = Progress((0.0, 0.0))
+    assert at_once.step((first, second), APART) == 0.51
+    assert (at_once.total, at_once.got_both) == (0.51, True)
+    same_target = Progress((0.0, 0.0))
+    assert [same_target.step(blocks, APART) for blocks in ((first, far), (first, first))] == [0.49, 0.49]
+    assert (same_target.total, same_target.got_both) == (0.49, False)
+
+
+def test_demonstrations_succeed_in_the_order_they_chose_and_all_orders_come() -> None:
+    seen: Counter[int] = Counter()
+    failures = 0
+    for seed in range(100):
+        info, plan, _ = demonstrate(seed)
+        failures += not info["is_success"]
+        if info["is_success"]:
+            block, target = plan.order[0]
+            assert info["mode"] == 2 * block + target
+            assert plan.order in ORDERS
+            seen[info["mode"]] += 1
+    assert failures <= 2, "98 % of 100 seeds; 99.5 % of 1,000 (README)"
+    assert len(seen) == 4
+    assert sum((count - 25) ** 2 / 25 for count in seen.values()) < 11.3, "uniform (99 % of 3 degrees of freedom)"
+
+
+def test_noise_is_recovered_from() -> None:
+    assert sum(demonstrate(seed, noise_std_m=0.003)[0]["is_success"] for seed in range(20)) >= 18
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seed_and_state_decide_everything(name: str) -> None:
+    first, second = (gym.make(name).unwrapped for _ in range(2))
+    actions = np.random.default_rng(0).uniform((-0.03, -0.02), (0.035, 0.045), (60, 2))
+    if "Abs" in name:
+        actions = np.array([0.3, -0.4]) + np.cumsum(actions, axis=0)
+    for env in (first, second):
+        env.reset(seed=5)
+    paths = [[env.step(action)[0]["agent_pos"] for action in actions] for env in (first, second)]
+    assert np.array_equal(paths[0], paths[1])
+    saved: Any = first
+    state = saved.get_state()
+    ahead = [step_everything(saved, action) for action in actions[:20]]
+    second.reset(seed=9)
+    second.reset(options={"state": state})
+    for action, expected in zip(actions[:20], ahead, strict=True):
+        assert np.array_equal(step_everything(second, action), expected)
+
+
+def step_everything(env: Any, action: NDArray[Any]) -> NDArray[np.float64]:
+    env.step(action)
+    state: NDArray[np.float64] = env.get_state()
+    return state
+
+
+def test_bad_input_is_named() -> None:
+    env: Any = gym.make(NAMES[0]).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(ActionError, match="NaN"):
+        env.step(np.array([np.nan, 0.0]))
+    with pytest.raises(ConfigError, match="as get_state gives them"):
+        env.set_state(np.zeros(5))
+    with pytest.raises(ConfigError, match="action_mode = 'torque': expected delta or position"):
+        gym.make(NAMES[0], action_mode="torque")
+    with pytest.raises(ConfigError, match="reset options draw are unknown"):
+        env.reset(options={"draw": "legacy"})
+
+
+def test_the_harness_runs_it() -> None:
+    task = load_task(NAMES[0])
+    starts = task.starts()
+    episodes = rollout(open_policy("demonstrator", NAMES[0]).policy, task, starts, trials(starts, 4, (0,)))
+    assert [episode.scores.max() for episode in episodes] == [1.0] * 4
+    assert all(0 <= episode.modes[-1] < 4 for episode in episodes)
+    with pytest.raises(ConfigError, match="needs the blocks' poses"):
+        open_policy("demonstrator", NAMES[2])
+
+
+def test_archive_steps_become_store_steps() -> None:
+    published = np.arange(32, dtype=np.float64).reshape(2, 16) / 10
+    published[0, 2] = -0.5  # BeT's yaws are not reduced
+    action = np.array([[0.01, 0.02], [0.03, 0.04]])
+    arrays = delta_arrays({"obs": published, "action": action})
+    back = published_order(arrays["agent_pos"], arrays["environment_state"])
+    np.testing.assert_allclose(
+        np.delete(back, (2, 5, 12, 15), axis=1), np.delete(published, (2, 5, 12, 15), axis=1), rtol=1e-6
+    )
+    np.testing.assert_allclose(back[0, 2], math.pi - 0.5, rtol=1e-6)
+    absolute = position_arrays({"obs": published, "action": action})["action"]
+    np.testing.assert_allclose(absolute, published[:, 8:10] + action, rtol=1e-6)
