@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.evaluation.statistics import Estimate, crossed_mean
+from dpbench.evaluation.statistics import Estimate, crossed_mean, crossed_proportion
 
 BOOTSTRAP_SEED = 0
 OF_ONE_TRAINING = ("seed", "checkpoint_sha256")
@@ -50,6 +50,8 @@ class Group:
             return Estimate(**self.records[0]["summary"][name])
         values, starts, seeds = (self._column(key) for key in (column, "start_seed", None))
         rng = np.random.default_rng(BOOTSTRAP_SEED)
+        if values.dtype == np.bool_:
+            return crossed_proportion(values, starts.astype(np.int64), seeds.astype(np.int64), rng)
         return crossed_mean(values.astype(np.float64), starts.astype(np.int64), seeds.astype(np.int64), rng)
 
     def _column(self, key: str | None) -> NDArray[Any]:

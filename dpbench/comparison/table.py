@@ -77,7 +77,7 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-NARROW = ("policy", "success", "score", "final", "call ms")
+NARROW = ("policy", "success", "score", "call ms")
 WIDE_FROM = 170
 """Terminal width from which all columns are shown."""
 

@@ -39,9 +39,12 @@ def proportion(successes: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Est
     rate = float(np.mean(means))
     spread = float(np.var(means, ddof=1)) / n_clusters if n_clusters > 1 else 0.0
     effective = rate * (1 - rate) / spread if spread > 0 else float(n_clusters)
-    effective = min(max(effective, n_clusters), n_trials)
-    centre = (rate + Z_95**2 / (2 * effective)) / (1 + Z_95**2 / effective)
-    half = Z_95 / (1 + Z_95**2 / effective) * math.sqrt(rate * (1 - rate) / effective + Z_95**2 / (4 * effective**2))
+    return _wilson(rate, min(max(effective, n_clusters), n_trials))
+
+
+def _wilson(rate: float, n_trials: float) -> Estimate:
+    centre = (rate + Z_95**2 / (2 * n_trials)) / (1 + Z_95**2 / n_trials)
+    half = Z_95 / (1 + Z_95**2 / n_trials) * math.sqrt(rate * (1 - rate) / n_trials + Z_95**2 / (4 * n_trials**2))
     return Estimate(rate, max(0.0, centre - half), min(1.0, centre + half))
 
 
@@ -77,13 +80,41 @@ def crossed_mean(
         seeds: training seed of each trial, `(N,)`; every seed has met every start.
         rng: the only source of randomness.
     """
+    resampled, value, _ = _crossed_bootstrap(values, starts, seeds, rng)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(value, float(low), float(high))
+
+
+def crossed_proportion(
+    successes: NDArray[np.bool_], starts: NDArray[np.int64], seeds: NDArray[np.int64], rng: np.random.Generator
+) -> Estimate:
+    """A success rate over training seeds and starts, with Wilson's interval for the effective number of trials.
+
+    The number of trials is that of independent ones whose rate would vary as the bootstrap of `crossed_mean` does;
+    where nothing varies (all failed, or all succeeded) it is the number of starts.
+
+    Args:
+        successes: `(N,)`.
+        starts: start of each trial, `(N,)`.
+        seeds: training seed of each trial, `(N,)`; every seed has met every start.
+        rng: the only source of randomness.
+    """
+    resampled, rate, n_starts = _crossed_bootstrap(successes.astype(np.float64), starts, seeds, rng)
+    spread = float(np.var(resampled))
+    effective = rate * (1 - rate) / spread if spread > 0 else float(n_starts)
+    return _wilson(rate, min(max(effective, 1.0), len(successes)))
+
+
+def _crossed_bootstrap(
+    values: NDArray[np.float64], starts: NDArray[np.int64], seeds: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], float, int]:
+    """Means of resampled seeds and starts, the mean itself, and the number of starts."""
     means = np.stack([_cluster_means(values[seeds == seed], starts[seeds == seed]) for seed in np.unique(seeds)])
     n_seeds, n_starts = means.shape
     drawn_seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=N_RESAMPLES) / n_seeds
     drawn_starts = rng.multinomial(n_starts, np.full(n_starts, 1 / n_starts), size=N_RESAMPLES) / n_starts
     resampled = np.einsum("ri,ij,rj->r", drawn_seeds, means, drawn_starts, optimize=True)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return Estimate(float(means.mean()), float(low), float(high))
+    return resampled, float(means.mean()), n_starts
 
 
 def _cluster_means(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:

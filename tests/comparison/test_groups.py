@@ -8,7 +8,7 @@ import pytest
 from dpbench.comparison.groups import group
 from dpbench.comparison.page import order_agreement
 from dpbench.comparison.table import columns, frame
-from dpbench.evaluation.statistics import crossed_mean
+from dpbench.evaluation.statistics import crossed_mean, crossed_proportion
 
 from .made_up import record
 
@@ -55,3 +55,25 @@ def test_the_crossed_interval_covers_the_truth_about_as_often_as_it_says() -> No
         estimate = crossed_mean(values, starts, seeds, np.random.default_rng(1))
         covered += estimate.low <= 0.5 <= estimate.high
     assert 0.86 <= covered / n_trials <= 0.99
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])
+def test_the_crossed_interval_of_a_proportion_covers_the_truth_too(rate: float) -> None:
+    """Five seeds and fifty starts whose easiness varies, rare success included."""
+    rng = np.random.default_rng(0)
+    starts, seeds = (grid.ravel() for grid in np.meshgrid(np.arange(50), np.arange(5)))
+    covered = 0
+    n_trials = 200
+    for _ in range(n_trials):
+        easiness = rng.beta(4 * rate, 4 * (1 - rate), size=50)
+        successes = rng.random(250) < easiness[starts]
+        estimate = crossed_proportion(successes, starts, seeds, np.random.default_rng(1))
+        covered += estimate.low <= rate <= estimate.high
+    assert 0.9 <= covered / n_trials <= 1.0
+
+
+def test_nothing_solved_is_no_proof_of_a_rate_of_zero() -> None:
+    starts, seeds = (grid.ravel() for grid in np.meshgrid(np.arange(50), np.arange(3)))
+    estimate = crossed_proportion(np.zeros(150, dtype=np.bool_), starts, seeds, np.random.default_rng(0))
+    assert (estimate.mean, estimate.low) == (0.0, 0.0)
+    assert estimate.high == pytest.approx(0.071, abs=0.001), "Wilson's interval for none of 50"
