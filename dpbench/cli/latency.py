@@ -115,9 +115,10 @@ def _print(rows: pd.DataFrame) -> None:
     for part in parts:
         console.print(part)
     first = rows.iloc[0]
+    timed = " to ".join(str(count) for count in sorted({rows["n_calls"].min(), rows["n_calls"].max()}))
     console.print(
         f"p50/p95/p99, ms. One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls "
-        f"to warm up, {rows['n_calls'].min()} to {rows['n_calls'].max()} timed. Step: a call's share of each executed "
+        f"to warm up, {timed} timed. Step: a call's share of each executed "
         "step. Encode and denoise: p50 of a call's parts. Held: control rate with inference beside the loop (Ta / p99 "
         "of a call); wait: when the loop waits (1 / p99).",
         style="dim",
