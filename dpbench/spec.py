@@ -145,6 +145,13 @@ class TaskSpec:
         published: results of the literature on this task.
         modes: names of the behaviour modes, where the task names them; the environment then gives `info["mode"]`
             at every step, the number of the mode that the episode has shown so far, -1 while it has shown none.
+        plan_of: what a chunk of actions heads for, `"module:function"` of `agent_pos` (Na,), `environment_state` (Ne,)
+            and the chunk (n, Da); returns (question, answer), such as `("row 2", "gap 1")`, or None where the chunk
+            tells nothing. Answers to the same question by one plan after the other show whether a policy commits.
+        conditional: the demonstrator's distribution of action chunks given a state, `"module:object"` of a
+            `dpbench.evaluation.action_distribution.ConditionalDemonstrator`, where it is known.
+        chunk_pixels: where a chunk leads in a picture, `"module:function"` of `agent_pos`, `environment_state`, chunks
+            (N, n, Da) and the picture's side in px; returns columns and rows (N, n, 2).
         stages: name -> what the episode's largest score must be above for the stage to be passed, e.g. `{"p1": 0.4}`.
         demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
         demonstrator_sees: id of the task on whose observations the demonstrator acts, where this one shows too little
@@ -166,6 +173,9 @@ class TaskSpec:
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     published: tuple[PublishedResult, ...] = ()
     modes: tuple[str, ...] = ()
+    plan_of: str | None = None
+    conditional: str | None = None
+    chunk_pixels: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     demonstrator: str | None = None
     demonstrator_sees: str | None = None

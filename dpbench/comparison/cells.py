@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dpbench.evaluation.action_distribution import compare_actions
 from dpbench.evaluation.latency import Latency, measure
-from dpbench.evaluation.multimodality import summarise_modes
+from dpbench.evaluation.multimodality import Plan, commitment, summarise_modes
 from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, parallel_rollout, trials
 from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
 from dpbench.policy import Policy
 from dpbench.provenance import provenance
+from dpbench.registry import resolve
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 from dpbench.training.inference import OpenedPolicy, open_policy
@@ -126,7 +128,24 @@ def evaluate(
         starts_of, successes = [row.start_seed for row in rows], [row.success for row in rows]
         record["episodes"]["mode"] = labels
         record["multimodality"] = _rounded(summarise_modes(task.modes, labels, successes, starts_of).as_json())
+    if task.plan_of is not None:
+        plan_of, n_action_steps = resolve(task.plan_of), opened.policy.horizon.n_action_steps
+        plans = [_plans(episode, plan_of, n_action_steps) for episode in episodes]
+        record["commitment"] = _rounded(asdict(commitment(plans, [row.start_seed for row in rows])))
+    if task.conditional is not None:
+        record["actions"] = _rounded(compare_actions(opened.policy, task).as_json())
     return Evaluation(record, summary, latency, episodes)
+
+
+def _plans(episode: Episode, plan_of: Callable[..., Plan | None], n_action_steps: int) -> list[Plan | None]:
+    """What the executed part of each chunk headed for."""
+    state = episode.environment_state
+    return [
+        plan_of(
+            episode.agent_pos[at], state[at] if state is not None else None, episode.actions[at : at + n_action_steps]
+        )
+        for at in range(0, len(episode.actions), n_action_steps)
+    ]
 
 
 def _open_for_worker(cell: Cell) -> Policy:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.evaluation.statistics import Estimate, crossed_mean, crossed_proportion
+from dpbench.evaluation.statistics import Estimate, crossed_mean, crossed_proportion, proportion
 
 BOOTSTRAP_SEED = 0
 OF_ONE_TRAINING = ("seed", "checkpoint_sha256")
@@ -53,6 +53,15 @@ class Group:
         if values.dtype == np.bool_:
             return crossed_proportion(values, starts.astype(np.int64), seeds.astype(np.int64), rng)
         return crossed_mean(values.astype(np.float64), starts.astype(np.int64), seeds.astype(np.int64), rng)
+
+    def stage(self, above: float) -> Estimate:
+        """Share of episodes whose largest score is above a stage's threshold, over all training seeds."""
+        passed, starts, seeds = (self._column(key) for key in ("max_score", "start_seed", None))
+        passed = passed.astype(np.float64) > above
+        if len(self.records) == 1:
+            return proportion(passed, starts.astype(np.int64))
+        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        return crossed_proportion(passed, starts.astype(np.int64), seeds.astype(np.int64), rng)
 
     def _column(self, key: str | None) -> NDArray[Any]:
         """A column of all episodes; None for the number of the training seed."""

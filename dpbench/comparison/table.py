@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from dpbench.comparison.groups import Group, group
+from dpbench.evaluation.multimodality import total_variation
 from dpbench.tasks import load_task
+
+DEMONSTRATOR = "demonstrator"
+"""Name of the scripted policy whose modes the others are compared with."""
 
 
 def _by_seed(text: str) -> str:
@@ -23,7 +30,11 @@ LEGEND = (
     "(Chi et al. 2023); max / final: the task's own measure, largest and last value of an episode (Push-T: coverage). "
     "Brackets are 95 % intervals over start states, and over training seeds where there are several (by seed: the "
     "score of each). Paper: average score of Chi et al. 2023, with networks of the paper's size. "
-    "Entropy: of the modes of successful episodes, 0 (one) to 1 (all alike), with the Miller-Madow correction. "
+    "Tasks with stages: score is the sum of the stages' rewards, p1 and p2 the share that passed them. "
+    "Entropy: of the modes of successful episodes, 0 (one) to 1 (all alike), with the Miller-Madow correction; modes: "
+    "share of them seen; TV: total variation from the demonstrator's histogram; keeps: rollouts that never change "
+    "their plan; invalid: sampled chunks in no valid mode; energy: energy distance of sampled chunks from the "
+    "demonstrator's, in multiples of its floor (docs/metrics.md). "
     "Latency: one environment, p50 / p95 of a call, p50 a control step."
 )
 
@@ -34,6 +45,7 @@ def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if table.empty:
         return table
+    table["total_variation"] = _from_demonstrator(table)
     return table.sort_values(["task", "starts", "score"], ascending=[True, True, False], ignore_index=True)
 
 
@@ -55,14 +67,15 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
             "success": interval("success_rate"),
             "score": interval("score"),
             "by seed": table["score_by_seed"].map(_by_seed),
-            "paper": table["published_avg"].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-"),
+            **{name: interval(name) for name in _stages(table)},
+            "paper": table["published"].fillna("-"),
             "max": table["max_score"].map("{:.3f}".format),
             "final": table["final_score"].map("{:.3f}".format),
-            **(
-                {"entropy": table["behaviour_entropy"].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-")}
-                if table["behaviour_entropy"].notna().any()
-                else {}
-            ),
+            **{
+                head: table[name].map(lambda value: f"{value:.2f}" if pd.notna(value) else "-")
+                for head, name in MULTIMODALITY.items()
+                if table[name].notna().any()
+            },
             "steps": table["length"].map("{:.0f}".format),
             "jerk": table["rms_jerk"].map("{:.2g}".format),
             "call ms": [
@@ -77,6 +90,15 @@ def columns(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+MULTIMODALITY = {
+    "entropy": "behaviour_entropy",
+    "modes": "mode_coverage",
+    "TV": "total_variation",
+    "keeps": "commitment",
+    "invalid": "invalid_share",
+    "energy": "energy_ratio",
+}
+"""Heads of the table and their columns; shown where a task has them."""
 NARROW = ("policy", "success", "score", "call ms")
 WIDE_FROM = 170
 """Terminal width from which all columns are shown."""
@@ -84,10 +106,11 @@ WIDE_FROM = 170
 
 def print_table(table: pd.DataFrame, console: Console) -> None:
     """One table a task; a narrow terminal gets the main columns."""
-    text = columns(table)
-    shown = list(text.columns[1:]) if console.width >= WIDE_FROM else list(NARROW)
-    for task, rows in text.groupby("task", sort=False):
-        result = Table(title=f"dpbench/{task}", box=box.SIMPLE_HEAD, title_justify="left")
+    for task, part in table.groupby("task", sort=False):
+        rows = columns(part.reset_index(drop=True))
+        stages = _stages(part)
+        shown = list(rows.columns[1:]) if console.width >= WIDE_FROM else [*NARROW[:2], *stages, *NARROW[2:]]
+        result = Table(title=str(task), box=box.SIMPLE_HEAD, title_justify="left")
         for name in shown:
             result.add_column(name, no_wrap=True)
         for row in rows[shown].itertuples(index=False):
@@ -107,11 +130,14 @@ def print_one(table: pd.DataFrame, console: Console) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A Markdown table with its legend."""
-    text = columns(table)
-    lines = ["| " + " | ".join(text.columns) + " |", "|" + "---|" * len(text.columns)]
-    lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in text.itertuples(index=False)]
-    return "\n".join([*lines, "", LEGEND, ""])
+    """A Markdown table a task, and the legend."""
+    lines = []
+    for _, part in table.groupby("task", sort=False):
+        text = columns(part.reset_index(drop=True))
+        lines += ["| " + " | ".join(text.columns) + " |", "|" + "---|" * len(text.columns)]
+        lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in text.itertuples(index=False)]
+        lines.append("")
+    return "\n".join([*lines, LEGEND, ""])
 
 
 def _row(members: Group) -> dict[str, Any]:
@@ -124,10 +150,16 @@ def _row(members: Group) -> dict[str, Any]:
         "preset": policy["preset"],
         "sampling": _sampling(policy),
     }
-    figures = (("success_rate", "success_rate", "success"), ("score", "mean_max_reward", "max_reward"))
+    # The paper's score: the largest reward of an episode; where rewards come in stages, their sum.
+    stages = load_task(cell["task"]).stages
+    score = "max_score" if stages else "max_reward"
+    figures = (("success_rate", "success_rate", "success"), ("score", f"mean_{score}", score))
     for name, key, column in figures:
         estimate = members.estimate(key, column)
         row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    for stage, above in stages.items():
+        estimate = members.stage(above)
+        row |= {stage: estimate.mean, f"{stage}_low": estimate.low, f"{stage}_high": estimate.high}
     for name in ("max_score", "final_score", "length", "rms_jerk"):
         row[name] = _mean(members.per_seed(f"mean_{name}"))
     for name, key, percentile in (
@@ -139,13 +171,14 @@ def _row(members: Group) -> dict[str, Any]:
         row[name] = _mean(tuple(record["latency"][key][percentile] for record in members.records))
     return {
         **row,
-        "behaviour_entropy": _entropy(members),
+        **_multimodality(members),
         "n_parameters": policy["n_parameters"],
         "step": policy.get("step"),
         "training_seeds": " ".join(map(str, members.seeds)),
-        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("mean_max_reward")),
+        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed(f"mean_{score}")),
         "success_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("success_rate")),
         "published_avg": published_average(cell["task"], policy["baseline"]),
+        "published": _published(cell["task"], policy["baseline"]),
         "n_starts": newest["summary"]["n_starts"],
         "n_sampler_seeds": len(cell["sampler_seeds"]),
         "identity": " ".join(record["identity"][:12] for record in members.records),
@@ -172,10 +205,73 @@ def _sampling(policy: Mapping[str, Any]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _entropy(members: Group) -> float | None:
-    """Mean corrected behaviour entropy, for a task that names its modes."""
-    known = [record["multimodality"] for record in members.records if "multimodality" in record]
-    return _mean([modes["behaviour_entropy_corrected"]["mean"] for modes in known]) if known else None
+def _published(task_id: str, policy: str) -> str | None:
+    """The literature's figure as text: the average, or one figure a stage."""
+    average = published_average(task_id, policy)
+    if average is not None:
+        return f"{average:.2f}"
+    task = load_task(task_id)
+    figures = [result.value for result in task.published if result.method == policy and result.metric in task.stages]
+    return " / ".join(f"{value:.2f}" for value in figures) or None
+
+
+def _stages(table: pd.DataFrame) -> list[str]:
+    """Names of the stages that the tasks of a table have."""
+    known = {stage: None for task in dict.fromkeys(table["task"]) for stage in load_task(task).stages}
+    return list(known)
+
+
+def _multimodality(members: Group) -> dict[str, Any]:
+    """Means over training seeds of what the records say of modes, plans and chunks; None where they do not."""
+
+    def average(*keys: str) -> float | None:
+        values = [_inside(record, keys) for record in members.records]
+        known = [float(value) for value in values if value is not None]
+        return _mean(known) if known else None
+
+    energy, floor = average("actions", "energy_distance", "mean"), average("actions", "energy_distance_floor")
+    counts = [record["multimodality"]["counts"] for record in members.records if "multimodality" in record]
+    total = {mode: sum(count[mode] for count in counts) for mode in counts[0]} if counts else None
+    return {
+        "behaviour_entropy": average("multimodality", "behaviour_entropy_corrected", "mean"),
+        "mode_coverage": average("multimodality", "mode_coverage"),
+        "mode_counts": json.dumps(total) if total else None,
+        "commitment": average("commitment", "mean"),
+        "invalid_share": average("actions", "invalid_share", "mean"),
+        "energy_ratio": energy / floor if energy is not None and floor else None,
+    }
+
+
+def _inside(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    value: Any = record
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            return None
+        value = value[key]
+    return value
+
+
+def _from_demonstrator(table: pd.DataFrame) -> list[float | None]:
+    """Total variation between each policy's mode histogram and the demonstrator's on the same task and starts."""
+    histograms = [shares_of(counts) for counts in table["mode_counts"]]
+    known = {
+        (row.task, row.starts): shares
+        for row, shares in zip(table.itertuples(), histograms, strict=True)
+        if row.policy == DEMONSTRATOR and shares is not None
+    }
+    distances: list[float | None] = []
+    for row, shares in zip(table.itertuples(), histograms, strict=True):
+        theirs = known.get((row.task, row.starts))
+        distances.append(None if shares is None or theirs is None else total_variation(shares, theirs))
+    return distances
+
+
+def shares_of(counts: str | None) -> NDArray[np.float64] | None:
+    """A mode histogram from its column; None without a successful episode."""
+    if counts is None:
+        return None
+    values = np.array(list(json.loads(counts).values()), dtype=np.float64)
+    return values / values.sum() if values.sum() else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -7,7 +7,7 @@
 | mode coverage | modes with a successful rollout | 0 to 1 | share of K | - |
 | total variation | mode histograms of policy and demonstrators | 0 (equal) to 1 (disjoint) | - | - |
 | Jensen-Shannon divergence | the same | 0 to 1 | bits | Lin 1991 |
-| commitment | plans of one rollout, replan after replan | 0 to 1 | share that keeps the mode | - |
+| commitment | plans of one rollout, replan after replan | 0 to 1 | share of rollouts that never change | - |
 | energy distance | sampled action chunks | 0 (equal) upwards | units of the action | Szekely & Rizzo 2013 |
 | MMD | sampled action chunks | 0 (equal) upwards | - | Gretton et al. 2012, Eq. 3 |
 | invalid share | sampled action chunks | 0 to 1 | share in no valid mode | - |
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
-from dpbench.evaluation.statistics import Estimate
+from dpbench.evaluation.statistics import Estimate, proportion
 
 N_RESAMPLES = 2000
 
@@ -193,21 +193,35 @@ def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
     return (divergence(first) + divergence(second)) / 2
 
 
-def commitment(planned: Sequence[Sequence[str | None]]) -> float:
-    """Share of successive replans that keep the planned mode, over all rollouts, 0 to 1.
+Plan = tuple[str, str]
+"""A question and the plan's answer to it, such as `("row 2", "gap 1")`."""
+
+
+def kept_plans(plans: Sequence[Plan | None]) -> tuple[int, int]:
+    """How often a rollout kept its mind from one plan to the next that answers the same question.
 
     Args:
-        planned: for each rollout the mode of each plan, None for a plan that tells none (it is passed over).
+        plans: one a replan; None for a plan that tells nothing (it is passed over).
 
     Returns:
-        1.0 when there is nothing to change.
+        Kept answers, and all pairs of successive answers to one question.
     """
-    kept = changed = 0
-    for plans in planned:
-        told = [plan for plan in plans if plan is not None]
-        same = sum(before == after for before, after in itertools.pairwise(told))
-        kept, changed = kept + same, changed + max(0, len(told) - 1) - same
-    return kept / (kept + changed) if kept + changed else 1.0
+    told = [plan for plan in plans if plan is not None]
+    pairs = [(before, after) for before, after in itertools.pairwise(told) if before[0] == after[0]]
+    return sum(before == after for before, after in pairs), len(pairs)
+
+
+def commitment(rollouts: Sequence[Sequence[Plan | None]], starts: Sequence[int]) -> Estimate:
+    """Share of rollouts that never change their answer to a question, with its interval over starts (FACTS 9.5).
+
+    A rollout whose plans tell nothing counts as one that keeps its mind.
+
+    Args:
+        rollouts: the plans of each.
+        starts: start seed of each.
+    """
+    pairs = [kept_plans(plans) for plans in rollouts]
+    return proportion(np.array([kept == n_pairs for kept, n_pairs in pairs]), np.asarray(starts))
 
 
 def energy_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

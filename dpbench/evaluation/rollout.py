@@ -21,6 +21,8 @@ from dpbench.tasks import load_task
 
 BATCH = 50
 """Environments that one process steps together."""
+VECTORS = ("agent_pos", "environment_state")
+"""Observations that are recorded; pictures are not."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Episode:
         scores: the task's own measure, `(T,)`.
         successes: `is_success` at every step, `(T,)`.
         agent_pos: `(T + 1, Na)`, the start included.
+        environment_state: `(T + 1, Ne)`, None where the task shows pictures only.
         modes: number of the task's mode shown so far, -1 for none yet, `(T,)`; all -1 where the task names none.
         frames: every `frame_stride`-th picture, `(F, H, W, 3)` uint8, or None.
     """
@@ -57,6 +60,7 @@ class Episode:
     scores: NDArray[np.float64]
     successes: NDArray[np.bool_]
     agent_pos: NDArray[np.float32]
+    environment_state: NDArray[np.float32] | None
     modes: NDArray[np.int64]
     frames: NDArray[np.uint8] | None = None
 
@@ -183,7 +187,7 @@ def _run(
     runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
     seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
     observation, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
-    recorders = [_Recorder(trial, observation["agent_pos"][row]) for row, trial in enumerate(wanted)]
+    recorders = [_Recorder(trial, observation, row) for row, trial in enumerate(wanted)]
     active = np.ones(len(wanted), dtype=np.bool_)
     none_yet = np.full(len(wanted), -1)
     step = 0
@@ -198,8 +202,8 @@ def _run(
                 rewards[row],
                 infos[task.score][row],
                 infos["is_success"][row],
-                observation["agent_pos"][row],
                 infos.get("mode", none_yet)[row],
+                observation,
             )
         over = terminated | truncated
         if frames is not None and (active & over).any():
@@ -215,10 +219,11 @@ def _run(
 class _Recorder:
     """Collects one episode."""
 
-    def __init__(self, trial: Trial, agent_pos: NDArray[np.float32]) -> None:
-        self._trial = trial
+    def __init__(self, trial: Trial, observation: Mapping[str, Any], row: int) -> None:
+        self._trial, self._row = trial, row
         self._rows: list[tuple[NDArray[np.float32], float, float, bool, int]] = []
-        self._agent_pos = [agent_pos.copy()]
+        self._vectors: dict[str, list[NDArray[np.float32]]] = {key: [] for key in VECTORS if key in observation}
+        self._see(observation)
         self.frames: list[NDArray[np.uint8]] = []
 
     def add(
@@ -227,11 +232,15 @@ class _Recorder:
         reward: float,
         score: float,
         success: bool,
-        agent_pos: NDArray[np.float32],
         mode: int,
+        observation: Mapping[str, Any],
     ) -> None:
         self._rows.append((action.copy(), float(reward), float(score), bool(success), int(mode)))
-        self._agent_pos.append(agent_pos.copy())
+        self._see(observation)
+
+    def _see(self, observation: Mapping[str, Any]) -> None:
+        for key, values in self._vectors.items():
+            values.append(observation[key][self._row].copy())
 
     def episode(self) -> Episode:
         actions, rewards, scores, successes, modes = zip(*self._rows, strict=True)
@@ -241,7 +250,8 @@ class _Recorder:
             np.array(rewards),
             np.array(scores),
             np.array(successes),
-            np.stack(self._agent_pos),
+            np.stack(self._vectors["agent_pos"]),
+            np.stack(self._vectors["environment_state"]) if "environment_state" in self._vectors else None,
             np.array(modes),
             np.stack(self.frames) if self.frames else None,
         )

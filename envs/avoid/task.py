@@ -41,6 +41,9 @@ def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
             "action": "action",
         },
         modes=MODES,
+        plan_of="dpbench.envs.avoid.plans:plan_of",
+        conditional="dpbench.envs.avoid.plans:CONDITIONAL",
+        chunk_pixels="dpbench.envs.avoid.plans:chunk_pixels",
         demonstrator="dpbench.envs.avoid.demonstrator:demonstrator",
     )
 

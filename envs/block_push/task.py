@@ -72,6 +72,8 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
         published=PUBLISHED,
         modes=MODES,
+        plan_of=f"dpbench.envs.block_push.plans:{action.kind}_plan_of",
+        chunk_pixels=f"dpbench.envs.block_push.plans:{action.kind}_chunk_pixels",
         stages=STAGES,
         demonstrator="dpbench.envs.block_push.demonstrator:demonstrator",
         demonstrator_sees="dpbench/BlockPush-v0" if key == "pixels.top" else None,

@@ -50,7 +50,8 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     `terminated` when coverage exceeds 0.95; `truncated` after 300 steps (registered time limit).
 
     ## Info
-    `is_success` (bool), `coverage` (0 to 1), `n_contacts` (contact points a sub-step, rounded up), at every step.
+    `is_success` (bool), `coverage` (0 to 1), `n_contacts` (contact points a sub-step, rounded up), `mode` (side of the
+    T that was touched first, a number in the task's modes; -1 before), at every step.
 
     ## Versions
     v0: first.
@@ -179,4 +180,9 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _info(self) -> dict[str, Any]:
         world = self._world
-        return {"is_success": world.is_success, "coverage": world.coverage, "n_contacts": world.n_contacts}
+        return {
+            "is_success": world.is_success,
+            "coverage": world.coverage,
+            "n_contacts": world.n_contacts,
+            "mode": world.side,
+        }

@@ -11,6 +11,7 @@ import math
 from dpbench.spec import ActionSpec, ArraySpec, DatasetSpec, EvaluationStarts, PublishedResult, TaskSpec
 
 from . import MAX_EPISODE_STEPS
+from .modes import MODES, SYMMETRIC_START
 
 RATE_HZ = 10.0
 SUCCESS_COVERAGE = 0.95
@@ -54,6 +55,9 @@ EVALUATION = (
     EvaluationStarts("legacy-100000", 100_000, 50, _LEGACY, "diffusion_policy task/pusht_lowdim.yaml: test_start_seed"),
     EvaluationStarts(
         "legacy-4300000", 4_300_000, 50, _LEGACY, "evaluation log published with diffusion_policy's README"
+    ),
+    EvaluationStarts(
+        "symmetric", 100_000, 50, {"state": SYMMETRIC_START}, "ours, after Chi et al. 2023, Fig. 3: one state, 50 times"
     ),
 )
 
@@ -122,6 +126,9 @@ def _task(
         dataset=DATASET,
         store_arrays={"agent_pos": "agent_pos", key: array, "action": "action"},
         published=published,
+        modes=MODES,
+        plan_of="dpbench.envs.pusht.modes:plan_of",
+        chunk_pixels="dpbench.envs.pusht.modes:chunk_pixels",
         demonstrator="dpbench.envs.pusht.demonstrator:demonstrator" if "environment_state" in observation else None,
     )
 

@@ -25,10 +25,10 @@ Observation = dict[str, Any]
 class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     """`num_envs` Push-T worlds; each gives the same bits as a single `PushTEnv` with the same seed and actions.
 
-    Arrays are batched: observations `(N, ...)`, rewards `(N,)`, infos `is_success`, `coverage`, `n_contacts` `(N,)`.
-    Episodes are truncated after `max_episode_steps`. Autoreset as Gymnasium defines it: NEXT_STEP (the step after the
-    end is a reset and ignores its action), SAME_STEP (`final_obs` and `final_info` in the infos) or DISABLED (reset
-    with `options={"reset_mask": ...}`).
+    Arrays are batched: observations `(N, ...)`, rewards `(N,)`, infos `is_success`, `coverage`, `n_contacts`,
+    `mode` `(N,)`. Episodes are truncated after `max_episode_steps`. Autoreset as Gymnasium defines it: NEXT_STEP (the
+    step after the end is a reset and ignores its action), SAME_STEP (`final_obs` and `final_info` in the infos) or
+    DISABLED (reset with `options={"reset_mask": ...}`).
 
     Args:
         num_envs: number of worlds (N).
@@ -176,5 +176,6 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
             "is_success": np.array([world.is_success for world in self._worlds]) & mask,
             "coverage": np.array([world.coverage for world in self._worlds]) * mask,
             "n_contacts": np.array([world.n_contacts for world in self._worlds]) * mask,
+            "mode": np.where(mask, [world.side for world in self._worlds], -1),
         }
         return {**infos, **{f"_{key}": mask.copy() for key in list(infos)}}

@@ -14,6 +14,7 @@ from dpbench.errors import ConfigError
 from dpbench.spec import ArraySpec
 
 from .geometry import coverage, keypoints
+from .modes import side_of
 from .physics import SUBSTEPS, Physics, State
 from .rendering import draw
 from .task import AGENT_POS, BLOCK_POSE, IMAGE_PX, KEYPOINTS_SPEC, PIXELS, SUCCESS_COVERAGE
@@ -32,6 +33,7 @@ class World:
         coverage: share of the goal covered by the block, 0 to 1.
         n_contacts: contact points a sub-step in the last control step, rounded up.
         last_action: last target, px; None after a reset.
+        side: from which side the finger first touched the block, a number in the task's modes; -1 before.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class World:
         self.coverage = 0.0
         self.n_contacts = 0
         self.last_action: tuple[float, float] | None = None
+        self.side = -1
 
     def reset(self, rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> None:
         """A new start state, in a fresh physics.
@@ -106,6 +109,8 @@ class World:
         physics.step(target_x, target_y)
         self.last_action = (target_x, target_y)
         self._settle()
+        if self.side < 0 and physics.n_contact_points:
+            self.side = side_of(physics.state())
 
     @property
     def reward(self) -> float:
@@ -143,6 +148,7 @@ class World:
 
     def _new_physics(self) -> Physics:
         self.physics = Physics(self._space_damping, self._block_cog)
+        self.side = -1
         return self.physics
 
     def _settle(self) -> None:

@@ -30,6 +30,7 @@ def episode(scores: list[float], start: int = 0, sampler: int = 0, frames: int =
         scores=values,
         successes=values > 0.95,
         agent_pos=np.zeros((len(scores) + 1, 2), np.float32),
+        environment_state=None,
         modes=np.full(len(scores), -1),
         frames=np.full((frames, 16, 16, 3), 40, np.uint8) if frames else None,
     )

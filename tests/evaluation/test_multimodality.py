@@ -15,6 +15,7 @@ from dpbench.evaluation.multimodality import (
     energy_distance,
     invalid_share,
     jensen_shannon,
+    kept_plans,
     maximum_mean_discrepancy,
     median_distance,
     mode_coverage,
@@ -71,10 +72,13 @@ def test_histograms_are_compared() -> None:
 
 
 def test_a_policy_that_switches_at_every_replan_is_not_committed() -> None:
-    assert commitment([["left"] * 5, ["right"] * 3]) == 1.0
-    assert commitment([["left", "right"] * 5]) == 0.0
-    assert commitment([["left", None, "left", "right"]]) == 0.5
-    assert commitment([[None], []]) == 1.0
+    left, right, later = ("first", "left"), ("first", "right"), ("second", "right")
+    assert kept_plans([left, None, left, right]) == (1, 2)
+    assert kept_plans([left, later]) == (0, 0), "another question is no change of mind"
+    assert commitment([[left] * 5, [right] * 3, [left, later], [None], []], range(5)).mean == 1.0
+    assert commitment([[left, right] * 5] * 3, range(3)).mean == 0.0
+    half = commitment([[left, right], [left, left]] * 20, range(40))
+    assert half.low < half.mean == 0.5 < half.high
 
 
 def chunks(kind: str, n: int, seed: int) -> np.ndarray:

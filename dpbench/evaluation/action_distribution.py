@@ -1,0 +1,174 @@
+"""A policy's action chunks beside the demonstrator's, at states where the demonstrator's distribution is known.
+
+The probe states come from demonstrations: a policy is shown the last To observations of one, asked for N chunks with
+independent noise, and these are compared with N chunks drawn from the demonstrator. Two further sets of N demonstrator
+chunks give the noise floor. Chunks have the policy's own length Ta, so energy distances of policies with different Ta
+are compared best as multiples of their floors. A policy with a memory starts it at the probe state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.evaluation.multimodality import (
+    energy_distance,
+    invalid_share,
+    maximum_mean_discrepancy,
+    median_distance,
+)
+from dpbench.evaluation.rollout import flatten
+from dpbench.evaluation.statistics import Estimate, mean
+from dpbench.policy import NoiseStreams, Policy, PolicyRunner
+from dpbench.registry import resolve
+from dpbench.spec import TaskSpec
+
+N_STARTS, N_SAMPLES = 4, 64
+PROBE_SEED = 0
+
+History = Mapping[str, NDArray[Any]]
+"""Flat key -> `(To, ...)`."""
+
+
+class ConditionalDemonstrator(Protocol):
+    """A demonstrator that can be asked at any state (`TaskSpec.conditional`)."""
+
+    @property
+    def probe_steps(self) -> Sequence[int]:
+        """Steps of a demonstration at whose states policies are asked."""
+        ...
+
+    @property
+    def radius_m(self) -> float:
+        """A chunk further than this from every valid mode is invalid, in the unit of `distance`."""
+        ...
+
+    def sample(
+        self, observation: Mapping[str, NDArray[Any]], n_samples: int, n_steps: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw `(N, n_steps, Da)` chunks given one observation."""
+        ...
+
+    def distance(self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Distance of chunks `(N, n, Da)` to the nearest valid mode, `(N,)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ActionDistribution:
+    """Means over probe states with 95 % intervals over them; `floor` is what two demonstrator samples have.
+
+    Attributes:
+        n_states: probe states.
+        n_samples: chunks a state.
+        energy_distance: root mean square a coordinate, in units of the action.
+        energy_distance_floor: the same between two sets of the demonstrator.
+        mmd: with the median distance of the demonstrator's chunks as the kernel's width.
+        mmd_floor: the same between two sets of the demonstrator.
+        invalid_share: of chunks that are in no valid mode.
+        invalid_share_floor: of the demonstrator's.
+    """
+
+    n_states: int
+    n_samples: int
+    energy_distance: Estimate
+    energy_distance_floor: float
+    mmd: Estimate
+    mmd_floor: float
+    invalid_share: Estimate
+    invalid_share_floor: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Nested plain values."""
+        return asdict(self)
+
+
+def compare_actions(policy: Policy, task: TaskSpec) -> ActionDistribution:
+    """Ask a policy at the task's probe states.
+
+    Args:
+        policy: any.
+        task: with a `conditional` demonstrator.
+    """
+    conditional: ConditionalDemonstrator = resolve(task.conditional or "")
+    rows = []
+    for number, history in enumerate(probes(task, conditional.probe_steps, policy.horizon.n_obs_steps)):
+        rng = np.random.default_rng((PROBE_SEED, number))
+        newest = {key: values[-1] for key, values in history.items()}
+        ours = sample_policy(policy, history, N_SAMPLES, number)
+        theirs, again = (conditional.sample(newest, N_SAMPLES, ours.shape[1], rng) for _ in range(2))
+        width = median_distance(theirs)
+        scale = 1 / np.sqrt(ours[0].size)
+        rows.append(
+            (
+                energy_distance(scale * ours, scale * theirs),
+                energy_distance(scale * again, scale * theirs),
+                maximum_mean_discrepancy(ours, theirs, width),
+                maximum_mean_discrepancy(again, theirs, width),
+                invalid_share(conditional.distance(newest, ours), conditional.radius_m),
+                invalid_share(conditional.distance(newest, again), conditional.radius_m),
+            )
+        )
+    table = np.array(rows)  # (states, 6)
+    ours_energy, floor_energy, ours_mmd, floor_mmd, ours_invalid, floor_invalid = table.T
+    states = np.arange(len(table))
+
+    def over_states(values: NDArray[np.float64]) -> Estimate:
+        return mean(values, states, np.random.default_rng(PROBE_SEED))
+
+    return ActionDistribution(
+        n_states=len(table),
+        n_samples=N_SAMPLES,
+        energy_distance=over_states(ours_energy),
+        energy_distance_floor=float(floor_energy.mean()),
+        mmd=over_states(ours_mmd),
+        mmd_floor=float(floor_mmd.mean()),
+        invalid_share=over_states(ours_invalid),
+        invalid_share_floor=float(floor_invalid.mean()),
+    )
+
+
+def probes(task: TaskSpec, steps: Sequence[int], n_obs_steps: int) -> list[History]:
+    """Observation histories of demonstrations at given steps, four starts each; the first frame fills a short past."""
+    demonstrator: Policy = resolve(task.demonstrator or "")(task)
+    env = gym.make(task.id)
+    histories: list[History] = []
+    try:
+        for seed in task.starts().seeds(N_STARTS):
+            frames = _demonstrate(env, demonstrator, seed, max(steps))
+            for step in steps:
+                places = np.maximum(np.arange(step - n_obs_steps + 1, step + 1), 0)
+                histories.append({key: np.stack([frames[at][key] for at in places]) for key in frames[0]})
+    finally:
+        env.close()
+    return histories
+
+
+def sample_policy(policy: Policy, history: History, n_samples: int, number: int) -> NDArray[np.float32]:
+    """N chunks `(N, Ta, Da)` of a policy at one history, each with noise of its own.
+
+    Args:
+        policy: its memory is emptied.
+        history: flat key -> `(To, ...)`.
+        n_samples: N.
+        number: of the state; another one gives other noise.
+    """
+    policy.reset()
+    noise = NoiseStreams.for_trials([(number, sample) for sample in range(n_samples)])
+    return policy.act({key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}, noise)
+
+
+def _demonstrate(env: gym.Env[Any, Any], policy: Policy, seed: int, n_steps: int) -> list[dict[str, NDArray[Any]]]:
+    runner = PolicyRunner(policy, NoiseStreams.from_seeds(PROBE_SEED, [seed]))
+    observation, _ = env.reset(seed=seed)
+    frames = [dict(flatten(observation))]
+    for _ in range(n_steps):
+        batch = {key: value[None] for key, value in frames[-1].items()}
+        observation = env.step(runner.act(batch, np.ones(1, dtype=np.bool_))[0].copy())[0]
+        frames.append(dict(flatten(observation)))
+    return frames

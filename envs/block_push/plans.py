@@ -1,0 +1,61 @@
+"""What a chunk of actions heads for, and where it leads in a picture."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .drawing import to_pixels
+from .task import TOLERANCE_M
+
+NEAR_M, CLEAR_M = 0.08, 0.02
+"""A chunk heads for the block near which it ends, when that is nearer than the other by `CLEAR_M`."""
+
+
+def delta_plan_of(
+    agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
+) -> tuple[str, str] | None:
+    """The block at which displacements `(n, 2)` end, before and after a block is in a target."""
+    if environment_state is None:
+        return None
+    return position_plan_of(agent_pos, environment_state, environment_state[6:8] + np.cumsum(chunk, axis=0))
+
+
+def position_plan_of(
+    agent_pos: NDArray[np.floating],  # noqa: ARG001  # where the chunk ends is enough
+    environment_state: NDArray[np.floating] | None,
+    chunk: NDArray[np.floating],
+) -> tuple[str, str] | None:
+    """The same for targets `(n, 2)` m."""
+    if environment_state is None:
+        return None
+    state = environment_state.astype(np.float64)
+    blocks, targets = (state[0:2], state[3:5]), (state[8:10], state[11:13])
+    first, second = (math.dist(chunk[-1], block) for block in blocks)
+    if min(first, second) > NEAR_M or abs(first - second) < CLEAR_M:
+        return None
+    n_inside = sum(any(math.dist(block, target) < TOLERANCE_M for target in targets) for block in blocks)
+    return f"{n_inside} in targets", "block" if first < second else "block2"
+
+
+def delta_chunk_pixels(
+    agent_pos: NDArray[np.floating],
+    environment_state: NDArray[np.floating] | None,
+    chunks: NDArray[np.floating],
+    size_px: int,
+) -> NDArray[np.float64]:
+    """Displacements `(N, n, 2)` m, from the last target (the effector's place where it is not shown), as pixels."""
+    start = agent_pos if environment_state is None else environment_state[6:8]
+    return to_pixels(start.astype(np.float64) + np.cumsum(chunks, axis=1), size_px)
+
+
+def position_chunk_pixels(
+    agent_pos: NDArray[np.floating],  # noqa: ARG001  # targets are places already
+    environment_state: NDArray[np.floating] | None,  # noqa: ARG001
+    chunks: NDArray[np.floating],
+    size_px: int,
+) -> NDArray[np.float64]:
+    """Targets `(N, n, 2)` m to columns and rows of a picture."""
+    return to_pixels(chunks.astype(np.float64), size_px)

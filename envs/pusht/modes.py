@@ -1,0 +1,74 @@
+"""The two ways to go about Push-T: from which of the T's sides the finger comes (Chi et al. 2023, Fig. 3)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import GOAL_POSE
+
+State = tuple[float, float, float, float, float]
+"""Agent x, y, block x, y (px), block angle (rad)."""
+
+MODES = ("left", "right")
+"""Of the stem, seen from the bar: body x below and above 0."""
+_BEHIND_PX, _BEFORE_PX = 90.0, 170.0
+_AXIS = (-math.sin(GOAL_POSE[2]), math.cos(GOAL_POSE[2]))
+"""The goal's own axis, from bar to stem; also a diagonal of the window."""
+SYMMETRIC_START: State = (
+    GOAL_POSE[0] + _BEFORE_PX * _AXIS[0],
+    GOAL_POSE[1] + _BEFORE_PX * _AXIS[1],
+    GOAL_POSE[0] - _BEHIND_PX * _AXIS[0],
+    GOAL_POSE[1] - _BEHIND_PX * _AXIS[1],
+    GOAL_POSE[2],
+)
+"""Goal, block, finger and window are their own mirror images: the block has to come 90 px along its stem, so the finger
+must get from the stem's end behind the bar, around either side. The idea is that of the paper's Fig. 3; its state is
+not published."""
+PLAN_PX = 15.0
+"""A plan that stays closer to the axis than this tells no side."""
+
+
+def side_of(state: State) -> int:
+    """0 for left, 1 for right: the finger's place in the block's frame."""
+    return int(_lateral(state[0], state[1], state[2:]) > 0)
+
+
+def plan_of(
+    agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
+) -> tuple[str, str] | None:
+    """The side by which a chunk of targets passes, as long as the finger is on the stem's side of the bar.
+
+    Args:
+        agent_pos: `(2,)` px.
+        environment_state: pose or keypoints of the block; None (pictures) tells nothing.
+        chunk: `(n, 2)` px.
+    """
+    from .demonstrator import block_pose  # which needs the physics
+
+    if environment_state is None:
+        return None
+    pose = block_pose(environment_state.astype(np.float64))
+    cos, sin = math.cos(pose[2]), math.sin(pose[2])
+    along = -sin * (float(agent_pos[0]) - pose[0]) + cos * (float(agent_pos[1]) - pose[1])
+    lateral = [_lateral(float(x), float(y), pose) for x, y in chunk]
+    farthest = max(lateral, key=abs)
+    if along < 0 or abs(farthest) < PLAN_PX:
+        return None
+    return "side", MODES[int(farthest > 0)]
+
+
+def chunk_pixels(
+    agent_pos: NDArray[np.floating],  # noqa: ARG001  # targets are places already
+    environment_state: NDArray[np.floating] | None,  # noqa: ARG001
+    chunks: NDArray[np.floating],
+    size_px: int,
+) -> NDArray[np.float64]:
+    """Targets `(N, n, 2)` in window px to columns and rows of a picture."""
+    return chunks.astype(np.float64) * size_px / 512.0
+
+
+def _lateral(x: float, y: float, pose: tuple[float, float, float]) -> float:
+    return math.cos(pose[2]) * (x - pose[0]) + math.sin(pose[2]) * (y - pose[1])

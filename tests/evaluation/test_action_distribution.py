@@ -1,0 +1,71 @@
+"""Chunks beside the demonstrator's: policies with known answers on Avoid, whose distribution is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dpbench.envs.avoid.demonstrator import chunks, sample_chunks
+from dpbench.evaluation.action_distribution import compare_actions, probes, sample_policy
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.spec import Horizon
+from dpbench.tasks import load_task
+
+TASK = load_task("dpbench/Avoid-v0")
+HORIZON = Horizon(n_obs_steps=2, horizon=9, n_action_steps=8)
+
+
+class Scripted:
+    """Answers with the demonstrator's distribution, with one of its ways, or with the mean of all."""
+
+    horizon = HORIZON
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def reset(self) -> None:
+        pass
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        rows = []
+        for place, rng in zip(observations["agent_pos"][:, -1], noise.generators, strict=True):
+            drawn, ways = sample_chunks(place, 200, 8, rng)
+            if self._kind == "one":
+                drawn = chunks(place, np.array([ways.min()]), 8, rng)
+            rows.append(drawn.mean(axis=0) if self._kind == "average" else drawn[0])
+        return np.stack(rows).astype(np.float32)
+
+
+def test_probe_states_are_those_of_demonstrations() -> None:
+    histories = probes(TASK, (0, 10), 3)
+    assert len(histories) == 8
+    assert histories[0]["agent_pos"].shape == (3, 2)
+    assert np.ptp(histories[0]["agent_pos"], axis=0).max() == 0, "the first frame fills a short past"
+    np.testing.assert_allclose(np.diff(histories[1]["agent_pos"][:, 1]), 0.01, atol=0.004)
+
+
+def test_samples_differ_and_are_reproducible() -> None:
+    history = probes(TASK, (0,), 2)[0]
+    first, again = (sample_policy(Scripted("all"), history, 8, 0) for _ in range(2))
+    assert first.shape == (8, 8, 2)
+    assert np.array_equal(first, again)
+    assert len(np.unique(first[:, 0, 0])) == 8
+
+
+@pytest.mark.parametrize("kind", ["all", "one", "average"])
+def test_figures_tell_the_same_from_one_way_from_averaging(kind: str) -> None:
+    found = compare_actions(Scripted(kind), TASK)
+    assert found.n_states == 12
+    assert found.invalid_share_floor < 0.02
+    ratio = found.energy_distance.mean / found.energy_distance_floor
+    if kind == "all":
+        assert ratio < 1.5
+        assert found.invalid_share.mean < 0.02
+        assert found.mmd.mean < 2 * found.mmd_floor + 0.02
+    elif kind == "one":
+        assert ratio > 5
+        assert found.invalid_share.mean < 0.02, "one way is a valid way"
+    else:
+        assert ratio > 5
+        assert found.invalid_share.mean > 0.5, "the middle of all ways is none"
