@@ -15,8 +15,9 @@ COMMANDS = {
     "evaluate": "roll a checkpoint out from fixed starts and report success, score and latency",
     "compare": "evaluate every checkpoint of the zoo and print the comparison table",
     "latency": "time a checkpoint over samplers and step counts, with success if asked",
-    "data": "fetch and look at demonstration data",
-    "demos": "record demonstrations by hand",
+    "chunks": "draw what policies would do from one state, side by side",
+    "data": "fetch, import and look at demonstrations",
+    "demos": "record demonstrations by hand, or generate them with a script",
     "baselines": "list the installed policies",
     "tasks": "list the installed tasks",
 }

@@ -133,7 +133,8 @@ def evaluate(
         plans = [_plans(episode, plan_of, n_action_steps) for episode in episodes]
         record["commitment"] = _rounded(asdict(commitment(plans, [row.start_seed for row in rows])))
     if task.conditional is not None:
-        record["actions"] = _rounded(compare_actions(opened.policy, task).as_json())
+        demonstrator, conditional = resolve(task.demonstrator or "")(task), resolve(task.conditional)
+        record["actions"] = _rounded(compare_actions(opened.policy, task, demonstrator, conditional).as_json())
     return Evaluation(record, summary, latency, episodes)
 
 

@@ -1,4 +1,4 @@
-"""Everything that is rendered from the records: table.md, table.csv, table.png and the leaderboard's page."""
+"""Everything that is rendered from the records: table.md, table.csv, the pictures and the leaderboard's page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dpbench.comparison.figure import save_figure
+from dpbench.comparison.modes_figure import save_modes
 from dpbench.comparison.table import frame, markdown
 from dpbench.errors import DpbenchError
 from dpbench.files import write_bytes
@@ -30,8 +31,9 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
         write_bytes(folder / "table.md", markdown(table).encode())
         write_bytes(folder / "table.csv", table.to_csv(index=False).encode())
         save_figure(table, folder / "table.png")
+        pictures = save_modes(table, folder)
         notes = (folder / NOTES).read_text() if (folder / NOTES).exists() else ""
-        write_bytes(folder / "README.md", page(table, records, notes).encode())
+        write_bytes(folder / "README.md", page(table, records, notes, pictures).encode())
     except OSError as error:
         raise DpbenchError(
             f"{folder}: the table is not written ({error}); choose another folder with --output."
@@ -39,8 +41,11 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
     return table
 
 
-def page(table: pd.DataFrame, records: Sequence[Mapping[str, Any]], notes: str = "") -> str:
-    """The leaderboard as Markdown."""
+def page(
+    table: pd.DataFrame, records: Sequence[Mapping[str, Any]], notes: str = "", pictures: Sequence[str] = ()
+) -> str:
+    """The leaderboard as Markdown; `pictures` are those of the modes."""
+    modes = "".join(f"\n![modes of {name[6:-4]}]({name})\n" for name in pictures)
     published = [
         f"| {task.rsplit('/', 1)[-1]} | {result.method} | {result.metric} | {result.value:.2f} | {result.source} |"
         for task in dict.fromkeys(table["task"])
@@ -62,7 +67,7 @@ seeds, versions, commit and hardware.
 
 {markdown(table)}
 ![success, score and latency](table.png)
-
+{modes}
 ## Published figures of the same tasks
 
 Chi et al. 2023 report for Push-T the mean over episodes of the largest reward (the column `score` above): `max` is the

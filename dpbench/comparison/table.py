@@ -207,11 +207,10 @@ def _sampling(policy: Mapping[str, Any]) -> str:
 
 def _published(task_id: str, policy: str) -> str | None:
     """The literature's figure as text: the average, or one figure a stage."""
-    average = published_average(task_id, policy)
-    if average is not None:
-        return f"{average:.2f}"
-    task = load_task(task_id)
+    task, average = load_task(task_id), published_average(task_id, policy)
     figures = [result.value for result in task.published if result.method == policy and result.metric in task.stages]
+    if not figures and average is not None:
+        figures = [average]
     return " / ".join(f"{value:.2f}" for value in figures) or None
 
 

@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.evaluation.multimodality import (
+from dpbench.evaluation.chunk_distance import (
     energy_distance,
     invalid_share,
     maximum_mean_discrepancy,
@@ -25,7 +25,6 @@ from dpbench.evaluation.multimodality import (
 from dpbench.evaluation.rollout import flatten
 from dpbench.evaluation.statistics import Estimate, mean
 from dpbench.policy import NoiseStreams, Policy, PolicyRunner
-from dpbench.registry import resolve
 from dpbench.spec import TaskSpec
 
 N_STARTS, N_SAMPLES = 4, 64
@@ -88,16 +87,20 @@ class ActionDistribution:
         return asdict(self)
 
 
-def compare_actions(policy: Policy, task: TaskSpec) -> ActionDistribution:
+def compare_actions(
+    policy: Policy, task: TaskSpec, demonstrator: Policy, conditional: ConditionalDemonstrator
+) -> ActionDistribution:
     """Ask a policy at the task's probe states.
 
     Args:
         policy: any.
-        task: with a `conditional` demonstrator.
+        task: of both.
+        demonstrator: makes the demonstrations of the probe states.
+        conditional: the demonstrator's known distribution.
     """
-    conditional: ConditionalDemonstrator = resolve(task.conditional or "")
     rows = []
-    for number, history in enumerate(probes(task, conditional.probe_steps, policy.horizon.n_obs_steps)):
+    histories = probes(task, demonstrator, conditional.probe_steps, policy.horizon.n_obs_steps)
+    for number, history in enumerate(histories):
         rng = np.random.default_rng((PROBE_SEED, number))
         newest = {key: values[-1] for key, values in history.items()}
         ours = sample_policy(policy, history, N_SAMPLES, number)
@@ -133,9 +136,8 @@ def compare_actions(policy: Policy, task: TaskSpec) -> ActionDistribution:
     )
 
 
-def probes(task: TaskSpec, steps: Sequence[int], n_obs_steps: int) -> list[History]:
+def probes(task: TaskSpec, demonstrator: Policy, steps: Sequence[int], n_obs_steps: int) -> list[History]:
     """Observation histories of demonstrations at given steps, four starts each; the first frame fills a short past."""
-    demonstrator: Policy = resolve(task.demonstrator or "")(task)
     env = gym.make(task.id)
     histories: list[History] = []
     try:

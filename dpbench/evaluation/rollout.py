@@ -91,7 +91,12 @@ def trials(starts: EvaluationStarts, n_starts: int | None, sampler_seeds: Sequen
 
 
 def rollout(
-    policy: Policy, task: TaskSpec, starts: EvaluationStarts, wanted: Sequence[Trial], frames: Frames | None = None
+    policy: Policy,
+    task: TaskSpec,
+    starts: EvaluationStarts,
+    wanted: Sequence[Trial],
+    frames: Frames | None = None,
+    max_steps: int | None = None,
 ) -> tuple[Episode, ...]:
     """Run trials in this process, one environment each.
 
@@ -101,13 +106,14 @@ def rollout(
         starts: the reset options of the protocol.
         wanted: the trials; each gives the same episode whatever runs beside it.
         frames: pictures to keep, or None.
+        max_steps: stop after so many steps although episodes are not over.
 
     Returns:
         One episode a trial, in order.
     """
     env = make_batch(task, len(wanted), render=frames is not None)
     try:
-        return _run(env, policy, task, starts, wanted, frames)
+        return _run(env, policy, task, starts, wanted, frames, max_steps)
     finally:
         env.close()
 
@@ -183,6 +189,7 @@ def _run(
     starts: EvaluationStarts,
     wanted: Sequence[Trial],
     frames: Frames | None,
+    max_steps: int | None,
 ) -> tuple[Episode, ...]:
     runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
     seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
@@ -191,7 +198,7 @@ def _run(
     active = np.ones(len(wanted), dtype=np.bool_)
     none_yet = np.full(len(wanted), -1)
     step = 0
-    while active.any():
+    while active.any() and step != max_steps:
         if frames is not None and step % frames.stride == 0:
             _keep_frames(env, recorders, active, frames.size_px)
         actions = runner.act(dict(flatten(observation)), active)

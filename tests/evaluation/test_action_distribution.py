@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dpbench.envs.avoid.demonstrator import chunks, sample_chunks
+from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, sample_chunks
+from dpbench.envs.avoid.plans import CONDITIONAL
 from dpbench.evaluation.action_distribution import compare_actions, probes, sample_policy
 from dpbench.policy import NoiseStreams, Observations
 from dpbench.spec import Horizon
@@ -38,7 +39,7 @@ class Scripted:
 
 
 def test_probe_states_are_those_of_demonstrations() -> None:
-    histories = probes(TASK, (0, 10), 3)
+    histories = probes(TASK, AvoidDemonstrator(), (0, 10), 3)
     assert len(histories) == 8
     assert histories[0]["agent_pos"].shape == (3, 2)
     assert np.ptp(histories[0]["agent_pos"], axis=0).max() == 0, "the first frame fills a short past"
@@ -46,7 +47,7 @@ def test_probe_states_are_those_of_demonstrations() -> None:
 
 
 def test_samples_differ_and_are_reproducible() -> None:
-    history = probes(TASK, (0,), 2)[0]
+    history = probes(TASK, AvoidDemonstrator(), (0,), 2)[0]
     first, again = (sample_policy(Scripted("all"), history, 8, 0) for _ in range(2))
     assert first.shape == (8, 8, 2)
     assert np.array_equal(first, again)
@@ -55,7 +56,7 @@ def test_samples_differ_and_are_reproducible() -> None:
 
 @pytest.mark.parametrize("kind", ["all", "one", "average"])
 def test_figures_tell_the_same_from_one_way_from_averaging(kind: str) -> None:
-    found = compare_actions(Scripted(kind), TASK)
+    found = compare_actions(Scripted(kind), TASK, AvoidDemonstrator(), CONDITIONAL)
     assert found.n_states == 12
     assert found.invalid_share_floor < 0.02
     ratio = found.energy_distance.mean / found.energy_distance_floor

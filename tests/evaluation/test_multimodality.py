@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from dpbench.errors import DataError
+from dpbench.evaluation.chunk_distance import (
+    energy_distance,
+    invalid_share,
+    maximum_mean_discrepancy,
+    median_distance,
+)
 from dpbench.evaluation.multimodality import (
     behaviour_entropy,
     bootstrap,
     commitment,
     conditional_behaviour_entropy,
     count_modes,
-    energy_distance,
-    invalid_share,
     jensen_shannon,
     kept_plans,
-    maximum_mean_discrepancy,
-    median_distance,
     mode_coverage,
     total_variation,
 )

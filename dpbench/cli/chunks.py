@@ -1,0 +1,49 @@
+"""`dpbench chunks`: what policies would do from one state, drawn side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """examples:
+  dpbench chunks zoo/Avoid-v0/*                             from the first start of the task
+  dpbench chunks zoo/PushTKeypoints-v0/* --starts symmetric --chunks 50 --output sides.png
+  dpbench chunks demonstrator --task dpbench/Avoid-v0 --paths 0
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("policies", nargs="+", help="checkpoint folders or scripted policies, a panel each")
+    parser.add_argument("--task", help="Gymnasium id (default: that of the first checkpoint)")
+    parser.add_argument("--starts", help="start protocol of the task; its first start is shown (default: its first)")
+    parser.add_argument("--chunks", type=int, default=40, help="sampled chunks a policy (default 40)")
+    parser.add_argument("--paths", type=int, default=20, help="rollouts a policy (default 20)")
+    parser.add_argument("--steps", type=int, default=40, help="steps of a rollout (default 40, as in Fig. 3)")
+    parser.add_argument("--output", type=Path, default=Path("chunks.png"), help="PNG file (default chunks.png)")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sample, roll out, draw."""
+    from tqdm import tqdm  # heavy imports only when something is drawn
+
+    from dpbench.comparison.chunks import draw_panels, panel, scene
+    from dpbench.errors import ConfigError
+    from dpbench.tasks import load_task
+    from dpbench.training.inference import open_policy
+
+    opened = [open_policy(source, arguments.task, device=arguments.device) for source in arguments.policies]
+    if len({policy.task_id for policy in opened}) > 1:
+        raise ConfigError(f"one picture has one task, not {', '.join(sorted({policy.task_id for policy in opened}))}.")
+    task = load_task(opened[0].task_id)
+    starts = task.starts(arguments.starts)
+    shown = scene(task, starts)
+    panels = [
+        panel(Path(source).name, policy.policy, task, starts, shown, arguments.chunks, arguments.paths, arguments.steps)
+        for source, policy in tqdm(list(zip(arguments.policies, opened, strict=True)), unit="policy")
+    ]
+    draw_panels(shown, panels, f"{task.id}, {starts.name}: sampled chunks (orange), rollouts (blue)", arguments.output)
+    print(f"written: {arguments.output}")
+    return 0

@@ -1,0 +1,74 @@
+"""Histograms of the modes that policies take, each beside the demonstrator's."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # after the choice of a backend without a screen
+import numpy as np
+import pandas as pd
+
+from dpbench.comparison.table import DEMONSTRATOR, shares_of
+from dpbench.files import write_bytes
+
+POLICY, THEIRS = "#0072B2", "#D55E00"
+COLUMNS = 3
+
+
+def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
+    """Write `modes-TASK.png` for every task with mode counts; a panel a policy.
+
+    Args:
+        table: as `dpbench.comparison.table.frame` makes it.
+        folder: of the pictures.
+
+    Returns:
+        Names of the files.
+
+    Raises:
+        OSError: when a file cannot be written.
+    """
+    names = []
+    for task, part in table[table["mode_counts"].notna()].groupby("task", sort=False):
+        names.append(f"modes-{str(task).rsplit('/', 1)[-1]}.png")
+        write_bytes(folder / names[-1], _picture(str(task), part.reset_index(drop=True)))
+    return names
+
+
+def _picture(task: str, part: pd.DataFrame) -> bytes:
+    demonstrator = next((row.mode_counts for row in part.itertuples() if row.policy == DEMONSTRATOR), None)
+    theirs = shares_of(demonstrator)
+    n_columns = min(COLUMNS, len(part))
+    n_rows = -(-len(part) // n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(4.6 * n_columns, 1.9 * n_rows), squeeze=False, layout="constrained", sharex=True
+    )
+    for axis in axes.flat[len(part) :]:
+        axis.set_axis_off()
+    for axis, row in zip(axes.flat, part.itertuples(), strict=False):
+        counts = json.loads(row.mode_counts)
+        places = np.arange(len(counts))
+        shares = shares_of(row.mode_counts)
+        if shares is not None:
+            axis.bar(places, shares, color=POLICY, alpha=0.75)
+        if theirs is not None:
+            axis.step(
+                np.append(places - 0.5, places[-1] + 0.5), np.append(theirs, theirs[-1]), where="post", color=THEIRS
+            )
+        axis.set_title(
+            f"{row.policy}: {sum(counts.values())} successes, entropy {row.behaviour_entropy:.2f}", fontsize=9
+        )
+        axis.set_xticks(
+            places, list(counts), rotation=90 if len(counts) > 4 else 15, fontsize=6 if len(counts) > 4 else 7
+        )
+        axis.tick_params(axis="y", labelsize=7)
+    figure.suptitle(f"{task}: share of successful rollouts by mode (line: the demonstrator's)", fontsize=11)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    plt.close(figure)
+    return buffer.getvalue()

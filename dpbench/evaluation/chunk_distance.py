@@ -1,0 +1,64 @@
+"""How far two sets of sampled action chunks are apart; the definitions are in the table of `multimodality.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def energy_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|), in the unit of the action; 0 for equal distributions.
+
+    Unbiased within the sets (a sample is not compared with itself); a negative difference of noise counts as 0.
+
+    Args:
+        first: N chunks of any shape, `(N, ...)`.
+        second: M chunks, `(M, ...)`.
+    """
+    x, y = (chunks.reshape(len(chunks), -1).astype(np.float64) for chunks in (first, second))
+    squared = 2 * _distances(x, y).mean() - _mean_of_pairs(_distances(x, x)) - _mean_of_pairs(_distances(y, y))
+    return float(np.sqrt(max(0.0, squared)))
+
+
+def maximum_mean_discrepancy(first: NDArray[np.floating], second: NDArray[np.floating], width: float) -> float:
+    """Unbiased squared MMD with a Gaussian kernel, as its root; a negative value of noise counts as 0.
+
+    Args:
+        first: `(N, ...)`.
+        second: `(M, ...)`.
+        width: of the kernel, in the unit of the action; `median_distance` of demonstrations is the usual choice.
+    """
+    x, y = (chunks.reshape(len(chunks), -1).astype(np.float64) for chunks in (first, second))
+
+    def kernel(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = np.exp(-(distances**2) / (2 * width**2))
+        return values
+
+    within = _mean_of_pairs(kernel(_distances(x, x))) + _mean_of_pairs(kernel(_distances(y, y)))
+    return float(np.sqrt(max(0.0, within - 2 * kernel(_distances(x, y)).mean())))
+
+
+def median_distance(chunks: NDArray[np.floating]) -> float:
+    """Median distance between two different chunks of a set, in the unit of the action."""
+    flat = chunks.reshape(len(chunks), -1).astype(np.float64)
+    return float(np.median(_distances(flat, flat)[~np.eye(len(flat), dtype=bool)]))
+
+
+def invalid_share(nearest: NDArray[np.floating], radius: float) -> float:
+    """Share of sampled chunks further than `radius` from every valid mode: the failure of averaging.
+
+    Args:
+        nearest: distance of each sample to the nearest valid mode, `(N,)`.
+        radius: in the unit of the action.
+    """
+    return float((nearest > radius).mean())
+
+
+def _distances(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = np.sqrt(np.maximum(((x[:, None] - y[None]) ** 2).sum(axis=2), 0.0))
+    return distances
+
+
+def _mean_of_pairs(values: NDArray[np.float64]) -> float:
+    n = len(values)
+    return float((values.sum() - np.trace(values)) / (n * (n - 1)))
