@@ -86,8 +86,17 @@ def chunks(
     return targets
 
 
+def draw_way(agent_pos: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Number of a way given a place, `(1,)`: the inverse of the distribution function at one of 24 even steps.
+
+    So at the start, and behind a row that was passed in the middle of a gap, every way that is left is equally likely.
+    """
+    level = (rng.integers(len(MODES), size=1) + 0.5) / len(MODES)
+    return np.searchsorted(np.cumsum(way_probabilities(agent_pos)), level)
+
+
 class AvoidDemonstrator:
-    """Picks a way at the start of an episode and follows it, one action a step."""
+    """Picks one of the ways that are left when it is first asked, and follows it, one action a step."""
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
 
@@ -103,7 +112,7 @@ class AvoidDemonstrator:
         rows = []
         for place, episode, rng in zip(observations["agent_pos"][:, -1], noise.episodes, noise.generators, strict=True):
             if episode not in self._ways:
-                self._ways[episode] = rng.integers(len(MODES), size=1)
+                self._ways[episode] = draw_way(place, rng)
             rows.append(chunks(place, self._ways[episode], 1, rng)[0])
         return np.stack(rows).astype(np.float32)
 

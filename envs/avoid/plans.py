@@ -13,7 +13,7 @@ from .drawing import to_pixels
 from .scene import ROWS_Y_M, START_STD_M
 from .task import MODES
 
-CLEAR_M = 2 * START_STD_M
+CLEAR_M = 4 * START_STD_M
 """Two gaps must differ by this in their distance to a chunk, or the chunk tells neither."""
 _WAYS = np.arange(len(MODES))
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from .drawing import to_pixels
 from .task import TOLERANCE_M
 
-NEAR_M, CLEAR_M = 0.08, 0.02
-"""A chunk heads for the block near which it ends, when that is nearer than the other by `CLEAR_M`."""
+NEAR_M = 0.04
+"""A chunk is after the block at which it ends; further away it may just pass by."""
 
 
 def delta_plan_of(
     agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
 ) -> tuple[str, str] | None:
-    """The block at which displacements `(n, 2)` end, before and after a block is in a target."""
+    """The block at which displacements `(n, 2)` end; nothing more once a block is in a target."""
     if environment_state is None:
         return None
     return position_plan_of(agent_pos, environment_state, environment_state[6:8] + np.cumsum(chunk, axis=0))
@@ -33,11 +33,12 @@ def position_plan_of(
         return None
     state = environment_state.astype(np.float64)
     blocks, targets = (state[0:2], state[3:5]), (state[8:10], state[11:13])
-    first, second = (math.dist(chunk[-1], block) for block in blocks)
-    if min(first, second) > NEAR_M or abs(first - second) < CLEAR_M:
+    if any(math.dist(block, target) < TOLERANCE_M for block in blocks for target in targets):
         return None
-    n_inside = sum(any(math.dist(block, target) < TOLERANCE_M for target in targets) for block in blocks)
-    return f"{n_inside} in targets", "block" if first < second else "block2"
+    first, second = (math.dist(chunk[-1], block) for block in blocks)
+    if min(first, second) > NEAR_M:
+        return None
+    return "first", "block" if first < second else "block2"
 
 
 def delta_chunk_pixels(
