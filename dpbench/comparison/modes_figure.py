@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt  # after the choice of a backend without a scree
 import numpy as np
 import pandas as pd
 
-from dpbench.comparison.table import DEMONSTRATOR, shares_of
+from dpbench.comparison.table import DEMONSTRATOR, counts_of
 from dpbench.files import write_bytes
 
 POLICY, THEIRS = "#0072B2", "#D55E00"
@@ -42,7 +42,8 @@ def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
 
 def _picture(task: str, part: pd.DataFrame) -> bytes:
     demonstrator = next((row.mode_counts for row in part.itertuples() if row.policy == DEMONSTRATOR), None)
-    theirs = shares_of(demonstrator)
+    their_counts = counts_of(demonstrator)
+    theirs = their_counts / their_counts.sum() if their_counts is not None else None
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
     figure, axes = plt.subplots(
@@ -53,9 +54,9 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
         counts = json.loads(row.mode_counts)
         places = np.arange(len(counts))
-        shares = shares_of(row.mode_counts)
+        shares = counts_of(row.mode_counts)
         if shares is not None:
-            axis.bar(places, shares, color=POLICY, alpha=0.75)
+            axis.bar(places, shares / shares.sum(), color=POLICY, alpha=0.75)
         if theirs is not None:
             axis.step(
                 np.append(places - 0.5, places[-1] + 0.5), np.append(theirs, theirs[-1]), where="post", color=THEIRS

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dpbench.comparison.groups import Group, group
-from dpbench.evaluation.multimodality import total_variation
+from dpbench.evaluation.multimodality import histogram_distance, jensen_shannon, total_variation
+from dpbench.evaluation.statistics import Estimate
 from dpbench.tasks import load_task
 
 DEMONSTRATOR = "demonstrator"
@@ -45,7 +46,11 @@ def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if table.empty:
         return table
-    table["total_variation"] = _from_demonstrator(table)
+    distances = _from_demonstrator(table)
+    for name, estimates in distances.items():
+        for part in ("mean", "low", "high"):
+            column = name if part == "mean" else f"{name}_{part}"
+            table[column] = [getattr(estimate, part) if estimate else None for estimate in estimates]
     return table.sort_values(["task", "starts", "score"], ascending=[True, True, False], ignore_index=True)
 
 
@@ -233,7 +238,7 @@ def _multimodality(members: Group) -> dict[str, Any]:
     total = {mode: sum(count[mode] for count in counts) for mode in counts[0]} if counts else None
     return {
         "behaviour_entropy": average("multimodality", "behaviour_entropy_corrected", "mean"),
-        "mode_coverage": average("multimodality", "mode_coverage"),
+        "mode_coverage": average("multimodality", "mode_coverage", "mean"),
         "mode_counts": json.dumps(total) if total else None,
         "commitment": average("commitment", "mean"),
         "invalid_share": average("actions", "invalid_share", "mean"),
@@ -250,27 +255,31 @@ def _inside(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return value
 
 
-def _from_demonstrator(table: pd.DataFrame) -> list[float | None]:
-    """Total variation between each policy's mode histogram and the demonstrator's on the same task and starts."""
-    histograms = [shares_of(counts) for counts in table["mode_counts"]]
+def _from_demonstrator(table: pd.DataFrame) -> dict[str, list[Estimate | None]]:
+    """Distances between each policy's mode histogram and the demonstrator's on the same task and starts."""
+    histograms = [counts_of(counts) for counts in table["mode_counts"]]
     known = {
-        (row.task, row.starts): shares
-        for row, shares in zip(table.itertuples(), histograms, strict=True)
-        if row.policy == DEMONSTRATOR and shares is not None
+        (row.task, row.starts): counts
+        for row, counts in zip(table.itertuples(), histograms, strict=True)
+        if row.policy == DEMONSTRATOR and counts is not None
     }
-    distances: list[float | None] = []
-    for row, shares in zip(table.itertuples(), histograms, strict=True):
-        theirs = known.get((row.task, row.starts))
-        distances.append(None if shares is None or theirs is None else total_variation(shares, theirs))
+    distances: dict[str, list[Estimate | None]] = {}
+    for name, figure in (("total_variation", total_variation), ("jensen_shannon", jensen_shannon)):
+        distances[name] = []
+        for row, counts in zip(table.itertuples(), histograms, strict=True):
+            theirs = known.get((row.task, row.starts))
+            distances[name].append(
+                histogram_distance(figure, counts, theirs) if counts is not None and theirs is not None else None
+            )
     return distances
 
 
-def shares_of(counts: str | None) -> NDArray[np.float64] | None:
-    """A mode histogram from its column; None without a successful episode."""
-    if counts is None:
+def counts_of(counts: str | None) -> NDArray[np.int64] | None:
+    """Mode counts from their column; None without a successful episode."""
+    if not isinstance(counts, str):
         return None
-    values = np.array(list(json.loads(counts).values()), dtype=np.float64)
-    return values / values.sum() if values.sum() else None
+    values = np.array(list(json.loads(counts).values()), dtype=np.int64)
+    return values if values.sum() else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
-from dpbench.evaluation.statistics import Estimate, proportion
+from dpbench.evaluation.statistics import Estimate, mean, proportion
 
 N_RESAMPLES = 2000
 
@@ -83,16 +83,17 @@ class Multimodality:
         n_left_out: rollouts that failed or have no mode.
         behaviour_entropy: with its 95 % interval over rollouts.
         behaviour_entropy_corrected: by Miller and Madow, with its interval.
-        conditional_behaviour_entropy: over starts; a start without success counts as 0. 0 with one rollout a start.
-        mode_coverage: share of modes seen.
+        conditional_behaviour_entropy: over starts, with its interval over them; a start without success counts as 0.
+            0 with one rollout a start.
+        mode_coverage: share of modes seen, with its interval over rollouts.
     """
 
     counts: dict[str, int]
     n_left_out: int
     behaviour_entropy: Estimate
     behaviour_entropy_corrected: Estimate
-    conditional_behaviour_entropy: float
-    mode_coverage: float
+    conditional_behaviour_entropy: Estimate
+    mode_coverage: Estimate
 
     def as_json(self) -> dict[str, Any]:
         """Nested plain values."""
@@ -133,8 +134,8 @@ def summarise_modes(
         n_left_out=counted.n_left_out,
         behaviour_entropy=bootstrap(behaviour_entropy, numbers, len(modes), rng),
         behaviour_entropy_corrected=bootstrap(corrected, numbers, len(modes), rng),
-        conditional_behaviour_entropy=conditional_behaviour_entropy(by_start),
-        mode_coverage=mode_coverage(counted.counts),
+        conditional_behaviour_entropy=conditional_behaviour_entropy(by_start, rng),
+        mode_coverage=bootstrap(mode_coverage, numbers, len(modes), rng),
     )
 
 
@@ -156,20 +157,25 @@ def behaviour_entropy(counts: NDArray[np.int64], miller_madow: bool = False) -> 
 
 
 def conditional_behaviour_entropy(
-    counts_by_start: NDArray[np.int64], miller_madow: bool = False, empty_counts: bool = True
-) -> float:
-    """Mean over starts of the entropy of the rollouts from each, 0 to 1.
+    counts_by_start: NDArray[np.int64],
+    rng: np.random.Generator,
+    miller_madow: bool = False,
+    empty_counts: bool = True,
+) -> Estimate:
+    """Mean over starts of the entropy of the rollouts from each, 0 to 1, with its interval over starts.
 
     Args:
         counts_by_start: `(S, K)`.
+        rng: for the bootstrap.
         miller_madow: correct each start's entropy for few rollouts.
         empty_counts: a start without a successful rollout counts as 0 (D3IL's aligning and pushing); False leaves
             it out (its sorting and stacking).
     """
     wanted = counts_by_start if empty_counts else counts_by_start[counts_by_start.sum(axis=1) > 0]
     if len(wanted) == 0:
-        return 0.0
-    return float(np.mean([behaviour_entropy(counts, miller_madow) for counts in wanted]))
+        return Estimate(0.0, 0.0, 1.0)
+    entropies = np.array([behaviour_entropy(counts, miller_madow) for counts in wanted])
+    return mean(entropies, np.arange(len(entropies)), rng)
 
 
 def mode_coverage(counts: NDArray[np.int64]) -> float:
@@ -224,6 +230,25 @@ def commitment(rollouts: Sequence[Sequence[Plan | None]], starts: Sequence[int])
     return proportion(np.array([kept == n_pairs for kept, n_pairs in pairs]), np.asarray(starts))
 
 
+def histogram_distance(
+    figure: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    ours: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+) -> Estimate:
+    """A distance of two mode histograms with its 95 % interval over the rollouts of both (basic bootstrap, in [0, 1]).
+
+    Args:
+        figure: `total_variation` or `jensen_shannon`.
+        ours: counts `(K,)`, at least one.
+        theirs: counts `(K,)`, at least one.
+    """
+    rng = np.random.default_rng(0)
+    shares, other = ours / ours.sum(), theirs / theirs.sum()
+    drawn = (rng.multinomial(counts.sum(), part, N_RESAMPLES) for counts, part in ((ours, shares), (theirs, other)))
+    resampled = [figure(mine / ours.sum(), their / theirs.sum()) for mine, their in zip(*drawn, strict=True)]
+    return _basic(figure(shares, other), np.array(resampled))
+
+
 def bootstrap(
     figure: Callable[[NDArray[np.int64]], float], labels: NDArray[np.int64], n_modes: int, rng: np.random.Generator
 ) -> Estimate:
@@ -243,5 +268,9 @@ def bootstrap(
         return Estimate(value, 0.0, 1.0)
     shares = np.bincount(labels, minlength=n_modes) / len(labels)
     resampled = [figure(counts) for counts in rng.multinomial(len(labels), shares, size=N_RESAMPLES)]
+    return _basic(value, np.array(resampled))
+
+
+def _basic(value: float, resampled: NDArray[np.float64]) -> Estimate:
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Estimate(value, float(np.clip(2 * value - high, 0, 1)), float(np.clip(2 * value - low, 0, 1)))

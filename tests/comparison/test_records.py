@@ -84,7 +84,7 @@ def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
     assert done["multimodality"]["behaviour_entropy"]["mean"] > 0.8
     assert sum(done["multimodality"]["counts"].values()) == 90
     assert done["multimodality"]["n_left_out"] == 0
-    assert done["multimodality"]["conditional_behaviour_entropy"] > 0.2, "three rollouts from each start"
+    assert done["multimodality"]["conditional_behaviour_entropy"]["mean"] > 0.2, "three rollouts from each start"
     assert len(done["episodes"]["mode"]) == 90
     text = columns(frame([done])).iloc[0]
     assert float(text["entropy"]) > 0.8
