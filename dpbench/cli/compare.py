@@ -19,6 +19,7 @@ EXAMPLE = """examples:
   dpbench compare --fresh                evaluate everything with the code as checked out
   dpbench compare --retime               known episodes, latency measured here and now
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
+  dpbench compare --tasks dpbench/PushTKeypoints-v0 --starts symmetric --output leaderboards/symmetric
   dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
 
 Killed at any moment, the same command goes on: finished evaluations are kept as records.
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", help="comma-separated ids (default: all that the zoo has)")
     parser.add_argument("--policies", help="comma-separated names (default: all)")
+    parser.add_argument("--starts", help="start protocol (default: the first of each task)")
     parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
     parser.add_argument("--sampler-seeds", default="0", help="each start runs once with each (default 0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
@@ -85,7 +87,7 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
     found: list[tuple[str, Cell]] = []
     for folder in checkpoints(arguments.zoo):
         description = read_description(folder)
-        cell = Cell(str(folder), description["task"], None, arguments.episodes, seeds, {}, arguments.device)
+        cell = Cell(str(folder), description["task"], arguments.starts, arguments.episodes, seeds, {}, arguments.device)
         found.append((str(description["baseline"]), cell))
     loaded, problems = registry("baseline").load_all()
     for problem in problems:
@@ -93,7 +95,7 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
     for task_id in sorted({cell.task_id for _, cell in found}):
         for name, policy in loaded.items():
             if isinstance(policy, ScriptedPolicy) and policy.fits(load_task(task_id)):
-                found.append((name, Cell(name, task_id, None, arguments.episodes, seeds)))
+                found.append((name, Cell(name, task_id, arguments.starts, arguments.episodes, seeds)))
     tasks = _wanted(arguments.tasks, [cell.task_id for _, cell in found], "--tasks")
     policies = _wanted(arguments.policies, [name for name, _ in found], "--policies")
     chosen = tuple(cell for name, cell in found if cell.task_id in tasks and name in policies)

@@ -29,6 +29,7 @@ must get from the stem's end behind the bar, around either side. The idea is tha
 not published."""
 PLAN_PX = 15.0
 """A plan that stays closer to the axis than this tells no side."""
+MOVED_PX = 2.0
 
 
 def side_of(state: State) -> int:
@@ -39,7 +40,7 @@ def side_of(state: State) -> int:
 def plan_of(
     agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
 ) -> tuple[str, str] | None:
-    """The side by which a chunk of targets passes, as long as the finger is on the stem's side of the bar.
+    """The side by which a chunk of targets passes the block of the symmetric start, until the block moves.
 
     Args:
         agent_pos: `(2,)` px.
@@ -51,6 +52,8 @@ def plan_of(
     if environment_state is None:
         return None
     pose = block_pose(environment_state.astype(np.float64))
+    if math.dist(pose[:2], SYMMETRIC_START[2:4]) > MOVED_PX:
+        return None
     cos, sin = math.cos(pose[2]), math.sin(pose[2])
     along = -sin * (float(agent_pos[0]) - pose[0]) + cos * (float(agent_pos[1]) - pose[1])
     lateral = [_lateral(float(x), float(y), pose) for x, y in chunk]
