@@ -17,7 +17,7 @@ from dpbench.errors import ConfigError
 from dpbench.policy import NoiseStreams, Observations
 from dpbench.spec import Horizon, TaskSpec
 
-from .geometry import GOAL_POSE, KEYPOINTS, OUTLINE, keypoints
+from .geometry import GOAL_POSE, OUTLINE, block_pose, keypoints
 from .physics import Physics, State
 from .task import WINDOW_PX
 
@@ -102,19 +102,6 @@ def line(start: NDArray[np.float64], end: NDArray[np.float64], stride_px: float)
     """Points from `start` (left out) to `end`, at most `stride_px` apart, `(n, 2)`."""
     n_points = max(1, math.ceil(float(np.hypot(*(end - start))) / stride_px))
     return start + np.linspace(0, 1, n_points + 1)[1:, None] * (end - start)
-
-
-def block_pose(environment_state: NDArray[np.float64]) -> tuple[float, float, float]:
-    """The block's x, y (px) and angle (rad), from its pose or its nine keypoints (a rigid least-squares fit)."""
-    if len(environment_state) == 3:
-        x, y, angle = environment_state.tolist()
-        return x, y, angle
-    points = environment_state.reshape(-1, 2)
-    body, seen = KEYPOINTS - KEYPOINTS.mean(axis=0), points - points.mean(axis=0)
-    angle = math.atan2((body[:, 0] * seen[:, 1] - body[:, 1] * seen[:, 0]).sum(), (body * seen).sum())
-    cos, sin = math.cos(angle), math.sin(angle)
-    x, y = points.mean(axis=0) - np.array([[cos, -sin], [sin, cos]]) @ KEYPOINTS.mean(axis=0)
-    return float(x), float(y), angle
 
 
 def demonstrator(task: TaskSpec) -> Any:

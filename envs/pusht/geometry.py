@@ -120,3 +120,16 @@ def corners(x: float, y: float, angle: float, part: tuple[tuple[float, float], .
     """`BAR` or `STEM` at a pose, px."""
     cos, sin = math.cos(angle), math.sin(angle)
     return [(x + cos * u - sin * v, y + sin * u + cos * v) for u, v in part]
+
+
+def block_pose(environment_state: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The block's x, y (px) and angle (rad), from its pose or its nine keypoints (a rigid least-squares fit)."""
+    if len(environment_state) == 3:
+        x, y, angle = environment_state.tolist()
+        return x, y, angle
+    points = environment_state.reshape(-1, 2)
+    body, seen = KEYPOINTS - KEYPOINTS.mean(axis=0), points - points.mean(axis=0)
+    angle = math.atan2((body[:, 0] * seen[:, 1] - body[:, 1] * seen[:, 0]).sum(), (body * seen).sum())
+    cos, sin = math.cos(angle), math.sin(angle)
+    x, y = points.mean(axis=0) - np.array([[cos, -sin], [sin, cos]]) @ KEYPOINTS.mean(axis=0)
+    return float(x), float(y), angle

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import GOAL_POSE
+from .geometry import GOAL_POSE, block_pose
 
 State = tuple[float, float, float, float, float]
 """Agent x, y, block x, y (px), block angle (rad)."""
@@ -47,8 +47,6 @@ def plan_of(
         environment_state: pose or keypoints of the block; None (pictures) tells nothing.
         chunk: `(n, 2)` px.
     """
-    from .demonstrator import block_pose  # which needs the physics
-
     if environment_state is None:
         return None
     pose = block_pose(environment_state.astype(np.float64))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpbench.envs.pusht.demonstrator import block_pose
-from dpbench.envs.pusht.geometry import keypoints
+from dpbench.envs.pusht.geometry import block_pose, keypoints
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.evaluation.success import figures
 from dpbench.tasks import load_task
