@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
@@ -114,9 +111,8 @@ def draw_panels(shown: Scene, panels: Sequence[Panel], title: str, path: Path) -
     """
     n_columns = min(COLUMNS, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=(3.2 * n_columns, 3.5 * n_rows), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(3.2 * n_columns, 3.5 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for axis, each in zip(axes.flat, panels, strict=False):
         axis.imshow(shown.picture)
         for way in each.paths:
@@ -131,7 +127,6 @@ def draw_panels(shown: Scene, panels: Sequence[Panel], title: str, path: Path) -
     figure.suptitle(title)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
     write_bytes(path, buffer.getvalue())
 
 

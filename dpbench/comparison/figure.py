@@ -6,12 +6,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dpbench.files import write_bytes
 
@@ -26,9 +24,8 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
     """
     tasks = list(dict.fromkeys(table["task"]))
     heights = [0.5 * (table["task"] == task).sum() + 0.6 for task in tasks]
-    figure, axes = plt.subplots(
-        len(tasks), 3, figsize=(14, 1.2 + sum(heights)), squeeze=False, layout="constrained", height_ratios=heights
-    )
+    figure = Figure(figsize=(14, 1.2 + sum(heights)), layout="constrained")
+    axes = figure.subplots(len(tasks), 3, squeeze=False, height_ratios=heights)
     for row, task in zip(axes, tasks, strict=True):
         part = table[table["task"] == task].iloc[::-1]
         labels = [_label(policy) for _, policy in part.iterrows()]
@@ -44,7 +41,6 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
         row[2].legend(fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
-    plt.close(figure)
     write_bytes(path, buffer.getvalue())
 
 
@@ -57,20 +53,20 @@ def _label(policy: pd.Series[Any]) -> str:
     return f"{policy['policy']}\n{int(policy['step']):,} steps{seeds}"
 
 
-def _bars(axis: plt.Axes, part: pd.DataFrame, name: str, labels: list[str], colour: str, title: str) -> None:
+def _bars(axis: Axes, part: pd.DataFrame, name: str, labels: list[str], colour: str, title: str) -> None:
     places = np.arange(len(part))
     axis.barh(places, part[name], color=colour, alpha=0.75, height=0.6)
     # Rounded means can lie a hair outside of their intervals: error bars must not be negative.
     errors = np.clip([part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]], 0, None)
     axis.errorbar(part[name], places, xerr=errors, fmt="none", color="black", capsize=3)
-    for place, value, high in zip(places, part[name], part[f"{name}_high"], strict=True):
+    for place, value, high in zip(places.tolist(), part[name], part[f"{name}_high"], strict=True):
         axis.text(high + 0.02, place, f"{value:.2f}", va="center", ha="left", fontsize=9, color="black")
     axis.set(xlim=(0, 1.15), yticks=places, yticklabels=labels, xlabel=f"{title}, 95 % interval")
     axis.set_ylim(-0.6, len(part) - 0.4)
     axis.grid(axis="x", alpha=0.3)
 
 
-def _published(axis: plt.Axes, part: pd.DataFrame) -> None:
+def _published(axis: Axes, part: pd.DataFrame) -> None:
     known = part["published_avg"].notna().to_numpy()
     if known.any():
         axis.plot(

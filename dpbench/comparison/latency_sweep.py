@@ -8,11 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dpbench.baseline import Baseline
 from dpbench.comparison import store
@@ -109,7 +106,8 @@ def save_figure(rows: pd.DataFrame, title: str, path: Path) -> None:
     Raises:
         OSError: when the file cannot be written.
     """
-    figure, axis = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    axis = figure.subplots()
     with_success = "success" in rows
     for colour, (sampler, part) in zip(COLOURS * 3, rows.groupby("sampler", sort=False), strict=False):
         part = part.sort_values("steps")
@@ -134,5 +132,4 @@ def save_figure(rows: pd.DataFrame, title: str, path: Path) -> None:
     axis.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
-    plt.close(figure)
     write_bytes(path, buffer.getvalue())

@@ -6,12 +6,9 @@ import io
 import json
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dpbench.comparison.table import DEMONSTRATOR, counts_of
 from dpbench.files import write_bytes
@@ -46,9 +43,8 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     theirs = their_counts / their_counts.sum() if their_counts is not None else None
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
-    figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=(4.6 * n_columns, 1.9 * n_rows), squeeze=False, layout="constrained", sharex=True
-    )
+    figure = Figure(figsize=(4.6 * n_columns, 1.9 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True)
     for axis in axes.flat[len(part) :]:
         axis.set_axis_off()
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
@@ -71,5 +67,4 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     figure.suptitle(f"{task}: share of successful rollouts by mode (line: the demonstrator's)", fontsize=11)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
     return buffer.getvalue()

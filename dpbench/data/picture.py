@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
 import numpy as np
+from matplotlib.figure import Figure
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
@@ -24,7 +21,8 @@ def save_picture(store: EpisodeStore, path: Path) -> None:
         raise DataError(f"{store.path} holds no episode yet; nothing to draw.")
     positions, ends = store.read("agent_pos"), store.episode_ends
     starts = np.concatenate([[0], ends[:-1]])
-    figure, (paths, lengths) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    paths, lengths = figure.subplots(1, 2)
     for start, end in zip(starts, ends, strict=True):
         paths.plot(positions[start:end, 0], positions[start:end, 1], color="#0072B2", alpha=0.25, linewidth=0.7)
     paths.scatter(*positions[starts, :2].T, s=10, color="#009E73", label="start", zorder=3)
@@ -35,4 +33,3 @@ def save_picture(store: EpisodeStore, path: Path) -> None:
     lengths.hist(np.diff(ends, prepend=0), bins=30, color="#0072B2")
     lengths.set(title=f"{store.n_steps} steps", xlabel="episode length, steps", ylabel="episodes")
     figure.savefig(path, dpi=120)
-    plt.close(figure)
