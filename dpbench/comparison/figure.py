@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dpbench.files import write_bytes
+from dpbench.tasks import load_task
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 
@@ -30,7 +31,8 @@ def save_figure(table: pd.DataFrame, path: Path) -> None:
         part = table[table["task"] == task].iloc[::-1]
         labels = [_label(policy) for _, policy in part.iterrows()]
         _bars(row[0], part, "success_rate", labels, BLUE, "success rate")
-        _bars(row[1], part, "score", labels, GREEN, "score: mean of max reward")
+        score = "sum of stage rewards" if load_task(task).stages else "max reward"
+        _bars(row[1], part, "score", labels, GREEN, f"score: mean of {score}")
         _published(row[1], part)
         places = np.arange(len(part))
         row[2].hlines(places, 1e3 * part["call_p50_s"], 1e3 * part["call_p99_s"], color=GREY)

@@ -18,7 +18,7 @@ COLUMNS = 3
 
 
 def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
-    """Write `modes-TASK.png` for every task with mode counts; a panel a policy.
+    """Write `modes-TASK.png` for every task with mode counts; a panel a policy that succeeded at all.
 
     Args:
         table: as `dpbench.comparison.table.frame` makes it.
@@ -31,7 +31,8 @@ def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
         OSError: when a file cannot be written.
     """
     names = []
-    for task, part in table[table["mode_counts"].notna()].groupby("task", sort=False):
+    shown = table[[counts_of(counts) is not None for counts in table["mode_counts"]]]
+    for task, part in shown.groupby("task", sort=False):
         names.append(f"modes-{str(task).rsplit('/', 1)[-1]}.png")
         write_bytes(folder / names[-1], _picture(str(task), part.reset_index(drop=True)))
     return names
@@ -44,7 +45,7 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
     figure = Figure(figsize=(4.6 * n_columns, 1.9 * n_rows), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for axis in axes.flat[len(part) :]:
         axis.set_axis_off()
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
