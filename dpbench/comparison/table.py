@@ -114,7 +114,8 @@ def print_table(table: pd.DataFrame, console: Console) -> None:
     for task, part in table.groupby("task", sort=False):
         rows = columns(part.reset_index(drop=True))
         stages = _stages(part)
-        shown = list(rows.columns[1:]) if console.width >= WIDE_FROM else [*NARROW[:2], *stages, *NARROW[2:]]
+        narrow = ["policy", *stages, "call ms"] if stages else list(NARROW)
+        shown = list(rows.columns[1:]) if console.width >= WIDE_FROM else narrow
         result = Table(title=str(task), box=box.SIMPLE_HEAD, title_justify="left")
         for name in shown:
             result.add_column(name, no_wrap=True)
