@@ -89,28 +89,30 @@ for the mean sum of rewards, 0.49 p1 + 0.51 p2. Their simulator is PyBullet, our
 
 
 def order_agreement(table: pd.DataFrame) -> str:
-    """Which pairs of methods stand in the same order here and in the paper; ties are pairs with equal figures."""
+    """Which pairs of methods stand in the same order here and in the paper."""
     lines = []
     for task, rows in table[table["published_avg"].notna()].groupby("task", sort=False):
-        # Of a policy with several budgets, the one with most training seeds stands for it.
+        # Of a policy with several budgets, the one with most training seeds stands for it, then the smallest.
         best = rows.assign(n_seeds=rows["training_seeds"].str.split().str.len())
-        rows = best.sort_values("n_seeds", ascending=False).drop_duplicates("policy")
+        rows = best.sort_values(["n_seeds", "step"], ascending=[False, True]).drop_duplicates("policy")
         same: list[str] = []
         other: list[str] = []
+        equal: list[str] = []
         for (_, first), (_, second) in itertools.combinations(rows.iterrows(), 2):
             ours, theirs = first["score"] - second["score"], first["published_avg"] - second["published_avg"]
             better, worse = (first, second) if theirs > 0 else (second, first)
             text = f"{better['policy']} over {worse['policy']} ({better['score']:.2f} and {worse['score']:.2f} here)"
             overlap = min(first["score_high"], second["score_high"]) > max(first["score_low"], second["score_low"])
             text += ", intervals overlap" if overlap else ""
-            (same if ours * theirs > 0 else other).append(text)
-        if same or other:
+            (equal if ours == 0 else same if ours * theirs > 0 else other).append(text)
+        if same or other or equal:
             lines += [
-                f"**{str(task).rsplit('/', 1)[-1]}**: of {len(same) + len(other)} pairs of published methods "
+                f"**{str(task).rsplit('/', 1)[-1]}**: of {len(same) + len(other) + len(equal)} pairs of published methods "
                 f"{len(same)} stand in the paper's order.",
                 "",
                 *(f"- as in the paper: {text}" for text in same),
                 *(f"- **other way round**: the paper has {text}" for text in other),
+                *(f"- equal here: the paper has {text}" for text in equal),
                 "",
             ]
     return "## Does our order agree with the paper's?\n\n" + "\n".join(lines) if lines else ""

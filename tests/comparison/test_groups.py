@@ -42,6 +42,9 @@ def test_the_order_is_compared_with_the_papers() -> None:
     assert "of 3 pairs of published methods 2 stand in the paper's order" in text
     assert "other way round**: the paper has ibc over bet (0.40 and 0.50 here)" in text
     assert order_agreement(frame([record("hold", None, 0.1)])) == ""
+    tied = order_agreement(frame([record("bet", 42, 0.5), record("ibc", 42, 0.5)]))
+    assert "of 1 pairs of published methods 0 stand" in tied
+    assert "equal here: the paper has ibc over bet" in tied
 
 
 def test_the_crossed_interval_covers_the_truth_about_as_often_as_it_says() -> None:
