@@ -107,8 +107,8 @@ def order_agreement(table: pd.DataFrame) -> str:
             (equal if ours == 0 else same if ours * theirs > 0 else other).append(text)
         if same or other or equal:
             lines += [
-                f"**{str(task).rsplit('/', 1)[-1]}**: of {len(same) + len(other) + len(equal)} pairs of published methods "
-                f"{len(same)} stand in the paper's order.",
+                f"**{str(task).rsplit('/', 1)[-1]}**: of {len(same) + len(other) + len(equal)} pairs of published "
+                f"methods {len(same)} stand in the paper's order.",
                 "",
                 *(f"- as in the paper: {text}" for text in same),
                 *(f"- **other way round**: the paper has {text}" for text in other),
