@@ -1,0 +1,29 @@
+"""robosuite's Lift, Can, Square, ToolHang and Transport (strings only; see task.py)."""
+
+from dpbench.tasks import TaskEntry
+
+MAX_EPISODE_STEPS = {"Lift": 400, "Can": 400, "Square": 400, "ToolHang": 700, "Transport": 700}
+"""robomimic's horizons for demonstrations by one proficient operator (FACTS 3.1)."""
+VARIANTS = {
+    "": ("state", "delta"),
+    "Abs": ("state", "absolute"),
+    "Image": ("image", "delta"),
+    "ImageAbs": ("image", "absolute"),
+}
+"""End of a task's name -> what it shows and how it is moved."""
+
+
+def _entry(scene: str, variant: str) -> TaskEntry:
+    obs_mode, action_mode = VARIANTS[variant]
+    return TaskEntry(
+        spec=f"dpbench.envs.robosuite_tasks.task:{scene.upper()}{'_' * bool(variant)}{variant.upper()}",
+        env="dpbench.envs.robosuite_tasks.env:RobosuiteEnv",
+        vector_env=None,
+        max_episode_steps=MAX_EPISODE_STEPS[scene],
+        kwargs={"scene": scene, "obs_mode": obs_mode, "action_mode": action_mode},
+    )
+
+
+TASKS = {
+    f"dpbench/{scene}{variant}-v0": _entry(scene, variant) for scene in MAX_EPISODE_STEPS for variant in VARIANTS
+}

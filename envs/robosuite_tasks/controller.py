@@ -1,0 +1,175 @@
+"""The operational-space controller and the physics sub-steps of one control step, compiled.
+
+robosuite runs this in Python, 25 times a control step; here it is one call that reads MuJoCo's arrays in place and
+calls its C functions. The formulas (Khatib 1987) are robosuite's own compiled functions and every sum is taken in
+its order, since contacts make a difference of one bit grow: so trajectories are equal, not close.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding
+import mujoco
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from .simulator import robosuite  # isort: skip  # first, so that it is quiet
+from robosuite.utils.control_utils import nullspace_torques, opspace_matrices, orientation_error
+
+N_JOINTS = 7
+KP, DAMPING_RATIO = 150.0, 1.0
+"""Stiffness and damping ratio of all six axes (FACTS 3.2)."""
+GRIPPER_SPEED = 0.2
+"""Share of half its range by which the gripper's command moves in a control step."""
+
+
+def _load_mujoco() -> None:
+    """Make MuJoCo's C functions known to the compiler by name, so that compiled code can be cached on disk."""
+    folder = os.path.dirname(mujoco.__file__)
+    libraries = glob.glob(os.path.join(folder, "libmujoco*")) + glob.glob(os.path.join(folder, "mujoco.dll"))
+    llvmlite.binding.load_library_permanently(libraries[0])
+
+
+_load_mujoco()
+_POINTERS = (types.intp, types.intp)
+_mj_step1 = types.ExternalFunction("mj_step1", types.void(*_POINTERS))
+_mj_step2 = types.ExternalFunction("mj_step2", types.void(*_POINTERS))
+_mj_kinematics = types.ExternalFunction("mj_kinematics", types.void(*_POINTERS))
+_mj_jac_site = types.ExternalFunction("mj_jacSite", types.void(*_POINTERS, types.intp, types.intp, types.int32))
+_mj_full_m = types.ExternalFunction("mj_fullM", types.void(types.intp, types.intp, types.intp))
+
+
+@dataclass(frozen=True)
+class ArmIndices:
+    """Where one arm stands in MuJoCo's arrays.
+
+    Attributes:
+        site: number of the site between the fingers that is controlled.
+        qpos: of the first of its seven joints in `qpos`.
+        dof: the same in `qvel`.
+        actuator: the same in `ctrl`.
+        gripper: the first of its two gripper actuators in `ctrl`.
+    """
+
+    site: int
+    qpos: int
+    dof: int
+    actuator: int
+    gripper: int
+
+    def as_row(self) -> NDArray[np.int64]:
+        """`(5,)` for the compiled code."""
+        return np.array([self.site, self.qpos, self.dof, self.actuator, self.gripper], dtype=np.int64)
+
+
+class Stepper:
+    """Runs control steps of one model and its data.
+
+    Attributes:
+        gripper: command of each arm's fingers in [-1, 1], `(A, 2)`; part of the state.
+        initial_joints: angles that the null space pulls towards, `(A, 7)` rad; part of the state.
+        first_mass: mass matrices `(A, 7, 7)` for the first physics step of an episode, zeros afterwards; part of the
+            state. robosuite's controllers take them before the fingers are put in place and keep them for that step.
+    """
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arms: tuple[ArmIndices, ...]) -> None:
+        self._keep = (model, data)  # the addresses below are theirs
+        self._addresses = (int(model._address), int(data._address), int(data.qM.ctypes.data))
+        self._indices = np.stack([arm.as_row() for arm in arms])
+        self.gripper = np.zeros((len(arms), 2))
+        self.initial_joints = np.zeros((len(arms), N_JOINTS))
+        self.first_mass = np.zeros((len(arms), N_JOINTS, N_JOINTS))
+        self._arrays = (
+            data.qpos, data.qvel, data.ctrl, data.qfrc_bias, data.site_xpos, data.site_xmat, model.actuator_ctrlrange,
+        )  # fmt: skip
+        n_dof = int(model.nv)
+        self._work = (np.zeros((3, n_dof)), np.zeros((3, n_dof)), np.zeros((n_dof, n_dof)))
+
+    def step(
+        self,
+        positions: NDArray[np.float64],
+        rotations: NDArray[np.float64],
+        grippers: NDArray[np.float64],
+        n_substeps: int,
+    ) -> None:
+        """One control step; afterwards poses in `data` are those of the new state.
+
+        Args:
+            positions: goals in the world, `(A, 3)` m.
+            rotations: goals in the world, `(A, 3, 3)`.
+            grippers: their signs count: negative opens, positive closes, `(A,)`.
+            n_substeps: physics steps.
+        """
+        closing = GRIPPER_SPEED * np.sign(grippers)[:, None] * (-1.0, 1.0)
+        np.clip(self.gripper + closing, -1.0, 1.0, out=self.gripper)
+        _control_step(
+            self._addresses, self._indices, self._arrays, self._work, self.gripper, self.initial_joints,
+            self.first_mass, positions, rotations, n_substeps,
+        )  # fmt: skip
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _control_step(
+    addresses: Any, indices: Any, arrays: Any, work: Any, gripper: Any, initial_joints: Any, first_mass: Any,
+    positions: Any, rotations: Any, n_substeps: int,
+) -> None:  # fmt: skip
+    model, data, mass_address = addresses
+    ctrl, ctrl_range = arrays[2], arrays[6]
+    for _ in range(n_substeps):
+        _mj_step1(model, data)
+        for arm in range(len(indices)):
+            torques = _torques(
+                model, data, mass_address, indices[arm], arrays, work, initial_joints[arm], first_mass[arm],
+                positions[arm], rotations[arm],
+            )  # fmt: skip
+            first = indices[arm, 3]
+            for joint in range(N_JOINTS):
+                low, high = ctrl_range[first + joint]
+                ctrl[first + joint] = min(high, max(low, torques[joint]))
+            first = indices[arm, 4]
+            for finger in range(2):
+                low, high = ctrl_range[first + finger]
+                command = 0.5 * (high + low) + 0.5 * (high - low) * gripper[arm, finger]
+                ctrl[first + finger] = min(high, max(low, command))
+        _mj_step2(model, data)
+        first_mass[:] = 0.0
+    _mj_kinematics(model, data)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _torques(
+    model: int, data: int, mass_address: int, indices: Any, arrays: Any, work: Any, initial_joint: Any,
+    first_mass: Any, goal: Any, goal_rotation: Any,
+) -> Any:  # fmt: skip
+    """Joint torques `(7,)` in N m towards a goal pose."""
+    site, first_qpos, first_dof = indices[0], indices[1], indices[2]
+    qpos, qvel, _, bias, site_xpos, site_xmat, _ = arrays
+    jac_position, jac_rotation, full_mass = work
+    joints, dofs = slice(first_qpos, first_qpos + N_JOINTS), slice(first_dof, first_dof + N_JOINTS)
+    _mj_jac_site(model, data, jac_position.ctypes.data, jac_rotation.ctypes.data, site)
+    _mj_full_m(model, full_mass.ctypes.data, mass_address)
+
+    position_jacobian, rotation_jacobian = jac_position[:, dofs].copy(), jac_rotation[:, dofs].copy()
+    jacobian = np.vstack((position_jacobian, rotation_jacobian))
+    mass = full_mass[dofs, dofs].copy().T  # symmetric; in Fortran's order, as robosuite's slices leave it
+    if first_mass[0, 0] > 0.0:
+        mass = first_mass.copy().T
+
+    position_error = goal - site_xpos[site]
+    rotation_error = orientation_error(goal_rotation, site_xmat[site].copy().reshape(3, 3))
+    velocity, spin = np.dot(jac_position, qvel), np.dot(jac_rotation, qvel)  # the base stands still
+    damping = 2.0 * np.sqrt(KP) * DAMPING_RATIO
+    force = position_error * KP - velocity * damping
+    torque = rotation_error * KP - spin * damping
+
+    _, position_inertia, rotation_inertia, nullspace = opspace_matrices(
+        mass, jacobian, position_jacobian, rotation_jacobian
+    )
+    wrench = np.concatenate((np.dot(position_inertia, force), np.dot(rotation_inertia, torque)))
+    torques = np.dot(jacobian.T, wrench) + bias[dofs]
+    return torques + nullspace_torques(mass, nullspace, initial_joint, qpos[joints].copy(), qvel[dofs].copy())

@@ -1,0 +1,276 @@
+"""robosuite's tasks as Gymnasium environments."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, SupportsFloat
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import ConfigError
+from dpbench.rotations import matrix_from_sixd
+from dpbench.spec import ArraySpec
+
+from .controller import N_JOINTS, Stepper
+from .modes import N_NUMBERS, Tracker
+from .reference import PHYSICS, Start, reference
+from .rendering import Cameras
+from .simulator import T
+from .task import RATE_HZ, SCENES, action, agent_pos, environment_state, pixels
+
+ObsMode = Literal["state", "image"]
+ActionMode = Literal["delta", "absolute"]
+SUBSTEPS = 25
+
+
+class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
+    """Lift, Can, Square, ToolHang and Transport of robosuite 1.5: Panda arms, operational-space control, 20 Hz.
+
+    ## Action space
+    One arm: 7 or 10 numbers; two arms: those of the first arm, then those of the second.
+
+    `action_mode="delta"`: displacement (3) in m and turn (3, axis times angle in rad) of the point between the
+    fingers, in the world's frame, relative to where it is; `Box(+-0.05 m, +-0.5 rad)`. robosuite and robomimic write
+    the same as numbers in [-1, 1].
+    `"absolute"`: its goal in the world, place (3) in m and the first two rows of its rotation matrix (6, any two rows
+    that are neither zero nor parallel; else the orientation is kept).
+    Last in both: gripper, negative opens, positive closes.
+
+    ## Observation space
+    | key | obs_mode | shape | meaning | unit |
+    |---|---|---|---|---|
+    | `environment_state` | `state` | 10, 14, 14, 44 or 41 | robosuite's `object-state`; the TaskSpec names each value \
+| m, quaternions x, y, z, w |
+    | `agent_pos` | all | 9 an arm | end effector's place (3), orientation (4), finger joints (2) | m, quaternion, m |
+    | `pixels` / camera | `image` | (84, 84, 3) uint8, ToolHang (240, 240, 3) | upright pictures | RGB |
+
+    Observations are those of the state after the step; robosuite's own are up to a control step old.
+
+    ## Reward
+    1 in a step after which the task is solved, else 0.
+
+    ## Start
+    As robosuite draws it: `reset(seed=s)` gives the start of robosuite's reset with a hard reload and the generator
+    `numpy.random.default_rng(s)`. `options={"state": ...}` sets a state of `get_state`.
+
+    ## End
+    `terminated` when the task is solved; `truncated` after the registered time limit.
+
+    ## Info
+    `is_success`; `progress`: 0, 0.5 when an object is 2 cm higher than at the start, 1 when the task is solved;
+    `mode`: number in the task's modes, -1 before one is shown.
+
+    Args:
+        scene: `"Lift"`, `"Can"`, `"Square"`, `"ToolHang"` or `"Transport"`.
+        obs_mode: `"state"` or `"image"`.
+        action_mode: `"delta"` or `"absolute"`.
+        render_mode: `"rgb_array"` or None.
+        render_size: side of rendered frames, px.
+        exact_pictures: robosuite's pictures to the bit instead of the fast ones.
+
+    Raises:
+        ConfigError: for an unknown mode or scene.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
+
+    def __init__(
+        self,
+        scene: str = "Lift",
+        obs_mode: ObsMode = "state",
+        action_mode: ActionMode = "delta",
+        render_mode: str | None = None,
+        render_size: int = 256,
+        exact_pictures: bool = False,
+    ) -> None:
+        for name, value, known in (
+            ("scene", scene, tuple(SCENES)),
+            ("obs_mode", obs_mode, ("state", "image")),
+            ("action_mode", action_mode, ("delta", "absolute")),
+            ("render_mode", render_mode, (None, "rgb_array")),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        self.render_mode = render_mode
+        self._name, self.scene = scene, SCENES[scene]
+        self._obs_mode, self._absolute, self._render_size = obs_mode, action_mode == "absolute", render_size
+        self._exact_pictures = exact_pictures
+        self._reference = reference(scene)
+        self._model = self._reference.model()
+        self._data = mujoco.MjData(self._model)
+        self._stepper = Stepper(self._model, self._data, self._reference.arms)
+        self._physics = np.empty(mujoco.mj_stateSize(self._model, PHYSICS))
+        self._size = self._reference.size
+        self._tracker = Tracker(scene)
+        self._cameras: Cameras | None = None
+        self._action = action(self.scene, action_mode)
+        self._low, self._high = np.array(self._action.low), np.array(self._action.high)
+        self.action_space = gym.spaces.Box(self._low.astype(np.float32), self._high.astype(np.float32))
+        seen: dict[str, gym.Space[Any]] = (
+            {"environment_state": _box(environment_state(self.scene))}
+            if obs_mode == "state"
+            else {"pixels": gym.spaces.Dict({camera: _box(pixels(self.scene)) for camera in self.scene.cameras})}
+        )
+        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({**seen, "agent_pos": _box(agent_pos(self.scene))})
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode; see the class for `options`."""
+        super().reset(seed=seed)
+        if unknown := sorted(set(options or {}) - {"state"}):
+            raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
+        if options and "state" in options:
+            self.set_state(options["state"])
+            hands, objects, solved = self._look()
+            return self._observe(hands, objects), self._info(solved)
+        self._begin(self._reference.draw(self.np_random))
+        hands, objects, solved = self._look()
+        self._tracker.begin(objects)
+        return self._observe(hands, objects), self._info(solved)
+
+    def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+        """One control step.
+
+        Raises:
+            ActionError: unless `action` is as many finite numbers as the space has.
+        """
+        self._stepper.step(*self._goals(self._action.check(action)), SUBSTEPS)
+        hands, objects, solved = self._look()
+        self._tracker.see(hands, objects, solved)
+        return self._observe(hands, objects), float(solved), solved, False, self._info(solved)
+
+    def get_state(self) -> NDArray[np.float64]:
+        """The physics state and all that the controller, the cube's size and the labels add to it, one vector."""
+        mujoco.mj_getState(self._model, self._data, self._physics, PHYSICS)
+        stepper = self._stepper
+        parts = (self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._size)
+        return np.concatenate([*(part.ravel() for part in parts), self._tracker.numbers()])
+
+    def set_state(self, state: NDArray[np.float64]) -> None:
+        """Meet a state of `get_state` exactly.
+
+        Raises:
+            ConfigError: unless it is as many finite numbers.
+        """
+        values = np.asarray(state, dtype=np.float64)
+        stepper = self._stepper
+        parts = (self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._reference.size)
+        ends = np.cumsum([part.size for part in parts])
+        if values.shape != (ends[-1] + N_NUMBERS,) or not np.isfinite(values).all():
+            raise ConfigError(
+                f"state of shape {values.shape}: expected {ends[-1] + N_NUMBERS} finite numbers, as get_state gives them."
+            )
+        physics, gripper, joints, mass, size, numbers = np.split(values, ends)
+        self._begin(Start(physics, joints.reshape(-1, N_JOINTS), mass.reshape(-1, N_JOINTS, N_JOINTS), size))
+        stepper.gripper[:] = gripper.reshape(-1, 2)
+        self._tracker = Tracker.from_numbers(self._name, numbers.tolist())
+
+    def set_simulator_state(self, state: NDArray[np.float64]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Meet a state as robomimic's files store it: time, joint positions, joint velocities, `(1 + nq + nv,)`.
+
+        Such a state lacks the grippers' commands, the solver's warm start and the cube's size; commands become 0.
+
+        Returns:
+            The observation and info, as `reset` gives them.
+
+        Raises:
+            ConfigError: unless it is as many finite numbers.
+        """
+        model, data = self._model, self._data
+        values = np.asarray(state, dtype=np.float64)
+        if values.shape != (1 + model.nq + model.nv,) or not np.isfinite(values).all():
+            raise ConfigError(f"state of shape {values.shape}: expected {1 + model.nq + model.nv} finite numbers.")
+        start = self._reference.draw(np.random.default_rng(0))
+        self._begin(start)
+        data.time, data.qpos[:], data.qvel[:] = values[0], values[1 : 1 + model.nq], values[1 + model.nq :]
+        mujoco.mj_forward(model, data)
+        self._stepper.first_mass[:] = 0.0
+        hands, objects, solved = self._look()
+        self._tracker.begin(objects)
+        return self._observe(hands, objects), self._info(solved)
+
+    def simulator_state(self) -> NDArray[np.float64]:
+        """The state as robomimic's files store it, see `set_simulator_state`."""
+        return np.concatenate([[self._data.time], self._data.qpos, self._data.qvel])
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A frame of the first camera, `(render_size, render_size, 3)` RGB."""
+        return self._picture(self.scene.cameras[0], self._render_size) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Give the cameras back."""
+        if self._cameras is not None:
+            self._cameras.close()
+            self._cameras = None
+
+    def _begin(self, start: Start) -> None:
+        if start.size.size and not np.array_equal(start.size, self._size):
+            self._reference.resize(self._model, start.size)
+        self._size = start.size.copy()
+        mujoco.mj_resetData(self._model, self._data)
+        mujoco.mj_setState(self._model, self._data, start.physics, PHYSICS)
+        mujoco.mj_forward(self._model, self._data)
+        mujoco.mj_setState(self._model, self._data, start.physics, PHYSICS)  # the warm start was overwritten
+        self._stepper.gripper[:] = 0.0
+        self._stepper.initial_joints[:] = start.initial_joints
+        self._stepper.first_mass[:] = start.first_mass
+
+    def _goals(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Goal places `(A, 3)` m, orientations `(A, 3, 3)` and gripper commands `(A,)` of an action."""
+        commands = np.clip(values, self._low, self._high).reshape(self.scene.n_arms, -1)
+        places, turns = commands[:, :3].copy(), []
+        for number, (arm, command) in enumerate(zip(self._reference.arms, commands, strict=True)):
+            now = self._data.site_xmat[arm.site].reshape(3, 3)
+            if not self._absolute:
+                places[number] += self._data.site_xpos[arm.site]
+                # robosuite's own functions, which round to float32 in between.
+                turns.append(np.dot(T.quat2mat(T.axisangle2quat(command[3:6])), now))
+                continue
+            try:
+                turns.append(matrix_from_sixd(command[3:9]))
+            except ValueError:
+                turns.append(now.copy())
+        return places, np.stack(turns), commands[:, -1].copy()
+
+    def _look(self) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+        """`agent_pos`, `environment_state`, and whether the task is solved."""
+        data = self._data
+        hands = np.concatenate(
+            [
+                part
+                for arm, body in zip(self._reference.arms, self._reference.hands, strict=True)
+                for part in (
+                    data.site_xpos[arm.site],
+                    data.xquat[body][[1, 2, 3, 0]],
+                    data.qpos[arm.qpos + N_JOINTS : arm.qpos + N_JOINTS + 2],
+                )
+            ]
+        )
+        objects, solved = self._reference.look(data, hands)
+        return hands, objects, solved
+
+    def _observe(self, hands: NDArray[np.float64], objects: NDArray[np.float64]) -> dict[str, Any]:
+        agent = hands.astype(np.float32)
+        if self._obs_mode == "state":
+            return {"environment_state": objects.astype(np.float32), "agent_pos": agent}
+        pictures = {camera: self._picture(camera, self.scene.image_px) for camera in self.scene.cameras}
+        return {"pixels": pictures, "agent_pos": agent}
+
+    def _picture(self, camera: str, size_px: int) -> NDArray[np.uint8]:
+        if self._cameras is None:
+            self._cameras = Cameras(self._model, self._exact_pictures)
+        return self._cameras.picture(self._data, camera, size_px, size_px)
+
+    def _info(self, solved: bool) -> dict[str, Any]:
+        return {"is_success": solved, "progress": self._tracker.progress, "mode": self._tracker.mode}
+
+
+def _box(spec: ArraySpec) -> gym.spaces.Box:
+    dtype: Any = np.dtype(spec.dtype).type
+    low, high = (np.broadcast_to(np.array(bound, dtype=dtype), spec.shape) for bound in (spec.low, spec.high))
+    return gym.spaces.Box(low, high, spec.shape, dtype)
