@@ -6,6 +6,8 @@ Quaternions are x, y, z, w, as robosuite and robomimic have them. The 6-D form i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ Array = NDArray[np.float64]
 _SMALL = 1e-9
 
 
-def matrix_from_rotvec(rotvec: NDArray[np.floating]) -> Array:
+def matrix_from_rotvec(rotvec: NDArray[np.floating[Any]]) -> Array:
     """Axis times angle (rad) `(..., 3)` to matrices `(..., 3, 3)` (Rodrigues)."""
     vector = np.asarray(rotvec, dtype=np.float64)
     angle = np.linalg.norm(vector, axis=-1)[..., None, None]
@@ -26,7 +28,7 @@ def matrix_from_rotvec(rotvec: NDArray[np.floating]) -> Array:
     return matrix
 
 
-def rotvec_from_matrix(matrix: NDArray[np.floating]) -> Array:
+def rotvec_from_matrix(matrix: NDArray[np.floating[Any]]) -> Array:
     """Matrices `(..., 3, 3)` to axis times angle `(..., 3)`, angle in [0, pi]."""
     quaternion = quat_from_matrix(matrix)
     axis, w = quaternion[..., :3], quaternion[..., 3:]
@@ -36,7 +38,7 @@ def rotvec_from_matrix(matrix: NDArray[np.floating]) -> Array:
     return rotvec
 
 
-def matrix_from_quat(quaternion: NDArray[np.floating]) -> Array:
+def matrix_from_quat(quaternion: NDArray[np.floating[Any]]) -> Array:
     """Unit quaternions `(..., 4)` x, y, z, w to matrices `(..., 3, 3)`."""
     x, y, z, w = np.moveaxis(np.asarray(quaternion, dtype=np.float64), -1, 0)
     rows = [
@@ -47,7 +49,7 @@ def matrix_from_quat(quaternion: NDArray[np.floating]) -> Array:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def quat_from_matrix(matrix: NDArray[np.floating]) -> Array:
+def quat_from_matrix(matrix: NDArray[np.floating[Any]]) -> Array:
     """Matrices `(..., 3, 3)` to unit quaternions `(..., 4)` x, y, z, w with w >= 0."""
     m = np.asarray(matrix, dtype=np.float64)
     m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
@@ -70,13 +72,13 @@ def quat_from_matrix(matrix: NDArray[np.floating]) -> Array:
     return quaternion
 
 
-def sixd_from_matrix(matrix: NDArray[np.floating]) -> Array:
+def sixd_from_matrix(matrix: NDArray[np.floating[Any]]) -> Array:
     """Matrices `(..., 3, 3)` to their first two rows `(..., 6)`."""
     m = np.asarray(matrix, dtype=np.float64)
     return m[..., :2, :].reshape(*m.shape[:-2], 6).copy()
 
 
-def matrix_from_sixd(sixd: NDArray[np.floating]) -> Array:
+def matrix_from_sixd(sixd: NDArray[np.floating[Any]]) -> Array:
     """Any two rows `(..., 6)` to the rotation `(..., 3, 3)` that Gram and Schmidt make of them.
 
     Raises:

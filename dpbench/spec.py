@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpbench.errors import ActionError, ConfigError, UnknownNameError
 
@@ -51,7 +52,7 @@ class ActionSpec:
         """Number of action dimensions (Da)."""
         return len(self.names)
 
-    def check(self, action: object, lead: tuple[int, ...] = ()) -> np.ndarray:
+    def check(self, action: object, lead: tuple[int, ...] = ()) -> NDArray[np.float64]:
         """Return `action` as a float64 array of shape `(*lead, Da)`.
 
         Raises:
@@ -89,31 +90,33 @@ class EvaluationStarts:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """The published demonstrations of a task.
+    """Published demonstrations: a task's own (`TaskSpec.dataset`), or an archive that it can read (`archives`).
 
     Attributes:
         name: name of the store and of `dpbench data fetch NAME`.
         format: name in the registry of formats.
         url: where the archive is published.
-        size_bytes: of the published archive, for the progress bar.
-        sha256: of the published archive; content decides, since zip bytes may differ.
-        array_sha256: archive array -> SHA-256 of its values in C order, little endian.
+        size_bytes: of the published archive, for the progress bar; 0 when unknown.
         n_episodes: number of episodes in the archive.
-        n_steps: total number of steps in the archive.
-        arrays: module path of the function that turns archive arrays into store arrays, `"module:function"`.
         source: who recorded it, where it is described.
+        n_steps: total number of steps in the archive, None when unknown.
+        sha256: of the published archive, None when unknown. Where `array_sha256` is given, that decides, since the
+            bytes of an archive may differ.
+        array_sha256: archive array -> SHA-256 of its values in C order, little endian.
+        arrays: function that turns the arrays named in `array_sha256` into store arrays, `"module:function"`; an
+            archive is turned by the task's `archive_arrays`.
     """
 
     name: str
     format: str
     url: str
     size_bytes: int
-    sha256: str
-    array_sha256: Mapping[str, str]
     n_episodes: int
-    n_steps: int
-    arrays: str
     source: str
+    n_steps: int | None = None
+    sha256: str | None = None
+    array_sha256: Mapping[str, str] = field(default_factory=dict)
+    arrays: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,13 @@ class TaskSpec:
         demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
         demonstrator_sees: id of the task on whose observations the demonstrator acts, where this one shows too little
             (pictures only); same seed and same actions give the same episode in both.
-        archive_arrays: turns the arrays of a public archive into store arrays for `dpbench data import`,
-            `"module:function"`, or None.
+        archives: public archives that this task can read; the data root holds a store of each.
+        archive_arrays: turns one episode of a public archive into store arrays for `dpbench data import`,
+            `"module:function"` of the archive's arrays, its attributes and the task, or None.
+        archive_check: says how an archive's environment differs from this one, `"module:function"` of its attributes
+            and the task; returns sentences.
+        archive_export: writes episodes played again as a public archive for `dpbench data export`,
+            `"module:function"` of a path, the task and `dpbench.data.exporting.Replay`s.
     """
 
     id: str
@@ -179,7 +187,10 @@ class TaskSpec:
     stages: Mapping[str, float] = field(default_factory=dict)
     demonstrator: str | None = None
     demonstrator_sees: str | None = None
+    archives: tuple[DatasetSpec, ...] = ()
     archive_arrays: str | None = None
+    archive_check: str | None = None
+    archive_export: str | None = None
 
     def starts(self, name: str | None = None) -> EvaluationStarts:
         """The protocol of that name, by default the first.

@@ -19,6 +19,7 @@ LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "registry": {"errors"},
     "tasks": {"registry", "spec"},
     "files": set(),
+    "rotations": set(),
     "provenance": set(),
     "policy": {"spec"},
     "baseline": {"errors", "policy", "spec"},

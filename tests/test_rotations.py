@@ -20,12 +20,16 @@ SPECIAL = np.array([[0.0, 0, 0], [np.pi, 0, 0], [0, np.pi - 1e-9, 0], [0, 0, 1e-
 def rotvecs() -> np.ndarray:
     rng = np.random.default_rng(0)
     axis = rng.standard_normal((200, 3))
-    return np.concatenate([SPECIAL, axis / np.linalg.norm(axis, axis=1, keepdims=True) * rng.uniform(0, np.pi, (200, 1))])
+    return np.concatenate(
+        [SPECIAL, axis / np.linalg.norm(axis, axis=1, keepdims=True) * rng.uniform(0, np.pi, (200, 1))]
+    )
 
 
 def test_every_form_comes_back() -> None:
     matrices = matrix_from_rotvec(rotvecs())
-    np.testing.assert_allclose(matrices @ np.swapaxes(matrices, 1, 2), np.broadcast_to(np.eye(3), matrices.shape), atol=1e-12)
+    np.testing.assert_allclose(
+        matrices @ np.swapaxes(matrices, 1, 2), np.broadcast_to(np.eye(3), matrices.shape), atol=1e-12
+    )
     np.testing.assert_allclose(np.linalg.det(matrices), 1.0)
     np.testing.assert_allclose(matrix_from_quat(quat_from_matrix(matrices)), matrices, atol=1e-12)
     np.testing.assert_allclose(matrix_from_sixd(sixd_from_matrix(matrices)), matrices, atol=1e-12)

@@ -110,7 +110,8 @@ def solver_steps(n_train_steps: int, n_steps: int) -> NDArray[np.int64]:
     """
     inference_steps(n_train_steps, n_steps)
     spaced = np.linspace(0, n_train_steps - 1, n_steps + 1).round()[1:]
-    return np.unique(spaced)[::-1].astype(np.int64)  # unique: T steps are one more than there are gaps
+    visited: NDArray[np.int64] = np.unique(spaced)[::-1].astype(np.int64)  # T steps are one more than there are gaps
+    return visited
 
 
 def sample_dpm_solver(

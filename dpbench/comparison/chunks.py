@@ -136,7 +136,7 @@ def _named(task: TaskSpec) -> str:
     return task.chunk_pixels
 
 
-def _places(task: TaskSpec, agent_pos: NDArray[np.floating], size_px: int) -> NDArray[np.float64]:
+def _places(task: TaskSpec, agent_pos: NDArray[np.floating[Any]], size_px: int) -> NDArray[np.float64]:
     """The agent's places `(T, Na)` as pixels `(T, 2)`: those of chunks without any way."""
     if task.action.kind == "position":
         places: NDArray[np.float64] = resolve(_named(task))(agent_pos[0], None, agent_pos[None], size_px)[0]

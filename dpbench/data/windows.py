@@ -39,7 +39,7 @@ def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64],
         first, end = int(starts[episode]), int(episode_ends[episode])
         begin = np.arange(first - horizon.pad_before, end + horizon.pad_after - horizon.horizon + 1)
         windows.append(np.clip(begin[:, None] + steps, first, end - 1))  # (n, Tp)
-    indices = np.concatenate(windows)
+    indices: NDArray[np.int64] = np.concatenate(windows)
     if len(indices) == 0:
         raise DataError(f"no episode is long enough for a window of horizon = {horizon.horizon} steps.")
     return indices

@@ -53,7 +53,9 @@ class ConditionalDemonstrator(Protocol):
         """Draw `(N, n_steps, Da)` chunks given one observation."""
         ...
 
-    def distance(self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating]) -> NDArray[np.float64]:
+    def distance(
+        self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
         """Distance of chunks `(N, n, Da)` to the nearest valid mode, `(N,)`."""
         ...
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def energy_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+def energy_distance(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> float:
     """sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|), in the unit of the action; 0 for equal distributions.
 
     Unbiased within the sets (a sample is not compared with itself); a negative difference of noise counts as 0.
@@ -20,7 +22,9 @@ def energy_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -
     return float(np.sqrt(max(0.0, squared)))
 
 
-def maximum_mean_discrepancy(first: NDArray[np.floating], second: NDArray[np.floating], width: float) -> float:
+def maximum_mean_discrepancy(
+    first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]], width: float
+) -> float:
     """Unbiased squared MMD with a Gaussian kernel, as its root; a negative value of noise counts as 0.
 
     Args:
@@ -38,13 +42,13 @@ def maximum_mean_discrepancy(first: NDArray[np.floating], second: NDArray[np.flo
     return float(np.sqrt(max(0.0, within - 2 * kernel(_distances(x, y)).mean())))
 
 
-def median_distance(chunks: NDArray[np.floating]) -> float:
+def median_distance(chunks: NDArray[np.floating[Any]]) -> float:
     """Median distance between two different chunks of a set, in the unit of the action."""
     flat = chunks.reshape(len(chunks), -1).astype(np.float64)
     return float(np.median(_distances(flat, flat)[~np.eye(len(flat), dtype=bool)]))
 
 
-def invalid_share(nearest: NDArray[np.floating], radius: float) -> float:
+def invalid_share(nearest: NDArray[np.floating[Any]], radius: float) -> float:
     """Share of sampled chunks further than `radius` from every valid mode: the failure of averaging.
 
     Args:

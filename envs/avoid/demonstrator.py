@@ -11,6 +11,7 @@ known mixture, up to the lag of the servo.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def path(ways: NDArray[np.intp], y: NDArray[np.float64]) -> NDArray[np.float64]:
 WAYPOINTS_X_M = np.array([[0.0, *(GAPS_X_M[row][int(gap)] for row, gap in enumerate(mode))] for mode in MODES])
 
 
-def way_probabilities(agent_pos: NDArray[np.floating]) -> NDArray[np.float64]:
+def way_probabilities(agent_pos: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Probability of each way given a place: `(2,)` m to `(24,)`, MODES' order."""
     ways = np.arange(len(MODES))
     deviation = float(agent_pos[0]) - path(ways, np.full(len(MODES), float(agent_pos[1])))
@@ -60,7 +61,7 @@ def way_probabilities(agent_pos: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def sample_chunks(
-    agent_pos: NDArray[np.floating], n_samples: int, n_steps: int, rng: np.random.Generator
+    agent_pos: NDArray[np.floating[Any]], n_samples: int, n_steps: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Draw next action chunks at a place.
 
@@ -72,7 +73,7 @@ def sample_chunks(
 
 
 def chunks(
-    agent_pos: NDArray[np.floating], ways: NDArray[np.intp], n_steps: int, rng: np.random.Generator
+    agent_pos: NDArray[np.floating[Any]], ways: NDArray[np.intp], n_steps: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Chunks along given ways: `(2,)` m, `(N,)` to `(N, n_steps, 2)` m."""
     x, y = float(agent_pos[0]), float(agent_pos[1])
@@ -86,7 +87,7 @@ def chunks(
     return targets
 
 
-def draw_way(agent_pos: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.intp]:
+def draw_way(agent_pos: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.intp]:
     """Number of a way given a place, `(1,)`: the inverse of the distribution function at one of 24 even steps.
 
     So at the start, and behind a row that was passed in the middle of a gap, every way that is left is equally likely.
@@ -114,7 +115,8 @@ class AvoidDemonstrator:
             if episode not in self._ways:
                 self._ways[episode] = draw_way(place, rng)
             rows.append(chunks(place, self._ways[episode], 1, rng)[0])
-        return np.stack(rows).astype(np.float32)
+        actions: NDArray[np.float32] = np.stack(rows).astype(np.float32)
+        return actions
 
 
 def demonstrator(task: TaskSpec) -> AvoidDemonstrator:  # noqa: ARG001  # one for state and pictures

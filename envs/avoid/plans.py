@@ -37,7 +37,9 @@ class KnownDistribution:
         """Chunks `(N, n_steps, 2)` m."""
         return sample_chunks(observation["agent_pos"], n_samples, n_steps, rng)[0]
 
-    def distance(self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating]) -> NDArray[np.float64]:
+    def distance(
+        self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
         """Mean distance along x of chunks `(N, n, 2)` to the nearest possible way, `(N,)` m."""
         possible = _WAYS[way_probabilities(observation["agent_pos"]) > 1e-6]
         nearest: NDArray[np.float64] = _distances(possible, chunks).min(axis=0)
@@ -48,9 +50,9 @@ CONDITIONAL = KnownDistribution()
 
 
 def plan_of(
-    agent_pos: NDArray[np.floating],
-    environment_state: NDArray[np.floating] | None,  # noqa: ARG001  # the last target tells nothing more
-    chunk: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],
+    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001  # the last target tells nothing more
+    chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
     """The gap of the next row that a chunk `(n, 2)` of targets heads for; None when it could be two, or behind all."""
     row = int(np.searchsorted(ROWS_Y_M, float(agent_pos[1]), side="right"))
@@ -66,16 +68,16 @@ def plan_of(
 
 
 def chunk_pixels(
-    agent_pos: NDArray[np.floating],  # noqa: ARG001  # targets are places already
-    environment_state: NDArray[np.floating] | None,  # noqa: ARG001
-    chunks: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
+    chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
     """Targets `(N, n, 2)` m to columns and rows of a picture."""
     return to_pixels(chunks.astype(np.float64), size_px)
 
 
-def _distances(ways: NDArray[np.intp], chunks: NDArray[np.floating]) -> NDArray[np.float64]:
+def _distances(ways: NDArray[np.intp], chunks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Mean distance along x of each chunk `(N, n, 2)` to each way `(W,)`: `(W, N)` m."""
     shape = (len(ways), *chunks.shape[:2])
     heights = np.broadcast_to(chunks[..., 1].astype(np.float64), shape)

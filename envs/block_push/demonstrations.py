@@ -25,7 +25,7 @@ def published_order(agent_pos: NDArray[Any], environment_state: NDArray[Any]) ->
     return np.concatenate([before, agent_pos, after], axis=-1)
 
 
-def delta_arrays(archive: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def delta_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[str, NDArray[Any]]:
     """A block of steps of an archive as a block of the store, actions as displacements (m).
 
     Args:
@@ -44,7 +44,7 @@ def delta_arrays(archive: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]
     }
 
 
-def position_arrays(archive: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def position_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[str, NDArray[Any]]:
     """As `delta_arrays`, with the effector's next target as action: target + displacement (FACTS 2.3)."""
     arrays = delta_arrays(archive)
     return {**arrays, "action": (archive["obs"][:, TARGET] + archive["action"]).astype(np.float32)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ NEAR_M = 0.04
 
 
 def delta_plan_of(
-    agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
+    agent_pos: NDArray[np.floating[Any]],
+    environment_state: NDArray[np.floating[Any]] | None,
+    chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
     """The block at which displacements `(n, 2)` end; nothing more once a block is in a target."""
     if environment_state is None:
@@ -24,9 +27,9 @@ def delta_plan_of(
 
 
 def position_plan_of(
-    agent_pos: NDArray[np.floating],  # noqa: ARG001  # where the chunk ends is enough
-    environment_state: NDArray[np.floating] | None,
-    chunk: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # where the chunk ends is enough
+    environment_state: NDArray[np.floating[Any]] | None,
+    chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
     """The same for targets `(n, 2)` m."""
     if environment_state is None:
@@ -42,9 +45,9 @@ def position_plan_of(
 
 
 def delta_chunk_pixels(
-    agent_pos: NDArray[np.floating],
-    environment_state: NDArray[np.floating] | None,
-    chunks: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],
+    environment_state: NDArray[np.floating[Any]] | None,
+    chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
     """Displacements `(N, n, 2)` m, from the last target (the effector's place where it is not shown), as pixels."""
@@ -53,9 +56,9 @@ def delta_chunk_pixels(
 
 
 def position_chunk_pixels(
-    agent_pos: NDArray[np.floating],  # noqa: ARG001  # targets are places already
-    environment_state: NDArray[np.floating] | None,  # noqa: ARG001
-    chunks: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
+    chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
     """Targets `(N, n, 2)` m to columns and rows of a picture."""

@@ -53,7 +53,8 @@ class ShootingDemonstrator:
             plan = self._best((agent[0], agent[1], *block), rng, self._rest.get(episode))
             self._rest[episode] = plan[N_EXECUTED:]
             chunks.append(plan[:N_EXECUTED])
-        return np.stack(chunks).astype(np.float32)
+        actions: NDArray[np.float32] = np.stack(chunks).astype(np.float32)
+        return actions
 
     def _best(self, state: State, rng: np.random.Generator, rest: NDArray[np.float64] | None) -> NDArray[np.float64]:
         plans = [push(state, rng) for _ in range(N_CANDIDATES)]

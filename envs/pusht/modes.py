@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,9 @@ def side_of(state: State) -> int:
 
 
 def plan_of(
-    agent_pos: NDArray[np.floating], environment_state: NDArray[np.floating] | None, chunk: NDArray[np.floating]
+    agent_pos: NDArray[np.floating[Any]],
+    environment_state: NDArray[np.floating[Any]] | None,
+    chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
     """The side by which a chunk of targets passes the block of the symmetric start, until the block moves.
 
@@ -62,9 +65,9 @@ def plan_of(
 
 
 def chunk_pixels(
-    agent_pos: NDArray[np.floating],  # noqa: ARG001  # targets are places already
-    environment_state: NDArray[np.floating] | None,  # noqa: ARG001
-    chunks: NDArray[np.floating],
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
+    chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
     """Targets `(N, n, 2)` in window px to columns and rows of a picture."""

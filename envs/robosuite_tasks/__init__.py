@@ -24,6 +24,4 @@ def _entry(scene: str, variant: str) -> TaskEntry:
     )
 
 
-TASKS = {
-    f"dpbench/{scene}{variant}-v0": _entry(scene, variant) for scene in MAX_EPISODE_STEPS for variant in VARIANTS
-}
+TASKS = {f"dpbench/{scene}{variant}-v0": _entry(scene, variant) for scene in MAX_EPISODE_STEPS for variant in VARIANTS}

@@ -18,9 +18,10 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from .simulator import robosuite  # isort: skip  # first, so that it is quiet
-from robosuite.utils.control_utils import nullspace_torques, opspace_matrices, orientation_error
+from .simulator import control_utils
 
+nullspace_torques, opspace_matrices = control_utils.nullspace_torques, control_utils.opspace_matrices
+orientation_error = control_utils.orientation_error
 N_JOINTS = 7
 KP, DAMPING_RATIO = 150.0, 1.0
 """Stiffness and damping ratio of all six axes (FACTS 3.2)."""
@@ -40,8 +41,7 @@ _POINTERS = (types.intp, types.intp)
 _mj_step1 = types.ExternalFunction("mj_step1", types.void(*_POINTERS))
 _mj_step2 = types.ExternalFunction("mj_step2", types.void(*_POINTERS))
 _mj_kinematics = types.ExternalFunction("mj_kinematics", types.void(*_POINTERS))
-_mj_jac_site = types.ExternalFunction("mj_jacSite", types.void(*_POINTERS, types.intp, types.intp, types.int32))
-_mj_full_m = types.ExternalFunction("mj_fullM", types.void(types.intp, types.intp, types.intp))
+_mj_jac_site: Any = types.ExternalFunction("mj_jacSite", types.void(*_POINTERS, types.intp, types.intp, types.int32))
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,19 @@ class Stepper:
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arms: tuple[ArmIndices, ...]) -> None:
         self._keep = (model, data)  # the addresses below are theirs
-        self._addresses = (int(model._address), int(data._address), int(data.qM.ctypes.data))
+        self._addresses = (int(model._address), int(data._address))
         self._indices = np.stack([arm.as_row() for arm in arms])
+        for arm in arms:
+            parents = model.dof_parentid[arm.dof : arm.dof + N_JOINTS].tolist()
+            assert parents == [-1, *range(arm.dof, arm.dof + N_JOINTS - 1)], "each joint hangs on the one before"
         self.gripper = np.zeros((len(arms), 2))
         self.initial_joints = np.zeros((len(arms), N_JOINTS))
         self.first_mass = np.zeros((len(arms), N_JOINTS, N_JOINTS))
         self._arrays = (
             data.qpos, data.qvel, data.ctrl, data.qfrc_bias, data.site_xpos, data.site_xmat, model.actuator_ctrlrange,
+            data.qM, model.dof_Madr,
         )  # fmt: skip
-        n_dof = int(model.nv)
-        self._work = (np.zeros((3, n_dof)), np.zeros((3, n_dof)), np.zeros((n_dof, n_dof)))
+        self._work = (np.zeros((3, int(model.nv))), np.zeros((3, int(model.nv))))
 
     def step(
         self,
@@ -113,19 +116,19 @@ class Stepper:
         )  # fmt: skip
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _control_step(
     addresses: Any, indices: Any, arrays: Any, work: Any, gripper: Any, initial_joints: Any, first_mass: Any,
     positions: Any, rotations: Any, n_substeps: int,
 ) -> None:  # fmt: skip
-    model, data, mass_address = addresses
+    model, data = addresses
     ctrl, ctrl_range = arrays[2], arrays[6]
     for _ in range(n_substeps):
         _mj_step1(model, data)
         for arm in range(len(indices)):
             torques = _torques(
-                model, data, mass_address, indices[arm], arrays, work, initial_joints[arm], first_mass[arm],
-                positions[arm], rotations[arm],
+                model, data, indices[arm], arrays, work, initial_joints[arm], first_mass[arm], positions[arm],
+                rotations[arm],
             )  # fmt: skip
             first = indices[arm, 3]
             for joint in range(N_JOINTS):
@@ -141,24 +144,29 @@ def _control_step(
     _mj_kinematics(model, data)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _torques(
-    model: int, data: int, mass_address: int, indices: Any, arrays: Any, work: Any, initial_joint: Any,
-    first_mass: Any, goal: Any, goal_rotation: Any,
+    model: int, data: int, indices: Any, arrays: Any, work: Any, initial_joint: Any, first_mass: Any, goal: Any,
+    goal_rotation: Any,
 ) -> Any:  # fmt: skip
     """Joint torques `(7,)` in N m towards a goal pose."""
     site, first_qpos, first_dof = indices[0], indices[1], indices[2]
-    qpos, qvel, _, bias, site_xpos, site_xmat, _ = arrays
-    jac_position, jac_rotation, full_mass = work
+    qpos, qvel, _, bias, site_xpos, site_xmat, _, sparse_mass, mass_rows = arrays
+    jac_position, jac_rotation = work
     joints, dofs = slice(first_qpos, first_qpos + N_JOINTS), slice(first_dof, first_dof + N_JOINTS)
     _mj_jac_site(model, data, jac_position.ctypes.data, jac_rotation.ctypes.data, site)
-    _mj_full_m(model, full_mass.ctypes.data, mass_address)
-
     position_jacobian, rotation_jacobian = jac_position[:, dofs].copy(), jac_rotation[:, dofs].copy()
-    jacobian = np.vstack((position_jacobian, rotation_jacobian))
-    mass = full_mass[dofs, dofs].copy().T  # symmetric; in Fortran's order, as robosuite's slices leave it
+    jacobian = np.empty((6, N_JOINTS))
+    jacobian[:3], jacobian[3:] = position_jacobian, rotation_jacobian
+    mass = np.empty((N_JOINTS, N_JOINTS)).T  # in Fortran's order, as robosuite's slices leave it
     if first_mass[0, 0] > 0.0:
-        mass = first_mass.copy().T
+        mass[:] = first_mass
+    else:
+        for row in range(N_JOINTS):
+            # MuJoCo stores a row from the diagonal towards the base.
+            first = mass_rows[first_dof + row]
+            for column in range(row + 1):
+                mass[row, column] = mass[column, row] = sparse_mass[first + row - column]
 
     position_error = goal - site_xpos[site]
     rotation_error = orientation_error(goal_rotation, site_xmat[site].copy().reshape(3, 3))
@@ -170,6 +178,7 @@ def _torques(
     _, position_inertia, rotation_inertia, nullspace = opspace_matrices(
         mass, jacobian, position_jacobian, rotation_jacobian
     )
-    wrench = np.concatenate((np.dot(position_inertia, force), np.dot(rotation_inertia, torque)))
+    wrench = np.empty(6)
+    wrench[:3], wrench[3:] = np.dot(position_inertia, force), np.dot(rotation_inertia, torque)
     torques = np.dot(jacobian.T, wrench) + bias[dofs]
     return torques + nullspace_torques(mass, nullspace, initial_joint, qpos[joints].copy(), qvel[dofs].copy())

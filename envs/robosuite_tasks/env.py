@@ -13,11 +13,11 @@ from dpbench.errors import ConfigError
 from dpbench.rotations import matrix_from_sixd
 from dpbench.spec import ArraySpec
 
+from .simulator import transform_utils  # isort: skip  # first: it says what to install
 from .controller import N_JOINTS, Stepper
 from .modes import N_NUMBERS, Tracker
 from .reference import PHYSICS, Start, reference
 from .rendering import Cameras
-from .simulator import T
 from .task import RATE_HZ, SCENES, action, agent_pos, environment_state, pixels
 
 ObsMode = Literal["state", "image"]
@@ -104,7 +104,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._physics = np.empty(mujoco.mj_stateSize(self._model, PHYSICS))
         self._size = self._reference.size
         self._tracker = Tracker(scene)
-        self._cameras: Cameras | None = None
+        self._cameras: dict[bool, Cameras] = {}
         self._action = action(self.scene, action_mode)
         self._low, self._high = np.array(self._action.low), np.array(self._action.high)
         self.action_space = gym.spaces.Box(self._low.astype(np.float32), self._high.astype(np.float32))
@@ -161,7 +161,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         ends = np.cumsum([part.size for part in parts])
         if values.shape != (ends[-1] + N_NUMBERS,) or not np.isfinite(values).all():
             raise ConfigError(
-                f"state of shape {values.shape}: expected {ends[-1] + N_NUMBERS} finite numbers, as get_state gives them."
+                f"state of shape {values.shape}: expected {ends[-1] + N_NUMBERS} finite numbers, as get_state has them."
             )
         physics, gripper, joints, mass, size, numbers = np.split(values, ends)
         self._begin(Start(physics, joints.reshape(-1, N_JOINTS), mass.reshape(-1, N_JOINTS, N_JOINTS), size))
@@ -197,14 +197,15 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return np.concatenate([[self._data.time], self._data.qpos, self._data.qvel])
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A frame of the first camera, `(render_size, render_size, 3)` RGB."""
-        return self._picture(self.scene.cameras[0], self._render_size) if self.render_mode == "rgb_array" else None
+        """A frame of the first camera, `(render_size, render_size, 3)` RGB, as robosuite draws it."""
+        if self.render_mode != "rgb_array":
+            return None
+        return self._picture(self.scene.cameras[0], self._render_size, exact=True)
 
     def close(self) -> None:
         """Give the cameras back."""
-        if self._cameras is not None:
-            self._cameras.close()
-            self._cameras = None
+        while self._cameras:
+            self._cameras.popitem()[1].close()
 
     def _begin(self, start: Start) -> None:
         if start.size.size and not np.array_equal(start.size, self._size):
@@ -229,7 +230,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             if not self._absolute:
                 places[number] += self._data.site_xpos[arm.site]
                 # robosuite's own functions, which round to float32 in between.
-                turns.append(np.dot(T.quat2mat(T.axisangle2quat(command[3:6])), now))
+                turns.append(np.dot(transform_utils.quat2mat(transform_utils.axisangle2quat(command[3:6])), now))
                 continue
             try:
                 turns.append(matrix_from_sixd(command[3:9]))
@@ -258,13 +259,14 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         agent = hands.astype(np.float32)
         if self._obs_mode == "state":
             return {"environment_state": objects.astype(np.float32), "agent_pos": agent}
-        pictures = {camera: self._picture(camera, self.scene.image_px) for camera in self.scene.cameras}
+        size_px, exact = self.scene.image_px, self._exact_pictures
+        pictures = {camera: self._picture(camera, size_px, exact) for camera in self.scene.cameras}
         return {"pixels": pictures, "agent_pos": agent}
 
-    def _picture(self, camera: str, size_px: int) -> NDArray[np.uint8]:
-        if self._cameras is None:
-            self._cameras = Cameras(self._model, self._exact_pictures)
-        return self._cameras.picture(self._data, camera, size_px, size_px)
+    def _picture(self, camera: str, size_px: int, exact: bool) -> NDArray[np.uint8]:
+        if exact not in self._cameras:
+            self._cameras[exact] = Cameras(self._model, exact)
+        return self._cameras[exact].picture(self._data, camera, size_px, size_px)
 
     def _info(self, solved: bool) -> dict[str, Any]:
         return {"is_success": solved, "progress": self._tracker.progress, "mode": self._tracker.mode}

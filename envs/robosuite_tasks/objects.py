@@ -34,7 +34,8 @@ def reader(reference: Reference, env: Any, model: mujoco.MjModel) -> Reader:
         return _lift(int(model.body("cube_main").id), float(env.model.mujoco_arena.table_offset[2]))
     if name == "PickPlaceCan":
         low = np.array(env.bin2_pos)  # the can's bin is the far right quarter of the second bin
-        return _can(int(model.body("Can_main").id), low, low + (env.bin_size[0] / 2, env.bin_size[1] / 2, BIN_HEIGHT_M))
+        size = np.array([env.bin_size[0] / 2, env.bin_size[1] / 2, BIN_HEIGHT_M])
+        return _can(int(model.body("Can_main").id), low, low + size)
     if name == "NutAssemblySquare":
         nut, peg = int(model.body("SquareNut_main").id), int(model.body("peg1").id)
         return _square(nut, peg, float(env.table_offset[2]) + PEG_HEIGHT_M)
@@ -75,7 +76,7 @@ def _away(hands: Vector, place: Vector) -> bool:
     return float(np.linalg.norm(hands[:3] - place)) > AWAY_M
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _seen_from_hand(hands: Any, place: Any, quat: Any) -> Any:
     """Pose in the hand's frame (7) and in the world (7); `quat` is w, x, y, z, the result x, y, z, w."""
     result = np.empty(14)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import mujoco
@@ -52,9 +52,7 @@ class Reference:
         self._env.reset()
         self._own = (self._env.sim.model._model, self._env.sim.data._data)
         self.arms = tuple(_indices(robot) for robot in self._env.robots)
-        self.hands = tuple(
-            int(self._own[0].body(robot.robot_model.eef_name["right"]).id) for robot in self._env.robots
-        )
+        self.hands = tuple(int(self._own[0].body(robot.robot_model.eef_name["right"]).id) for robot in self._env.robots)
         self.size = np.array(self._env.cube.size) if scene.environment == "Lift" else np.zeros(0)
         self._sensors = _object_sensors(self._env)
         self.look = reader(self, self._env, self._own[0])
@@ -131,14 +129,14 @@ def _object_sensors(env: Any) -> _Sensors:
     return _Sensors({name: known[name]._sensor for name in order}, order, published)
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(name: str) -> Reference:
     """The scene of that name in this process."""
     return Reference(SCENES[name])
 
 
 def make_robosuite(scene: Scene, **changes: Any) -> Any:
-    """robosuite's own environment of a scene, as the field's demonstrations were recorded (FACTS 3.2)."""
+    """Robosuite's own environment of a scene, as the field's demonstrations were recorded (FACTS 3.2)."""
     config = robosuite.load_composite_controller_config(controller="BASIC", robot="Panda")
     # Actions in the world's frame, as in robosuite before 1.5 and in robomimic's data.
     config["body_parts"] = {"right": {**config["body_parts"]["right"], "input_ref_frame": "world"}}
@@ -153,8 +151,12 @@ def make_robosuite(scene: Scene, **changes: Any) -> Any:
         **({"env_configuration": scene.configuration} if scene.n_arms > 1 else {}),
     }
     return robosuite.make(
-        scene.environment, robots=["Panda"] * scene.n_arms, controller_configs=[config] * scene.n_arms, **options, **changes
-    )  # fmt: skip
+        scene.environment,
+        robots=["Panda"] * scene.n_arms,
+        controller_configs=[config] * scene.n_arms,
+        **options,
+        **changes,
+    )
 
 
 def _indices(robot: Any) -> ArmIndices:

@@ -112,7 +112,7 @@ def agent_pos(scene: Scene) -> ArraySpec:
 
 
 def environment_state(scene: Scene) -> ArraySpec:
-    """robosuite's `object-state`."""
+    """Robosuite's `object-state`."""
     return ArraySpec(
         (len(scene.objects),), "float32", -_FAR_M, _FAR_M, "m, quaternions (x, y, z, w), 0 or 1", scene.objects
     )

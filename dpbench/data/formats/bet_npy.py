@@ -7,6 +7,7 @@ to T steps, an episode is as long as the sum of its mask. As an archive they are
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +38,12 @@ def read(path: Path) -> Archive:
     )
 
 
-def _load(folder: Path, name: str) -> NDArray[np.floating]:
+def _load(folder: Path, name: str) -> NDArray[np.floating[Any]]:
     found = sorted(folder.glob(f"*_{name}.npy"))
     if len(found) != 1:
         raise DataError(f"{folder} holds {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
     try:
-        values: NDArray[np.floating] = np.load(found[0], allow_pickle=False)
+        values: NDArray[np.floating[Any]] = np.load(found[0], allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{found[0]} is no whole array of numbers ({error}); download it again.") from error
     return values
