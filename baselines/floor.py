@@ -34,12 +34,19 @@ class RandomPolicy:
         return actions
 
 
+def _holds(task: TaskSpec) -> bool:
+    """Whether the agent's position, as it is observed, is an action of the task (a hand's pose in other forms is not)."""
+    return task.action.kind != "position" or task.observations["agent_pos"].shape == (task.action.dim,)
+
+
 class HoldPolicy:
     """The action that leaves the agent where it is."""
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
 
     def __init__(self, task: TaskSpec) -> None:
+        if not _holds(task):
+            raise ConfigError(f"hold does not fit {task.id}: its agent_pos is no action of {task.action.dim} numbers.")
         self._action = task.action
 
     def reset(self) -> None:
@@ -47,14 +54,13 @@ class HoldPolicy:
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         """`(B, 1, Da)`: the agent's position, or zero where actions are velocities or deltas."""
-        position = observations["agent_pos"][:, -1:]
-        if self._action.kind != "position" or position.shape[-1] != self._action.dim:
+        if self._action.kind != "position":
             return np.zeros((len(noise), 1, self._action.dim), dtype=np.float32)
-        return np.asarray(position, dtype=np.float32)
+        return np.asarray(observations["agent_pos"][:, -1:], dtype=np.float32)
 
 
 RANDOM = ScriptedPolicy("random", "none: uniform actions", RandomPolicy)
-HOLD = ScriptedPolicy("hold", "none: stays where it is", HoldPolicy)
+HOLD = ScriptedPolicy("hold", "none: stays where it is", HoldPolicy, fits=_holds)
 
 
 def demonstrator(task: TaskSpec) -> Policy:

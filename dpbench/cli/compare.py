@@ -117,7 +117,13 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     records: list[Mapping[str, Any]] = []
     for cell in cells(arguments):
         label = f"{Path(cell.source).name} on {cell.task_id}"
-        record = store.newest(known, identity(cell, cell.open())[0], at)
+        missing = missing_extra(cell.task_id)
+        # What cannot run here is shown as it was measured elsewhere, if it was.
+        record = store.newest(known, identity(cell, cell.open())[0], None if missing else at)
+        if missing:
+            tqdm.write(f"{label}: not run, {missing}")
+            records += [record] if record is not None else []
+            continue
         if record is not None and arguments.retime:
             record = {**record, "latency": time_policy(cell).as_json(), "provenance": provenance(),
                       "episodes_of": record.get("episodes_of", record["provenance"])}  # fmt: skip
@@ -133,6 +139,18 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
         store.add(arguments.records, done.record)
         records.append(done.record)
     return with_other_seeds(records, known)
+
+
+def missing_extra(task_id: str) -> str | None:
+    """What a task needs that is not installed, None when it can run."""
+    from dpbench.errors import MissingExtraError
+    from dpbench.registry import registry, resolve
+
+    try:
+        resolve(registry("task").entry(task_id).target.env)
+    except MissingExtraError as error:
+        return str(error)
+    return None
 
 
 def with_other_seeds(

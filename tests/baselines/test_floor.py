@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from dpbench.baselines.floor import HoldPolicy, RandomPolicy
+from dpbench.baselines.floor import HOLD, HoldPolicy, RandomPolicy
+from dpbench.errors import ConfigError
 from dpbench.policy import NoiseStreams
 from dpbench.tasks import load_task
 
@@ -26,3 +28,11 @@ def test_hold_commands_the_agents_own_position() -> None:
     position = np.array([[[10.0, 20.0]], [[30.0, 40.0]]], dtype=np.float32)
     actions = HoldPolicy(TASK).act({"agent_pos": position}, NoiseStreams.from_seeds(0, range(2)))
     assert np.array_equal(actions, position)
+
+
+def test_hold_keeps_off_where_the_agents_pose_is_no_action() -> None:
+    """A hand's pose is observed as a quaternion and commanded as two rows of a matrix."""
+    with pytest.raises(ConfigError, match="hold does not fit dpbench/LiftAbs-v0"):
+        HoldPolicy(load_task("dpbench/LiftAbs-v0"))
+    assert not HOLD.fits(load_task("dpbench/LiftAbs-v0"))
+    assert HOLD.fits(load_task("dpbench/Lift-v0"))
