@@ -35,7 +35,7 @@ class RandomPolicy:
 
 
 def _holds(task: TaskSpec) -> bool:
-    """Whether the agent's position, as it is observed, is an action of the task (a hand's pose in other forms is not)."""
+    """Whether the position that is observed is an action of the task: a hand's pose in other forms is not."""
     return task.action.kind != "position" or task.observations["agent_pos"].shape == (task.action.dim,)
 
 

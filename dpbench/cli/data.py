@@ -1,9 +1,10 @@
-"""`dpbench data fetch`, `dpbench data import` and `dpbench data info`."""
+"""`dpbench data fetch`, `import`, `export` and `info`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dpbench.data.episodes import EpisodeStore, data_root, store_name
-from dpbench.data.fetch import fetch, find_dataset
+from dpbench.data.episodes import EpisodeStore, data_root, open_store, store_name
+from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 
 EXAMPLE = """examples:
   dpbench data fetch pusht                      download, check and store the human demonstrations
   dpbench data fetch pusht --from pusht.zip     the same from a file, a folder or a mirror
+  dpbench data fetch robomimic/lift/ph --task liftabs
   dpbench data import bet_data_release/multimodal_push --task blockpush --format bet-npy
+  dpbench data import low_dim_v15.hdf5 --task lift --format robomimic-hdf5 --filter train
+  dpbench data export Lift-v0 --task lift --out lift.hdf5
   dpbench data info pusht --picture pusht.png   counts, ranges and a picture
 """
 
@@ -27,33 +31,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     getting = actions.add_parser("fetch", help="download published demonstrations, or take them from a file")
-    getting.add_argument("name", help="data set, such as pusht")
+    getting.add_argument("name", help="data set, such as pusht or robomimic/lift/ph")
     getting.add_argument("--from", dest="source", help="archive, folder or address to take it from")
+    getting.add_argument(
+        "--task", help="store it for this task, such as liftimageabs (default: the first that knows it)"
+    )
     importing = actions.add_parser("import", help="build a task's store from an archive of another project")
     importing.add_argument("source", type=Path, help="archive, or folder that holds it")
     importing.add_argument("--task", required=True, help="Gymnasium id or short name, such as blockpush")
-    importing.add_argument("--format", required=True, help="bet-npy, diffusion-policy-zarr or a plugin's")
+    importing.add_argument(
+        "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5 or a plugin's"
+    )
+    importing.add_argument("--filter", help="only the episodes that the archive lists under this name, such as train")
     importing.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME-imported.zarr)")
+    exporting = actions.add_parser(
+        "export", help="write generated demonstrations in the format of a task's public data"
+    )
+    exporting.add_argument("name", help="store of `dpbench demos generate`: its path, or its name in the data root")
+    exporting.add_argument("--task", required=True, help="task of the store")
+    exporting.add_argument("--out", type=Path, required=True, help="file to write")
     looking = actions.add_parser("info", help="counts, ranges and a picture of a store")
     looking.add_argument("name", help="data set, such as pusht, or path of a store")
     looking.add_argument("--picture", type=Path, help="where to draw the trajectories, a PNG file")
-    for action in (getting, importing, looking):
+    for action in (getting, importing, exporting, looking):
         action.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetch, import or describe."""
+    """Fetch, import, export or describe."""
     root = data_root(arguments.data_dir)
     if arguments.action == "fetch":
-        store, built = fetch(find_dataset(arguments.name), root, arguments.source)
-        if not arguments.json:
-            print(f"{'built' if built else 'already there:'} {store.path}")
+        store = _fetch(arguments, root)
     elif arguments.action == "import":
         store = _import(arguments, root)
     else:
-        path = Path(arguments.name)
-        store = EpisodeStore.open(path if (path / ".zgroup").exists() else root / f"{arguments.name}.zarr")
+        store = open_store(arguments.name, arguments.data_dir)
+    if arguments.action == "export":
+        _export(arguments, store)
     if arguments.action == "info" and arguments.picture is not None:
         from dpbench.data.picture import save_picture  # matplotlib is slow to import
 
@@ -61,6 +76,19 @@ def run(arguments: argparse.Namespace) -> int:
     described = describe(store)
     print(json.dumps(described, indent=2)) if arguments.json else _print(described)
     return 0
+
+
+def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
+    from dpbench.cli.demos import task_id
+
+    dataset, task = find_dataset(arguments.name, task_id(arguments.task) if arguments.task is not None else None)
+    if dataset == task.dataset:
+        store, built = fetch(dataset, root, arguments.source)
+    else:
+        store, built = fetch_archive(dataset, task, root, arguments.source, _warn)
+    if not arguments.json:
+        print(f"{'built' if built else 'already there:'} {store.path}")
+    return store
 
 
 def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
@@ -73,7 +101,23 @@ def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
     task = load_task(task_id(arguments.task))
     path = arguments.out or root / f"{store_name(task)}-imported.zarr"
     with tqdm(unit="episode", desc=task.id, disable=arguments.json) as bar:
-        return import_archive(task, arguments.source, arguments.format, path, bar.update)
+        return import_archive(
+            task, arguments.source, arguments.format, path, bar.update, filter_name=arguments.filter, say=_warn
+        )
+
+
+def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
+    from dpbench.cli.demos import task_id
+    from dpbench.data.exporting import export
+    from dpbench.tasks import load_task
+
+    export(load_task(task_id(arguments.task)), store, arguments.out)
+    if not arguments.json:
+        print(f"written: {arguments.out}")
+
+
+def _warn(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dpbench.spec import TaskSpec
 EXAMPLE = """example:
   dpbench train diffusion-cnn --task dpbench/PushTKeypoints-v0 --preset small
   dpbench train mlp-bc --task dpbench/PushT-v0 --set n_steps=2000 --set width=256
+  dpbench train diffusion-cnn --task dpbench/LiftAbs-v0 --store LiftAbs-v0-robomimic-lift-ph
   torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task dpbench/PushTKeypoints-v0 --device cuda --bf16
 
 Killed at any moment, the same command goes on from the last saved state.
@@ -29,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=42, help="decides everything random (default 42)")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/TASK/BASELINE-PRESET-seedSEED)")
     parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument(
+        "--store", help="train on another store than the task's: its path, or its name in the data root"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
     )
@@ -59,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out,
         dict(_field(text) for text in arguments.set),
         arguments.data_dir,
+        arguments.store,
     )
     execution = Execution(
         device=arguments.device,

@@ -203,6 +203,16 @@ def store_name(task: TaskSpec) -> str:
     return task.dataset.name if task.dataset is not None else task.id.rsplit("/", 1)[-1]
 
 
+def open_store(name_or_path: str, data_dir: str | None = None) -> EpisodeStore:
+    """The store at a path, or of that name in the data root.
+
+    Raises:
+        DataError: when there is none.
+    """
+    path = Path(name_or_path)
+    return EpisodeStore.open(path if (path / ".zgroup").exists() else data_root(data_dir) / f"{name_or_path}.zarr")
+
+
 def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
     """The demonstrations of a task.
 

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from dpbench.data.episodes import EpisodeStore
+from dpbench.data.episodes import EpisodeStore, store_name
 from dpbench.data.formats import Archive
+from dpbench.data.importing import Arrays, fill, new_folder, store_archive
 from dpbench.errors import DataError
 from dpbench.registry import registry, resolve
-from dpbench.spec import DatasetSpec
+from dpbench.spec import DatasetSpec, TaskSpec
 from dpbench.tasks import load_task
 
 BLOCK_BYTES = 1 << 16
 TIMEOUT_S = 30
 
 
-def find_dataset(name: str) -> DatasetSpec:
-    """The data set of that name among all installed tasks.
+def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, TaskSpec]:
+    """The data set of that name, and the task to store it for: the first that knows it, or the given one.
 
     Raises:
-        DataError: with the known ones.
+        DataError: with the known names.
     """
-    known = {}
-    for task_id in registry("task").names():
-        dataset = load_task(task_id).dataset
-        if dataset is not None:
-            known[dataset.name] = dataset
+    known: dict[str, tuple[DatasetSpec, TaskSpec]] = {}
+    for task in map(load_task, [task_id] if task_id is not None else registry("task").names()):
+        for dataset in (*([task.dataset] if task.dataset is not None else []), *task.archives):
+            known.setdefault(dataset.name, (dataset, task))
     if name not in known:
-        raise DataError(f"unknown data set {name!r}; known are {', '.join(sorted(known))}.")
+        where = "" if task_id is None else f" of {task_id}"
+        raise DataError(f"unknown data set {name!r}{where}; known are {', '.join(sorted(known)) or 'none'}.")
     return known[name]
 
 
 def fetch(dataset: DatasetSpec, root: Path, source: str | None = None) -> tuple[EpisodeStore, bool]:
-    """Make the store of a data set in `root`, unless it is there.
+    """Make the store of a task's own data set in `root`, unless it is there.
 
     Args:
         dataset: what to fetch.
@@ -63,28 +63,50 @@ def fetch(dataset: DatasetSpec, root: Path, source: str | None = None) -> tuple[
     archive_path = _locate(dataset, root, source)
     archive = registry("format").load(dataset.format)(archive_path)
     _check_layout(archive, dataset, archive_path)
-    for stale in root.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = root / f".{path.name}.{os.getpid()}.tmp"
-    try:
+    with new_folder(path) as temporary:
         _build(archive, dataset, temporary, archive_path)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: store not written ({error}); free some space and run again.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return EpisodeStore.open(path), True
 
 
+def fetch_archive(
+    dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None, say: Callable[[str], object]
+) -> tuple[EpisodeStore, bool]:
+    """Make a task's store of an archive in `root`, unless it is there; as `fetch`.
+
+    Args:
+        dataset: what to fetch.
+        task: says how the archive's arrays become its own.
+        root: data root.
+        source: archive, folder that holds it, or address of a mirror; the published address by default.
+        say: told how the archive's environment differs from the task's, and when its content cannot be checked.
+    """
+    path = root / f"{store_name(task)}-{dataset.name.replace('/', '-')}.zarr"
+    if path.exists():
+        return EpisodeStore.open(path), False
+    archive_path = _locate(dataset, root, source)
+    archive = registry("format").load(dataset.format)(archive_path)
+    _check_layout(archive, dataset, archive_path)
+    sha256 = _file_sha256(archive_path)
+    if dataset.sha256 is None:
+        say(f"no checksum of {dataset.name} is known, so that its content could not be checked against it.")
+    elif sha256 != dataset.sha256:
+        say(f"{archive_path} is not the published file to the bit (SHA-256 {sha256[:12]}, not {dataset.sha256[:12]}).")
+    attributes = {"task": task.id, "dataset": dataset.name, "source": dataset.source, "archive_sha256": sha256}
+    with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {path.name}") as bar:
+        return store_archive(task, archive, archive_path, path, attributes, bar.update, None, say), True
+
+
 def _locate(dataset: DatasetSpec, root: Path, source: str | None) -> Path:
-    name = dataset.url.rsplit("/", 1)[-1]
+    published = dataset.url.rsplit("/", 1)[-1]
+    # Archives of several data sets may be published under one file name in different folders.
+    name = f"{dataset.name.replace('/', '-')}{Path(published).suffix}" if "/" in dataset.name else published
     if source is None and (root / name).exists():
         return root / name
     if source is not None and not source.startswith(("http://", "https://")):
         path = Path(source)
         if not path.exists():
             raise DataError(f"--from {source}: there is no such file or folder.")
-        return path / name if (path / name).exists() else path
+        return next((path / inside for inside in (name, published) if (path / inside).exists()), path)
     return download(source or dataset.url, root / name, dataset.size_bytes)
 
 
@@ -116,7 +138,8 @@ def download(url: str, path: Path, size_bytes: int) -> Path:
                 f"{url}: the connection ended after {part.stat().st_size} of {total} bytes; run again to go on."
             )
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have == size_bytes:
+        whole = (error.headers.get("Content-Range") or "").rsplit("/", 1)[-1]
+        if error.code == 416 and str(have) in (whole, str(size_bytes)):
             pass  # the part is whole already
         else:
             raise DataError(
@@ -132,10 +155,10 @@ def download(url: str, path: Path, size_bytes: int) -> Path:
 
 def _check_layout(archive: Archive, dataset: DatasetSpec, path: Path) -> None:
     n_episodes, n_steps = len(archive.episode_ends), int(archive.episode_ends[-1])
-    if (n_episodes, n_steps) != (dataset.n_episodes, dataset.n_steps):
+    if n_episodes != dataset.n_episodes or dataset.n_steps not in (None, n_steps):
         raise DataError(
             f"{path} holds {n_episodes} episodes and {n_steps} steps, {dataset.name!r} has {dataset.n_episodes} and "
-            f"{dataset.n_steps}: it is another data set."
+            f"{dataset.n_steps or 'some'}: it is another data set."
         )
     wanted = {name for name in dataset.array_sha256 if name.startswith("data/")}
     if missing := sorted(wanted - set(archive.arrays)):
@@ -143,33 +166,26 @@ def _check_layout(archive: Archive, dataset: DatasetSpec, path: Path) -> None:
 
 
 def _build(archive: Archive, dataset: DatasetSpec, folder: Path, path: Path) -> None:
-    convert = resolve(dataset.arrays)
-    names = [name for name in dataset.array_sha256 if name.startswith("data/")]
-    digests = {name: hashlib.sha256() for name in names}
-    store: EpisodeStore | None = None
-    start = 0
-    for end in tqdm(archive.episode_ends.tolist(), unit="episode", desc=f"building {dataset.name}"):
-        block = _read(archive, names, start, end, path)
-        for name, values in block.items():
-            digests[name].update(values.tobytes())
-        try:
-            episode = convert({name.split("/", 1)[1]: values for name, values in block.items()})
-        except (ValueError, IndexError) as error:
-            raise DataError(f"{path} holds arrays of another shape ({error}); it is another data set.") from error
-        if store is None:
-            arrays = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
-            attributes = {"dataset": dataset.name, "source": dataset.source, "array_sha256": dict(dataset.array_sha256)}
-            store = EpisodeStore.create(folder, arrays, attributes)
-        store.append(episode, durable=False)
-        start = end
+    """Fill a store, and compare every value with the published sums."""
+    convert = resolve(dataset.arrays or "")
+    digests = {name: hashlib.sha256() for name in dataset.array_sha256 if name.startswith("data/")}
+
+    def checked(arrays: Arrays) -> Arrays:
+        block = {name.split("/", 1)[1]: arrays[name.split("/", 1)[1]] for name in digests}
+        for name, digest in digests.items():
+            digest.update(block[name.split("/", 1)[1]].tobytes())
+        converted: Arrays = convert(block)
+        return converted
+
+    attributes = {"dataset": dataset.name, "source": dataset.source, "array_sha256": dict(dataset.array_sha256)}
+    with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {dataset.name}") as bar:
+        fill(folder, archive, np.arange(len(archive.episode_ends)), checked, path, attributes, bar.update)
     found = {name: digest.hexdigest() for name, digest in digests.items()}
     found["meta/episode_ends"] = hashlib.sha256(archive.episode_ends.tobytes()).hexdigest()
     if different := sorted(name for name, sha256 in dataset.array_sha256.items() if found[name] != sha256):
         raise DataError(f"{path}: the values of {', '.join(different)} are not the published ones; download it again.")
 
 
-def _read(archive: Archive, names: list[str], start: int, end: int, path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        return {name: np.ascontiguousarray(archive.arrays[name][start:end]) for name in names}
-    except Exception as error:  # Decoders of damaged blocks raise whatever they like.
-        raise DataError(f"{path} is damaged in steps {start} to {end} ({error}); download it again.") from error
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -96,8 +96,8 @@ def _run(
     rows: list[dict[str, NDArray[Any]]] = []
     active = np.ones(1, dtype=np.bool_)
     while True:
-        flat = dict(_flatten(observation))
-        action = runner.act({key: value[None] for key, value in _flatten(seen)}, active)[0].copy()
+        flat = dict(flatten(observation))
+        action = runner.act({key: value[None] for key, value in flatten(seen)}, active)[0].copy()
         rows.append({array: flat.get(key, action) for key, array in task.store_arrays.items()})
         observation, _, terminated, truncated, info = env.step(action)
         seen = view.step(action)[0] if view is not None else observation
@@ -107,7 +107,8 @@ def _run(
             return None
 
 
-def _flatten(observation: Mapping[str, Any]) -> list[tuple[str, NDArray[Any]]]:
+def flatten(observation: Mapping[str, Any]) -> list[tuple[str, NDArray[Any]]]:
+    """Flat keys and values of an observation; camera `top` is `"pixels.top"`."""
     cameras = observation.get("pixels", {})
     vectors = [(key, value) for key, value in observation.items() if key != "pixels"]
     return vectors + [(f"pixels.{name}", value) for name, value in cameras.items()]

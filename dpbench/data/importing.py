@@ -1,22 +1,34 @@
-"""Build an episode store of a task from a public archive whose content has no published checksum."""
+"""Build an episode store of a task from a public archive."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore
+from dpbench.data.formats import Archive
 from dpbench.errors import ConfigError, DataError
 from dpbench.registry import registry, resolve
 from dpbench.spec import TaskSpec
 
+Arrays = Mapping[str, NDArray[Any]]
+
 
 def import_archive(
-    task: TaskSpec, source: Path, file_format: str, path: Path, on_done: Callable[[int], object] = lambda _: None
+    task: TaskSpec,
+    source: Path,
+    file_format: str,
+    path: Path,
+    on_done: Callable[[int], object] = lambda _: None,
+    filter_name: str | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> EpisodeStore:
     """Read an archive and write the store.
 
@@ -26,36 +38,128 @@ def import_archive(
         file_format: name in the registry of formats.
         path: of the store; must be free.
         on_done: called with 1 for every episode.
+        filter_name: takes only the episodes that the archive lists under this name.
+        say: told how the environment of the archive differs from the task's.
 
     Raises:
         ConfigError: when the task reads no archives.
-        DataError: for a broken archive, arrays of another shape, or a store that is there already; nothing
-            half-written is left behind.
+        DataError: for a broken archive, arrays of another shape, an unknown filter, or a store that is there already;
+            nothing half-written is left behind.
     """
     if task.archive_arrays is None:
         raise ConfigError(f"{task.id} reads no public archives; it has no archive_arrays.")
     if path.exists():
         raise DataError(f"{path} is there already; move it away, or give another place with --out.")
-    archive = registry("format").load(file_format)(source)
-    convert = resolve(task.archive_arrays)
+    archive: Archive = registry("format").load(file_format)(source)
+    attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
+    return store_archive(task, archive, source, path, attributes, on_done, filter_name, say)
+
+
+def store_archive(
+    task: TaskSpec,
+    archive: Archive,
+    source: Path,
+    path: Path,
+    attributes: Mapping[str, Any],
+    on_done: Callable[[int], object],
+    filter_name: str | None,
+    say: Callable[[str], object],
+) -> EpisodeStore:
+    """As `import_archive`, from an open archive; `attributes` go into the store."""
+    episodes = _chosen(archive, filter_name, source)
+    differences = resolve(task.archive_check)(archive.attributes, task) if task.archive_check is not None else []
+    for sentence in differences:
+        say(sentence)
+    convert = resolve(task.archive_arrays or "")
+    more = {"filter": filter_name} if filter_name is not None else {}
+    with new_folder(path) as temporary:
+        fill(
+            temporary, archive, episodes, lambda arrays: convert(arrays, archive.attributes, task), source,
+            {**attributes, **more, "differences": differences}, on_done,
+        )  # fmt: skip
+    return EpisodeStore.open(path)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the name `path` when all went well, and is removed otherwise.
+
+    Raises:
+        DataError: for a full disk.
+    """
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(stale, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    store: EpisodeStore | None = None
-    start = 0
     try:
-        for end in archive.episode_ends.tolist():
-            block = {name.split("/", 1)[1]: np.asarray(values[start:end]) for name, values in archive.arrays.items()}
-            try:
-                episode = convert(block)
-            except (KeyError, ValueError, IndexError) as error:
-                raise DataError(f"{source} holds other arrays than {task.id} needs ({error!r}).") from error
-            if store is None:
-                arrays = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
-                attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
-                store = EpisodeStore.create(temporary, arrays, attributes)
-            store.append(episode, durable=False)
-            on_done(1)
-            start = end
+        yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: store not written ({error}); free some space and run again.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return EpisodeStore.open(path)
+
+
+def fill(
+    folder: Path,
+    archive: Archive,
+    episodes: NDArray[np.int64],
+    convert: Callable[[Arrays], Arrays],
+    source: Path,
+    attributes: Mapping[str, Any],
+    on_done: Callable[[int], object],
+) -> None:
+    """Make a store of some episodes of an archive.
+
+    Raises:
+        DataError: for damaged blocks, or arrays that `convert` cannot turn.
+    """
+    store: EpisodeStore | None = None
+    starts = np.concatenate([[0], archive.episode_ends[:-1]])
+    for number in episodes.tolist():
+        try:
+            episode = convert(_Episode(archive, int(starts[number]), int(archive.episode_ends[number]), source))
+        except KeyError as error:
+            raise DataError(
+                f"{source} holds no array {error}, which this task needs; it is another data set."
+            ) from error
+        except (ValueError, IndexError) as error:
+            raise DataError(f"{source} holds arrays of another shape ({error}); it is another data set.") from error
+        if store is None:
+            arrays = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
+            store = EpisodeStore.create(folder, arrays, attributes)
+        store.append(episode, durable=False)
+        on_done(1)
+
+
+class _Episode(Mapping[str, NDArray[Any]]):
+    """The arrays of one episode without their `data/`, read when they are asked for."""
+
+    def __init__(self, archive: Archive, start: int, end: int, source: Path) -> None:
+        self._arrays = {name.split("/", 1)[1]: array for name, array in archive.arrays.items()}
+        self._start, self._end, self._source = start, end, source
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        array = self._arrays[name]
+        try:
+            return np.ascontiguousarray(array[self._start : self._end])
+        except Exception as error:  # Decoders of damaged blocks raise whatever they like.
+            raise DataError(
+                f"{self._source} is damaged in steps {self._start} to {self._end} ({error}); download it again."
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def _chosen(archive: Archive, filter_name: str | None, source: Path) -> NDArray[np.int64]:
+    if filter_name is None:
+        return np.arange(len(archive.episode_ends))
+    if filter_name not in archive.filters:
+        known = ", ".join(sorted(archive.filters)) or "none"
+        raise DataError(f"{source} has no filter {filter_name!r}; it has {known}.")
+    if len(archive.filters[filter_name]) == 0:
+        raise DataError(f"{source}: filter {filter_name!r} names no episode; choose another.")
+    return archive.filters[filter_name]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dpbench.baseline import Baseline, Features, Preset, config_from_json
-from dpbench.data.episodes import open_task_data
+from dpbench.data.episodes import open_store, open_task_data
 from dpbench.errors import ConfigError
 from dpbench.policy import Policy
 from dpbench.provenance import commit, versions
@@ -44,6 +44,7 @@ class Run:
         seed: decides initial weights, split, batches and noise.
         folder: where everything goes.
         data_dir: data root, None for the default.
+        store: name or path of the demonstrations, None for the task's own.
     """
 
     baseline: str
@@ -53,6 +54,7 @@ class Run:
     seed: int
     folder: Path
     data_dir: str | None = None
+    store: str | None = None
 
 
 def make_run(
@@ -63,6 +65,7 @@ def make_run(
     folder: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     data_dir: str | None = None,
+    store: str | None = None,
 ) -> Run:
     """A run from names; `overrides` set fields of the preset's configuration or training.
 
@@ -77,7 +80,7 @@ def make_run(
     name = preset if changed == chosen else f"{preset}*"
     short = task_id.rsplit("/", 1)[-1]
     default = Path("runs") / short / f"{baseline}-{preset}-seed{seed}"
-    return Run(baseline, task_id, changed, name, seed, folder or default, data_dir)
+    return Run(baseline, task_id, changed, name, seed, folder or default, data_dir, store)
 
 
 def with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
@@ -102,7 +105,7 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     """
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
     task, method = load_task(run.task_id), _learned(run.baseline)
-    store = open_task_data(task, run.data_dir)
+    store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.whole_windows)
@@ -138,6 +141,8 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
 
 def describe(run: Run, data: TrainingData, fingerprint: str, execution: Execution) -> dict[str, Any]:
     """The run as JSON: what it is a function of, and the versions it ran with."""
+    # Only where it is not the task's own, so that older runs go on.
+    store = {"store": data.store.path.stem} if run.store is not None else {}
     return {
         "baseline": run.baseline,
         "preset": run.preset_name,
@@ -147,7 +152,7 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         "seed": run.seed,
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
-        "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val)},
+        "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val), **store},
         "versions": versions(),
         "commit": commit()["id"],
     }

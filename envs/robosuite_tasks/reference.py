@@ -10,6 +10,7 @@ import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
@@ -58,8 +59,11 @@ class Reference:
         self.look = reader(self, self._env, self._own[0])
 
     def model(self) -> mujoco.MjModel:
-        """A copy of the model."""
-        return copy.copy(self._own[0])
+        """A copy of the model, the cube of `size` whatever was drawn since."""
+        model = copy.copy(self._own[0])
+        if self.size.size:
+            self.resize(model, self.size)
+        return model
 
     def draw(self, rng: np.random.Generator) -> Start:
         """Draw a start as robosuite's reset with a hard reload does, from `rng`, which goes on."""
@@ -98,6 +102,15 @@ class Reference:
         first = int(model.body_bvhadr[body.id])
         model.bvh_aabb[first : first + int(model.body_bvhnum[body.id]), 3:] = size
         mujoco.mj_setConst(model, mujoco.MjData(model))
+
+    def xml(self, size: NDArray[np.float64]) -> str:
+        """The model as robosuite writes it (MJCF), the cube with these half sides."""
+        root = copy.deepcopy(self._env.model.root)
+        if size.size:
+            for name in ("cube_g0", "cube_g0_vis"):
+                geom = root.find(f".//geom[@name='{name}']")
+                geom.set("size", " ".join(map(repr, size.tolist())))
+        return str(ElementTree.tostring(root, encoding="unicode"))
 
     def read(self, data: mujoco.MjData, hands: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:  # noqa: ARG002
         """`object-state` by robosuite's own functions, relative poses fresh (its are a step old), and its success."""

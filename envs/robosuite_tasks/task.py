@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResult, TaskSpec
 
 from . import MAX_EPISODE_STEPS, VARIANTS
+from .archives import archives
 
 RATE_HZ = 20.0
 MAX_DELTA_M, MAX_TURN_RAD = 0.05, 0.5
@@ -233,6 +234,10 @@ def _task(name: str, variant: str) -> TaskSpec:
         modes=scene.modes,
         demonstrator="dpbench.envs.robosuite_tasks.demonstrator:demonstrator" if scene.demonstrator else None,
         demonstrator_sees=state_task if scene.demonstrator and obs_mode == "image" else None,
+        archives=archives(name),
+        archive_arrays="dpbench.envs.robosuite_tasks.recordings:store_arrays",
+        archive_check="dpbench.envs.robosuite_tasks.env_args:differences",
+        archive_export="dpbench.envs.robosuite_tasks.recordings:export",
     )
 
 

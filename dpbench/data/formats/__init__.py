@@ -1,9 +1,9 @@
-"""Readers of public data formats: name -> "module:function" of `(path) -> Archive`."""
+"""Public data formats: name -> "module:function" of `(path) -> Archive`; robomimic's is written too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FORMATS = {
     "diffusion-policy-zarr": "dpbench.data.formats.diffusion_policy_zarr:read",
     "bet-npy": "dpbench.data.formats.bet_npy:read",
+    "robomimic-hdf5": "dpbench.data.formats.robomimic_hdf5:read",
 }
 
 
@@ -35,7 +36,11 @@ class Archive:
     Attributes:
         arrays: name (`"data/action"`) -> all episodes behind each other.
         episode_ends: cumulative ends, `(E,)`.
+        attributes: what the archive says of itself, such as the environment it was recorded in.
+        filters: name -> numbers of the episodes that the archive lists under it.
     """
 
     arrays: Mapping[str, SlicedArray]
     episode_ends: NDArray[np.int64]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    filters: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
