@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -96,26 +96,23 @@ def model_card(description: Mapping[str, Any], name: str) -> str:
     short = str(description["task"]).rsplit("/", 1)[-1]
     folder = f"zoo/{short}/{name}"
     versions = ", ".join(f"{name} {value}" for name, value in description["versions"].items())
-    changed = " ".join(
-        (f"--seed {description['seed']}", *(["--bf16"] if description["precision"] == "bf16" else []),
-         *(["--compile"] if description["compile"] else []))
-    )  # fmt: skip
+    data, licence = _demonstrations(str(description["task"]))
     return f"""# {description["baseline"]} on {description["task"]}
 
 {baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
 trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors.
 
     dpbench evaluate {folder}
-    dpbench train {description["baseline"]} --task {description["task"]} --preset {description["preset"]} {changed}
+    dpbench train {description["baseline"]} --task {description["task"]} {_arguments(description, baseline)}
 
 Its figures stand in `leaderboards/README.md`, with intervals and provenance.
 
-**Data.** Published demonstrations of the task; fingerprint of the arrays used: `{description["data"]["fingerprint"]}`.
+**Data.** {data}; fingerprint of the arrays used: `{description["data"]["fingerprint"]}`.
 {description["data"]["train_windows"]:,} training windows, {description["data"]["val_windows"]:,} for validation.
 
 **Limits.** It has seen this task from these demonstrations only. Weights are those of {which}.
 
-**Licence.** MIT, as the code. The demonstrations are their authors' (Chi et al. 2023).
+**Licence.** MIT, as the code. {licence}
 
 | configuration | |
 |---|---|
@@ -127,3 +124,29 @@ Its figures stand in `leaderboards/README.md`, with intervals and provenance.
 
 Versions: {versions}; commit {description.get("commit")}.
 """
+
+
+def _demonstrations(task_id: str) -> tuple[str, str]:
+    """Where the task's demonstrations come from, and whose they are."""
+    dataset = load_task(task_id).dataset
+    if dataset is not None:
+        return (
+            f"Published demonstrations: {dataset.source}",
+            f"The demonstrations are their authors' ({dataset.source}).",
+        )
+    return (
+        f"Demonstrations of the task's script (`dpbench demos generate {task_id}`)",
+        "So are the demonstrations, which the task's script made.",
+    )
+
+
+def _arguments(description: Mapping[str, Any], baseline: Baseline) -> str:
+    """The rest of the command line that trains the same."""
+    name = str(description["preset"]).removesuffix("*")
+    preset = baseline.preset(name)
+    known = json.loads(json.dumps({**asdict(preset.config), **asdict(preset.training)}))
+    trained = {**description["config"], **description["training"]}
+    changed = [f"--set {key}={json.dumps(value)}" for key, value in trained.items() if value != known.get(key)]
+    bf16 = ["--bf16"] if description["precision"] == "bf16" else []
+    compiled = ["--compile"] if description["compile"] else []
+    return " ".join([f"--preset {name}", f"--seed {description['seed']}", *changed, *bf16, *compiled])
