@@ -20,18 +20,20 @@ LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "tasks": {"registry", "spec"},
     "files": set(),
     "rotations": set(),
+    "spaces": {"spec"},
     "provenance": set(),
     "policy": {"spec"},
     "baseline": {"errors", "policy", "spec"},
-    "data": {"errors", "files", "policy", "registry", "spec", "tasks"},
+    "data": {"errors", "files", "policy", "registry", "spaces", "spec", "tasks"},
     "nets": {"baseline", "errors"},
     "temporal_ensemble": {"errors", "policy", "spec"},
     "training": {
         "baseline", "data", "errors", "files", "policy", "provenance", "registry", "spec", "tasks", "temporal_ensemble",
     },
-    "evaluation": {"errors", "policy", "spec", "tasks"},
+    "evaluation": {"errors", "policy", "spaces", "spec", "tasks"},
     "comparison": {
-        "baseline", "errors", "evaluation", "files", "policy", "provenance", "registry", "spec", "tasks", "training",
+        "baseline", "errors", "evaluation", "files", "policy", "provenance", "registry", "spaces", "spec",
+        "tasks", "training",
     },
 }  # fmt: skip
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from dpbench.evaluation.action_distribution import compare_actions
 from dpbench.evaluation.latency import Latency, measure
 from dpbench.evaluation.multimodality import Plan, commitment, summarise_modes
-from dpbench.evaluation.rollout import Episode, Frames, flatten, make_batch, parallel_rollout, trials
+from dpbench.evaluation.rollout import Episode, Frames, make_batch, parallel_rollout, trials
 from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
 from dpbench.policy import Policy
 from dpbench.provenance import provenance
 from dpbench.registry import resolve
+from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 from dpbench.training.inference import OpenedPolicy, open_policy

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 from dpbench.evaluation.action_distribution import sample_policy
-from dpbench.evaluation.rollout import Trial, flatten, rollout
+from dpbench.evaluation.rollout import Trial, rollout
 from dpbench.files import write_bytes
 from dpbench.policy import Policy
 from dpbench.registry import resolve
+from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
 
 CHUNK, PATH, EFFECTOR = "#D55E00", "#0072B2", "#000000"

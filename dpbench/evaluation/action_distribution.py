@@ -22,9 +22,9 @@ from dpbench.evaluation.chunk_distance import (
     maximum_mean_discrepancy,
     median_distance,
 )
-from dpbench.evaluation.rollout import flatten
 from dpbench.evaluation.statistics import Estimate, mean
 from dpbench.policy import NoiseStreams, Policy, PolicyRunner
+from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 
 N_STARTS, N_SAMPLES = 4, 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 from dpbench.policy import NoiseStreams, Policy, PolicyRunner
+from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -171,15 +172,6 @@ def make_batch(task: TaskSpec, n_envs: int, render: bool = False) -> VectorEnv[A
         render_mode="rgb_array" if render else None,
         **(mode if own else {}),
     )
-
-
-def flatten(observation: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
-    """Nested observations as flat keys: `pixels -> top` becomes `"pixels.top"`."""
-    for key, value in observation.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _run(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.spaces import action_space, observation_space
 
 from .drawing import draw
 from .modes import gap, mode_number
@@ -70,15 +71,9 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._data = mujoco.MjData(self._model)
         self._touched, self._best_y = False, 0.0
         self._gaps: list[int] = []
-        low, high = (np.array(bounds, dtype=np.float32) for bounds in (ACTION.low, ACTION.high))
-        self.action_space = gym.spaces.Box(low, high)
-        second = (
-            {"environment_state": _box(TARGET.low, TARGET.high, TARGET.shape, np.float32)}
-            if obs_mode == "state"
-            else {"pixels": gym.spaces.Dict({"top": _box(0, 255, PIXELS.shape, np.uint8)})}
-        )
-        agent_pos = _box(AGENT_POS.low, AGENT_POS.high, AGENT_POS.shape, np.float32)
-        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({"agent_pos": agent_pos, **second})
+        self.action_space = action_space(ACTION)
+        second = {"environment_state": TARGET} if obs_mode == "state" else {"pixels.top": PIXELS}
+        self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": AGENT_POS, **second})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -159,7 +154,3 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "progress": progress,
             "mode": mode_number(self._gaps),
         }
-
-
-def _box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any) -> gym.spaces.Box:
-    return gym.spaces.Box(low, high, shape, dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.spec import ArraySpec
+from dpbench.spaces import action_space, observation_space
 
 from .drawing import draw
 from .progress import Progress
@@ -92,14 +92,9 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         self._n_physics = mujoco.mj_stateSize(self._model, PHYSICS)
         self._targets: list[float] = [0.0] * N_TARGETS
         self._progress = Progress((0.0, 0.0))
-        low, high = (np.array(bounds, dtype=np.float32) for bounds in (self._action.low, self._action.high))
-        self.action_space = gym.spaces.Box(low, high)
-        second = (
-            {"environment_state": _box(ENVIRONMENT_STATE)}
-            if obs_mode == "state"
-            else {"pixels": gym.spaces.Dict({"top": _box(PIXELS)})}
-        )
-        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({"agent_pos": _box(AGENT_POS), **second})
+        self.action_space = action_space(self._action)
+        second = {"environment_state": ENVIRONMENT_STATE} if obs_mode == "state" else {"pixels.top": PIXELS}
+        self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": AGENT_POS, **second})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -196,9 +191,3 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
             "mode": progress.mode,
             **progress.events(),
         }
-
-
-def _box(spec: ArraySpec) -> gym.spaces.Box:
-    dtype: Any = np.dtype(spec.dtype).type
-    low, high = (np.broadcast_to(np.array(bound, dtype=dtype), spec.shape) for bound in (spec.low, spec.high))
-    return gym.spaces.Box(low, high, spec.shape, dtype)

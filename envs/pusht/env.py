@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.spaces import action_space
 
 from .geometry import keypoints
 from .task import ACTION, RATE_HZ
@@ -85,7 +86,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._render_size = render_size
         self._window: Window | None = None
         self.observation_space = observation_space(obs_mode)
-        self.action_space = gym.spaces.Box(np.array(ACTION.low, np.float32), np.array(ACTION.high, np.float32))
+        self.action_space = action_space(ACTION)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

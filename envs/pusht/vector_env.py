@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -13,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.spaces import action_space
 
 from . import MAX_EPISODE_STEPS
 from .env import RENDER_MODES, PushTEnv
@@ -69,7 +69,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._steps = np.zeros(num_envs, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self.single_observation_space = observation_space(obs_mode)
-        self.single_action_space = gym.spaces.Box(np.array(ACTION.low, np.float32), np.array(ACTION.high, np.float32))
+        self.single_action_space = action_space(ACTION)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
+import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
+from dpbench import spaces
 from dpbench.errors import ConfigError
-from dpbench.spec import ArraySpec
 
 from .geometry import coverage, keypoints
 from .modes import side_of
@@ -175,19 +175,11 @@ def legacy_start(seed: int) -> State:
     return agent_x, agent_y, block_x, block_y, float(rng.randn() * 2 * np.pi - np.pi)
 
 
-def array_space(spec: ArraySpec) -> spaces.Box:
-    """The Gymnasium space of an array."""
-    dtype = np.dtype(spec.dtype)
-    low, high = (np.broadcast_to(np.asarray(bound, dtype), spec.shape).copy() for bound in (spec.low, spec.high))
-    return spaces.Box(low, high, spec.shape, dtype.type)
-
-
-def observation_space(obs_mode: ObsMode) -> spaces.Dict:
+def observation_space(obs_mode: ObsMode) -> gym.spaces.Dict:
     """The Dict space of an observation mode."""
-    if obs_mode == "image":
-        return spaces.Dict({"agent_pos": array_space(AGENT_POS), "pixels": spaces.Dict({"top": array_space(PIXELS)})})
-    second = BLOCK_POSE if obs_mode == "state" else KEYPOINTS_SPEC
-    return spaces.Dict({"agent_pos": array_space(AGENT_POS), "environment_state": array_space(second)})
+    poses = BLOCK_POSE if obs_mode == "state" else KEYPOINTS_SPEC
+    second = {"pixels.top": PIXELS} if obs_mode == "image" else {"environment_state": poses}
+    return spaces.observation_space({"agent_pos": AGENT_POS, **second})
 
 
 def as_observation(obs_mode: ObsMode, agent_pos: NDArray[np.float32], second: NDArray[Any]) -> dict[str, Any]:

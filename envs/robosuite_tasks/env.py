@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 from dpbench.rotations import matrix_from_sixd
-from dpbench.spec import ArraySpec
+from dpbench.spaces import action_space, observation_space
 
 from .simulator import transform_utils  # isort: skip  # first: it says what to install
 from .controller import N_JOINTS, Stepper
@@ -107,13 +107,13 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._cameras: dict[bool, Cameras] = {}
         self._action = action(self.scene, action_mode)
         self._low, self._high = np.array(self._action.low), np.array(self._action.high)
-        self.action_space = gym.spaces.Box(self._low.astype(np.float32), self._high.astype(np.float32))
-        seen: dict[str, gym.Space[Any]] = (
-            {"environment_state": _box(environment_state(self.scene))}
+        self.action_space = action_space(self._action)
+        seen = (
+            {"environment_state": environment_state(self.scene)}
             if obs_mode == "state"
-            else {"pixels": gym.spaces.Dict({camera: _box(pixels(self.scene)) for camera in self.scene.cameras})}
+            else {f"pixels.{camera}": pixels(self.scene) for camera in self.scene.cameras}
         )
-        self.observation_space: gym.spaces.Dict = gym.spaces.Dict({**seen, "agent_pos": _box(agent_pos(self.scene))})
+        self.observation_space: gym.spaces.Dict = observation_space({**seen, "agent_pos": agent_pos(self.scene)})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -270,9 +270,3 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _info(self, solved: bool) -> dict[str, Any]:
         return {"is_success": solved, "progress": self._tracker.progress, "mode": self._tracker.mode}
-
-
-def _box(spec: ArraySpec) -> gym.spaces.Box:
-    dtype: Any = np.dtype(spec.dtype).type
-    low, high = (np.broadcast_to(np.array(bound, dtype=dtype), spec.shape) for bound in (spec.low, spec.high))
-    return gym.spaces.Box(low, high, spec.shape, dtype)

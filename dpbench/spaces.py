@@ -1,0 +1,45 @@
+"""Flat observation keys, as a TaskSpec has them, and the nested observations of Gymnasium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from dpbench.spec import ActionSpec, ArraySpec
+
+
+def array_space(spec: ArraySpec) -> spaces.Box:
+    """The Gymnasium space of an array."""
+    dtype = np.dtype(spec.dtype)
+    low, high = (np.broadcast_to(np.asarray(bound, dtype), spec.shape).copy() for bound in (spec.low, spec.high))
+    return spaces.Box(low, high, spec.shape, dtype.type)
+
+
+def action_space(spec: ActionSpec) -> spaces.Box[np.float32]:
+    """The Gymnasium space of an action, float32."""
+    return spaces.Box(np.array(spec.low, dtype=np.float32), np.array(spec.high, dtype=np.float32))
+
+
+def observation_space(specs: Mapping[str, ArraySpec]) -> spaces.Dict:
+    """The Dict space of flat keys: `"pixels.top"` becomes `pixels -> top`."""
+    nested: dict[str, Any] = {}
+    for key, spec in specs.items():
+        group, _, name = key.partition(".")
+        if name:
+            nested.setdefault(group, {})[name] = array_space(spec)
+        else:
+            nested[key] = array_space(spec)
+    return spaces.Dict({key: spaces.Dict(value) if isinstance(value, dict) else value for key, value in nested.items()})
+
+
+def flatten(observation: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """Nested observations as flat keys: `pixels -> top` becomes `"pixels.top"`."""
+    for key, value in observation.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
