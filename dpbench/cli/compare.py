@@ -121,7 +121,7 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
         # What cannot run here is shown as it was measured elsewhere, if it was.
         record = store.newest(known, identity(cell, cell.open())[0], None if missing else at)
         if missing:
-            tqdm.write(f"{label}: not run, {missing}")
+            tqdm.write(f"{label}: not run, {missing}", file=sys.stderr)
             records += [record] if record is not None else []
             continue
         if record is not None and arguments.retime:
@@ -129,7 +129,7 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
                       "episodes_of": record.get("episodes_of", record["provenance"])}  # fmt: skip
             store.add(arguments.records, record)
         elif record is not None:
-            tqdm.write(f"{label}: record of {record['provenance']['date_utc']} reused")
+            tqdm.write(f"{label}: record of {record['provenance']['date_utc']} reused", file=sys.stderr)
         if record is not None:
             records.append(record)
             continue

@@ -81,7 +81,9 @@ def test_two_processes_train_one_model(data_dir: Path, tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "run").description["step"] == 10
 
 
-def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_evaluate_export_and_compare(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, zoo = tmp_path / "run", tmp_path / "zoo"
     command = train(data_dir, out, 10, "--tensorboard")
     command[command.index("--rollouts") + 1] = "1"
@@ -101,6 +103,8 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
     export(out, zoo / "PushTKeypoints-v0/diffusion-cnn")
     card = (zoo / "PushTKeypoints-v0/diffusion-cnn/README.md").read_text()
     assert "stored in float16" in card
+    assert "--preset small --seed 3 --set" in card
+    assert "--set n_steps=10" in card
     compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out"),
                "--episodes", "2", "--sampler-seeds", "0", "--workers", "1"]  # fmt: skip
     assert main(compare) == 0
@@ -114,8 +118,14 @@ def test_train_evaluate_export_and_compare(data_dir: Path, tmp_path: Path, capsy
     assert len(kept) == 2
     assert kept[0]["episodes"] == kept[1]["episodes"]
     assert kept[0]["latency"] != kept[1]["latency"]
-    rows = json.loads(captured.out[captured.out.index("[") :])
+    rows = json.loads(captured.out)
     assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold", "demonstrator"}
+    monkeypatch.setattr("dpbench.cli.compare.missing_extra", lambda _: "this task needs a simulator")
+    capsys.readouterr()
+    assert main([*compare, "--fresh", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("not run, this task needs a simulator") == 4
+    assert len(json.loads(captured.out)) == 4, "shown as they were measured before"
 
 
 @pytest.mark.parametrize(
