@@ -161,7 +161,7 @@ class TaskSpec:
             (pictures only); same seed and same actions give the same episode in both.
         archives: public archives that this task can read; the data root holds a store of each.
         archive_arrays: turns one episode of a public archive into store arrays for `dpbench data import`,
-            `"module:function"` of the archive's arrays, its attributes and the task, or None.
+            `"module:function"` of its arrays, the attributes of archive and episode, and the task, or None.
         archive_check: says how an archive's environment differs from this one, `"module:function"` of its attributes
             and the task; returns sentences.
         archive_export: writes episodes played again as a public archive for `dpbench data export`,

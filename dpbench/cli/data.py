@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from dpbench.data.episodes import EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
@@ -92,8 +93,6 @@ def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
 
 
 def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
-    from tqdm import tqdm  # only where something is imported
-
     from dpbench.cli.demos import task_id
     from dpbench.data.importing import import_archive
     from dpbench.tasks import load_task
@@ -117,7 +116,7 @@ def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
 
 
 def _warn(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr)
+    tqdm.write(f"note: {sentence}", file=sys.stderr)  # beside a progress bar
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:

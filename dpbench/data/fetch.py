@@ -170,7 +170,7 @@ def _build(archive: Archive, dataset: DatasetSpec, folder: Path, path: Path) -> 
     convert = resolve(dataset.arrays or "")
     digests = {name: hashlib.sha256() for name in dataset.array_sha256 if name.startswith("data/")}
 
-    def checked(arrays: Arrays) -> Arrays:
+    def checked(arrays: Arrays, _about: object) -> Arrays:
         block = {name.split("/", 1)[1]: arrays[name.split("/", 1)[1]] for name in digests}
         for name, digest in digests.items():
             digest.update(block[name.split("/", 1)[1]].tobytes())

@@ -17,6 +17,7 @@ from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ConfigError
 from dpbench.policy import NoiseStreams, Policy, PolicyRunner
 from dpbench.registry import resolve
+from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
@@ -105,10 +106,3 @@ def _run(
             return rows
         if terminated or truncated:
             return None
-
-
-def flatten(observation: Mapping[str, Any]) -> list[tuple[str, NDArray[Any]]]:
-    """Flat keys and values of an observation; camera `top` is `"pixels.top"`."""
-    cameras = observation.get("pixels", {})
-    vectors = [(key, value) for key, value in observation.items() if key != "pixels"]
-    return vectors + [(f"pixels.{name}", value) for name, value in cameras.items()]

@@ -74,7 +74,7 @@ def store_archive(
     more = {"filter": filter_name} if filter_name is not None else {}
     with new_folder(path) as temporary:
         fill(
-            temporary, archive, episodes, lambda arrays: convert(arrays, archive.attributes, task), source,
+            temporary, archive, episodes, lambda arrays, about: convert(arrays, about, task), source,
             {**attributes, **more, "differences": differences}, on_done,
         )  # fmt: skip
     return EpisodeStore.open(path)
@@ -103,12 +103,12 @@ def fill(
     folder: Path,
     archive: Archive,
     episodes: NDArray[np.int64],
-    convert: Callable[[Arrays], Arrays],
+    convert: Callable[[Arrays, Mapping[str, Any]], Arrays],
     source: Path,
     attributes: Mapping[str, Any],
     on_done: Callable[[int], object],
 ) -> None:
-    """Make a store of some episodes of an archive.
+    """Make a store of some episodes of an archive; `convert` gets the arrays and the attributes of each.
 
     Raises:
         DataError: for damaged blocks, or arrays that `convert` cannot turn.
@@ -116,8 +116,10 @@ def fill(
     store: EpisodeStore | None = None
     starts = np.concatenate([[0], archive.episode_ends[:-1]])
     for number in episodes.tolist():
+        arrays = _Episode(archive, int(starts[number]), int(archive.episode_ends[number]), source)
+        about = {**archive.attributes, **(archive.episodes[number] if archive.episodes else {})}
         try:
-            episode = convert(_Episode(archive, int(starts[number]), int(archive.episode_ends[number]), source))
+            episode = convert(arrays, about)
         except KeyError as error:
             raise DataError(
                 f"{source} holds no array {error}, which this task needs; it is another data set."
@@ -125,8 +127,8 @@ def fill(
         except (ValueError, IndexError) as error:
             raise DataError(f"{source} holds arrays of another shape ({error}); it is another data set.") from error
         if store is None:
-            arrays = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
-            store = EpisodeStore.create(folder, arrays, attributes)
+            shapes = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
+            store = EpisodeStore.create(folder, shapes, attributes)
         store.append(episode, durable=False)
         on_done(1)
 

@@ -96,7 +96,7 @@ def model_card(description: Mapping[str, Any], name: str) -> str:
     short = str(description["task"]).rsplit("/", 1)[-1]
     folder = f"zoo/{short}/{name}"
     versions = ", ".join(f"{name} {value}" for name, value in description["versions"].items())
-    data, licence = _demonstrations(str(description["task"]))
+    data, licence = _demonstrations(str(description["task"]), description["data"].get("store"))
     return f"""# {description["baseline"]} on {description["task"]}
 
 {baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
@@ -126,8 +126,10 @@ Versions: {versions}; commit {description.get("commit")}.
 """
 
 
-def _demonstrations(task_id: str) -> tuple[str, str]:
-    """Where the task's demonstrations come from, and whose they are."""
+def _demonstrations(task_id: str, store: str | None) -> tuple[str, str]:
+    """Where the demonstrations come from, the task's own or those of a store, and whose they are."""
+    if store is not None:
+        return f"The store `{store}`, not the task's own demonstrations", "The demonstrations are their authors'."
     dataset = load_task(task_id).dataset
     if dataset is not None:
         return (
@@ -149,4 +151,5 @@ def _arguments(description: Mapping[str, Any], baseline: Baseline) -> str:
     changed = [f"--set {key}={json.dumps(value)}" for key, value in trained.items() if value != known.get(key)]
     bf16 = ["--bf16"] if description["precision"] == "bf16" else []
     compiled = ["--compile"] if description["compile"] else []
-    return " ".join([f"--preset {name}", f"--seed {description['seed']}", *changed, *bf16, *compiled])
+    store = [f"--store {description['data']['store']}"] if "store" in description["data"] else []
+    return " ".join([f"--preset {name}", f"--seed {description['seed']}", *changed, *store, *bf16, *compiled])

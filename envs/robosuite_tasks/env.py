@@ -266,6 +266,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def _picture(self, camera: str, size_px: int, exact: bool) -> NDArray[np.uint8]:
         if exact not in self._cameras:
             self._cameras[exact] = Cameras(self._model, exact)
+        mujoco.mj_camlight(self._model, self._data)  # the camera on the hand moves with it
         return self._cameras[exact].picture(self._data, camera, size_px, size_px)
 
     def _info(self, solved: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,10 +37,12 @@ class Archive:
         arrays: name (`"data/action"`) -> all episodes behind each other.
         episode_ends: cumulative ends, `(E,)`.
         attributes: what the archive says of itself, such as the environment it was recorded in.
+        episodes: what it says of each episode, where it does.
         filters: name -> numbers of the episodes that the archive lists under it.
     """
 
     arrays: Mapping[str, SlicedArray]
     episode_ends: NDArray[np.int64]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    episodes: Sequence[Mapping[str, Any]] = ()
     filters: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
