@@ -82,7 +82,8 @@ def step(motion: Motion, wanted: Waypoint | None, dt_s: float, limits: Limits) -
         A motion inside the limits, whatever is wanted.
     """
     last = motion.waypoint
-    # Half of the acceleration is for going after the wanted pose, half for braking in front of the three pairs of faces.
+    # Half of the acceleration goes after the wanted pose, half brakes in front of the three pairs of faces:
+    # together no more than the whole, since their squares add up to 1/4 + 3/4.
     half = limits.acceleration_m_s2 / 2
     place = last.position if wanted is None else np.clip(wanted.position, limits.low, limits.high)
     velocity = _towards(place - last.position, motion.velocity, dt_s, limits.speed_m_s, half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Trajectory:
 
     def __post_init__(self) -> None:
         times = [waypoint.time_s for waypoint in self.waypoints]
-        if not times or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        if not times or any(later <= earlier for earlier, later in itertools.pairwise(times)):
             raise ConfigError(f"waypoints at {times}: expected at least one, and times that increase.")
 
     @property
