@@ -33,3 +33,7 @@ class ActionError(DpbenchError, ValueError):
 
 class MissingExtraError(DpbenchError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
+
+
+class ArmFaultError(DpbenchError):
+    """An arm that has stopped, or is not connected; the message says why and what to do."""
