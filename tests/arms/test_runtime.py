@@ -1,0 +1,147 @@
+"""A policy beside the loop: latencies compensated, what is past dropped, late chunks harmless."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
+from dpbench.arms.observing import Stream, newest_common, step_times
+from dpbench.arms.runtime import Timing, run_policy
+from dpbench.errors import ArmFaultError, ConfigError
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.spec import Horizon
+
+RATE_HZ = 20.0
+
+
+class Chunks:
+    """Predicts eight places ahead of the one that it sees, after some time."""
+
+    horizon = Horizon(n_obs_steps=1, horizon=8, n_action_steps=8)
+
+    def __init__(self, takes_s: float) -> None:
+        self.takes_s = takes_s
+
+    def reset(self) -> None: ...
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:  # noqa: ARG002
+        time.sleep(self.takes_s)
+        here = float(observations["agent_pos"][0, -1, 0])
+        return (here + 0.01 * np.arange(1, 9, dtype=np.float32))[None, :, None]
+
+
+class Paper:
+    """An arm that writes down what it is told."""
+
+    spec = ArmSpec("paper", 6, 125.0, 0.0)
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, list[Waypoint]]] = []
+        self.seen: list[float] = []
+        self.began_s = time.monotonic()
+        self.stopped = False
+
+    def connect(self) -> None: ...
+
+    def read(self) -> ArmState:
+        raise NotImplementedError
+
+    def schedule(self, waypoints: Sequence[Waypoint]) -> tuple[Waypoint, ...]:
+        self.calls.append((time.monotonic(), list(waypoints)))
+        return tuple(waypoints)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def close(self) -> None: ...
+
+
+def run(takes_s: float, mode: Any, duration_s: float, execution_s: float = 0.0) -> tuple[Paper, Any]:
+    arm = Paper()
+    began = arm.began_s
+
+    def observe(n_obs_steps: int) -> tuple[float, Mapping[str, NDArray[Any]]]:
+        now = time.monotonic() - 0.02  # a frame is 20 ms old when it is here
+        arm.seen.append(now)
+        return now, {"agent_pos": np.full((n_obs_steps, 1), now - began, dtype=np.float32)}
+
+    def to_waypoints(actions: NDArray[np.float32], times: Sequence[float]) -> list[Waypoint]:
+        return [
+            Waypoint(due, np.array([float(action[0]), 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0]), 0.0)
+            for action, due in zip(actions, times, strict=True)
+        ]
+
+    over: Callable[[], bool] = lambda: time.monotonic() - began > duration_s  # noqa: E731
+    timing = Timing(RATE_HZ, mode, execution_s)
+    report = run_policy(Chunks(takes_s), arm, observe, to_waypoints, timing, NoiseStreams.from_seeds(0, [0]), over)
+    return arm, report
+
+
+def test_what_is_past_is_dropped_and_the_rest_is_due_on_the_grid() -> None:
+    arm, report = run(takes_s=0.12, mode="sync", duration_s=1.2)
+    for sent_s, waypoints in arm.calls:
+        assert waypoints[0].time_s > sent_s
+        np.testing.assert_allclose(np.diff([one.time_s for one in waypoints]), 1 / RATE_HZ, atol=1e-6)
+    # 20 ms of the frame and 120 ms of inference: two of the eight actions are past.
+    assert max(report.n_sent) <= 6
+    assert report.n_late == 0
+    assert arm.stopped
+    assert min(report.observation_s) >= 0.02
+    assert report.as_json()["inference_s"]["p50"] >= 0.12
+
+
+def test_waypoints_are_sent_ahead_of_the_arms_own_delay() -> None:
+    arm, _ = run(takes_s=0.0, mode="sync", duration_s=0.8, execution_s=0.04)
+    for observed_s, (sent_s, waypoints) in zip(arm.seen, arm.calls, strict=True):
+        for waypoint in waypoints:
+            place = waypoint.position[0] - (observed_s - arm.began_s)
+            assert waypoint.time_s > sent_s
+            # Action k, at k + 1 hundredths, is due k + 1 periods after the frame, and sent 40 ms before that.
+            np.testing.assert_allclose(waypoint.time_s, observed_s + 100 * place / RATE_HZ - 0.04, atol=1e-3)
+
+
+def test_asynchronously_the_next_chunk_comes_before_the_last_one_ends() -> None:
+    _, waits = run(takes_s=0.1, mode="sync", duration_s=1.2)
+    _, overlaps = run(takes_s=0.1, mode="async", duration_s=1.2)
+    assert max(waits.slack_s[1:]) < 0.0 < min(overlaps.slack_s[1:])
+    assert len(overlaps.inference_s) > len(waits.inference_s)
+
+
+def test_a_chunk_that_is_wholly_late_is_one_late_step() -> None:
+    arm, report = run(takes_s=0.5, mode="async", duration_s=1.2)
+    assert report.n_late == len(arm.calls)
+    for sent_s, waypoints in arm.calls:
+        assert len(waypoints) == 1
+        assert waypoints[0].time_s > sent_s
+
+
+def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
+    fast, slow = Stream[int]("states"), Stream[int]("camera")
+    for number in range(100):
+        fast.add(number * 0.01, number)
+    for number in range(10):
+        slow.add(number * 0.1, number)
+    slow.add(0.9, 99)
+    newest = newest_common({"states": fast, "camera": slow}, now_s=1.0, stale_s=0.2)
+    assert newest == pytest.approx(0.9)
+    assert slow.before(newest) == 9, "the same frame read again is no newer one"
+    times = step_times(newest, 3, 0.1)
+    assert [fast.before(due + 1e-9) for due in times] == [70, 80, 90]
+    assert fast.before(-1.0) == 0
+    with pytest.raises(ArmFaultError, match=r"camera is 0\.60 s old"):
+        newest_common({"states": fast, "camera": slow}, now_s=1.5, stale_s=0.55)
+    with pytest.raises(ArmFaultError, match="has given nothing yet"):
+        Stream[int]("top camera").before(0.0)
+
+
+def test_timings_that_cannot_be_are_named() -> None:
+    with pytest.raises(ConfigError, match="expected sync or async"):
+        Timing(10.0, "both")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="a rate above 0"):
+        Timing(0.0)
