@@ -171,7 +171,8 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def set_simulator_state(self, state: NDArray[np.float64]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Meet a state as robomimic's files store it: time, joint positions, joint velocities, `(1 + nq + nv,)`.
 
-        Such a state lacks the grippers' commands, the solver's warm start and the cube's size; commands become 0.
+        Such a state lacks the grippers' commands, the solver's warm start, the cube's size and the joint angles that the
+        null space pulls towards. Commands become 0; the angles are those of the start, which a state at time 0 shows.
 
         Returns:
             The observation and info, as `reset` gives them.
@@ -188,6 +189,9 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         data.time, data.qpos[:], data.qvel[:] = values[0], values[1 : 1 + model.nq], values[1 + model.nq :]
         mujoco.mj_forward(model, data)
         self._stepper.first_mass[:] = 0.0
+        if data.time == 0.0:
+            for arm, joints in zip(self._reference.arms, self._stepper.initial_joints, strict=True):
+                joints[:] = data.qpos[arm.qpos : arm.qpos + N_JOINTS]
         hands, objects, solved = self._look()
         self._tracker.begin(objects)
         return self._observe(hands, objects), self._info(solved)
