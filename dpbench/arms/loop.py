@@ -166,9 +166,9 @@ class ServoLoop:
     def reset_fault(self) -> None:
         """Take up work again after a fault, from where the arm is now."""
         with self._lock:
-            self.fault = None
             self._trajectory = None
             self.begin()
+            self.fault = None  # last: without a connection the fault stays
 
     def close(self) -> None:
         """Stop the thread and let go of the arm."""
@@ -176,7 +176,8 @@ class ServoLoop:
         if self._thread is not None:
             self._thread.join(timeout=2.0)
             self._thread = None
-        self._servo.stop()
+        with contextlib.suppress(OSError):
+            self._servo.stop()
         self._servo.close()
 
     def tick(self) -> None:

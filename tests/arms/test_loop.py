@@ -143,6 +143,24 @@ def test_faults_stop_the_arm_and_stay_until_they_are_reset(kind: str) -> None:
     assert len(servo.sent) > n_sent
 
 
+def test_a_fault_stays_where_connecting_fails_and_closing_always_closes() -> None:
+    loop, servo, clock = make()
+    servo.fault = "protective stop"
+    run(loop, clock, 0.1)
+
+    def fail() -> None:
+        raise OSError("no route to the arm")
+
+    servo.connect = fail  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="no route"):
+        loop.reset_fault()
+    assert loop.fault == "protective stop"
+    closed = []
+    servo.stop, servo.close = fail, lambda: closed.append(True)  # type: ignore[method-assign, assignment]
+    loop.close()
+    assert closed == [True]
+
+
 def test_a_bad_waypoint_is_refused_whole() -> None:
     loop, servo, clock = make()
     with pytest.raises(ActionError, match="finite numbers"):

@@ -1,0 +1,146 @@
+"""The simulated station: an arm that follows a pose of its tool, a block that it pushes, a painted target.
+
+A pure object: it has no clock and no memory but its physics, and moves when `tick` is called.
+"""
+
+from __future__ import annotations
+
+import math
+
+import mujoco
+import numpy as np
+
+from dpbench.arms.driver import Vector
+from dpbench.rotations import matrix_from_quat, quat_from_matrix, rotvec_from_matrix
+
+from .scene import (
+    BLOCK_HALF_M,
+    BLOCK_X_M,
+    BLOCK_Y_M,
+    DOWN,
+    HOME_GUESS_RAD,
+    HOME_M,
+    JOINT_SPEED_RAD_S,
+    MIN_HOME_M,
+    MIN_PUSH_M,
+    N_JOINTS,
+    RATE_HZ,
+    SUBSTEPS,
+    TOLERANCE_M,
+    model_xml,
+)
+
+DAMPING = 0.03
+"""Of the least squares: small beside the Jacobian's singular values in reach, enough where the arm is straight."""
+ITERATIONS, ACCURACY = 4, 1e-5
+NEAR_M, NEAR_RAD = 0.05, 0.2
+"""A pose farther away is approached in parts, where the Jacobian still holds."""
+HOME_ITERATIONS = 100
+
+Pose = tuple[Vector, Vector]
+"""Place `(3,)` m and unit quaternion `(4,)` x, y, z, w of the rod's tip."""
+
+
+class Twin:
+    """The physics, 125 ticks a second of its own time.
+
+    Attributes:
+        target: x, y of the target zone, m.
+    """
+
+    def __init__(self) -> None:
+        self._model = mujoco.MjModel.from_xml_string(model_xml())
+        self._data = mujoco.MjData(self._model)
+        self._search = mujoco.MjData(self._model)
+        self._tip = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_SITE, "tip")
+        self._block = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_BODY, "block")
+        self._jacobian = np.zeros((6, self._model.nv))
+        self._home = np.array(HOME_GUESS_RAD)
+        home = np.array(HOME_M), np.array(DOWN)
+        for _ in range(HOME_ITERATIONS):
+            self._home = self._nearer(self._home, home)
+        self.target = (0.0, 0.0)
+        self.reset(np.random.default_rng(0))
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Put the arm at home, at rest, and draw new places for block and target."""
+        block = _place(rng)
+        while math.dist(block, HOME_M[:2]) < MIN_HOME_M:
+            block = _place(rng)
+        self.target = _place(rng)
+        while math.dist(block, self.target) < MIN_PUSH_M:
+            self.target = _place(rng)
+        yaw = rng.uniform(-math.pi, math.pi)
+        mujoco.mj_resetData(self._model, self._data)
+        self._data.qpos[:N_JOINTS] = self._data.ctrl[:] = self._home
+        self._data.qpos[N_JOINTS:] = *block, BLOCK_HALF_M, math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)
+        mujoco.mj_forward(self._model, self._data)
+
+    def tick(self, goal: Pose | None) -> None:
+        """One tick of control, 8 ms.
+
+        Args:
+            goal: where the tip should go; None holds the joints at their last targets.
+        """
+        if goal is not None:
+            targets = self._data.ctrl.copy()
+            change = self._nearer(targets, goal) - targets
+            most = JOINT_SPEED_RAD_S / RATE_HZ
+            # All joints are slowed alike, so that the tip stays on its line.
+            self._data.ctrl[:] = targets + change * min(1.0, most / max(float(np.abs(change).max()), most))
+        mujoco.mj_step(self._model, self._data, SUBSTEPS)
+
+    @property
+    def position(self) -> Vector:
+        """Of the rod's tip, `(3,)` m."""
+        place: Vector = self._data.site_xpos[self._tip].copy()
+        return place
+
+    @property
+    def quaternion(self) -> Vector:
+        """Of the rod, `(4,)` x, y, z, w."""
+        return quat_from_matrix(self._data.site_xmat[self._tip].reshape(3, 3))
+
+    @property
+    def joints(self) -> Vector:
+        """Angles, `(6,)` rad."""
+        angles: Vector = self._data.qpos[:N_JOINTS].copy()
+        return angles
+
+    @property
+    def block(self) -> tuple[float, float, float]:
+        """X, y (m) and yaw (rad) of the block."""
+        x, y, _ = self._data.xpos[self._block].tolist()
+        matrix = self._data.xmat[self._block].tolist()
+        return x, y, math.atan2(matrix[3], matrix[0])
+
+    def succeeded(self) -> bool:
+        """Whether the block's centre is within 4 cm of the target's."""
+        return math.dist(self.block[:2], self.target) <= TOLERANCE_M
+
+    def _nearer(self, joints: Vector, goal: Pose) -> Vector:
+        """Joints `(6,)` that bring the tip to a pose, or nearer to it: damped least squares (Wampler 1986)."""
+        place, turn = goal[0], matrix_from_quat(goal[1])
+        for _ in range(ITERATIONS):
+            self._search.qpos[:N_JOINTS] = joints
+            mujoco.mj_kinematics(self._model, self._search)
+            mujoco.mj_comPos(self._model, self._search)
+            tip = self._search.site_xmat[self._tip].reshape(3, 3)
+            away = _shortened(place - self._search.site_xpos[self._tip], NEAR_M)
+            turned = _shortened(rotvec_from_matrix(turn @ tip.T), NEAR_RAD)
+            error = np.concatenate([away, turned])
+            if float(np.abs(error).max()) < ACCURACY:
+                break
+            mujoco.mj_jacSite(self._model, self._search, self._jacobian[:3], self._jacobian[3:], self._tip)
+            jacobian = self._jacobian[:, :N_JOINTS]
+            damped = jacobian @ jacobian.T + DAMPING**2 * np.eye(6)
+            joints = joints + jacobian.T @ np.linalg.solve(damped, error)
+        return joints
+
+
+def _shortened(vector: Vector, longest: float) -> Vector:
+    return vector * min(1.0, longest / max(float(np.linalg.norm(vector)), longest))
+
+
+def _place(rng: np.random.Generator) -> tuple[float, float]:
+    return float(rng.uniform(*BLOCK_X_M)), float(rng.uniform(*BLOCK_Y_M))

@@ -1,0 +1,165 @@
+"""The twin in a process of its own, with its own clock: what a real arm is to its host.
+
+Commands go through a pipe, states come back through shared memory, both as plain numbers. So neither side waits for
+the other, and each can be killed at any moment: the twin ends when its pipe does, the host sees that the twin is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from dpbench.errors import ConfigError
+
+from .channel import Faults
+from .controller import N_SCENE, N_STATE, Controller, Kind, as_numbers
+from .scene import RATE_HZ
+
+START_S = 60.0
+"""A twin starts within 1 s; a machine with other work may need longer."""
+ANSWER_S = 10.0
+N_TRIES = 100
+_HEAD = struct.Struct("<B")
+_RECORD = struct.Struct(f"<{N_STATE + N_SCENE}d")
+_CHECK = struct.Struct("<I")
+
+
+class TwinProcess:
+    """The host's end.
+
+    Args:
+        faults: of the link and the arm from the start.
+        seed: of the scene and of chance on the link.
+
+    Raises:
+        ConfigError: when the process ends before it has measured anything.
+    """
+
+    def __init__(self, faults: Faults, seed: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._shared = context.RawArray(ctypes.c_char, _RECORD.size + _CHECK.size)
+        self._lock = threading.Lock()
+        self._n_asked = 0
+        self._pipe, far_end = context.Pipe()
+        self._process = context.Process(
+            target=_run, args=(far_end, self._shared, as_numbers(faults), seed), name="arm twin", daemon=True
+        )
+        self._process.start()
+        far_end.close()
+        until = time.monotonic() + START_S
+        while self._record() is None:
+            if not self.alive or time.monotonic() > until:
+                self.close()
+                raise ConfigError(
+                    "the simulated arm's process ended before it measured anything; "
+                    'a script that starts it needs `if __name__ == "__main__":` around its code.'
+                )
+            time.sleep(0.01)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the twin runs."""
+        return self._process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the twin's process."""
+        return self._process.pid
+
+    def clock(self) -> float:
+        """The host's monotonic clock, which the twin reads too."""
+        return time.monotonic()
+
+    def state(self) -> Sequence[float]:
+        """The newest state that has come through, `N_STATE` numbers."""
+        return self._numbers()[:N_STATE]
+
+    def scene(self) -> Sequence[float]:
+        """The truth, `N_SCENE` numbers."""
+        return self._numbers()[N_STATE:]
+
+    def post(self, kind: Kind, *numbers: float) -> None:
+        """Send a message and go on.
+
+        Raises:
+            ConnectionError: when the twin is gone.
+        """
+        with self._lock:
+            self._n_asked += kind not in (Kind.POSE, Kind.STOP)
+            try:
+                self._pipe.send_bytes(_HEAD.pack(kind) + struct.pack(f"<{len(numbers)}d", *numbers))
+            except OSError as error:
+                raise ConnectionError("the simulated arm's process is gone") from error
+
+    def ask(self, kind: Kind, *numbers: float) -> None:
+        """Send a message that is no command, and wait until the twin has done it.
+
+        Raises:
+            ConnectionError: when the twin is gone, or does not answer.
+        """
+        self.post(kind, *numbers)
+        until = time.monotonic() + ANSWER_S
+        while self.scene()[2] < self._n_asked:
+            if time.monotonic() > until:
+                raise ConnectionError(f"the simulated arm's process has not answered for {ANSWER_S:.0f} s")
+            time.sleep(0.001)
+
+    def close(self) -> None:
+        """End the process; can be called twice."""
+        with self._lock:
+            self._pipe.close()
+        self._process.join(timeout=2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _numbers(self) -> Sequence[float]:
+        if not self.alive or (record := self._record()) is None:
+            raise ConnectionError("the simulated arm's process is gone")
+        return record
+
+    def _record(self) -> tuple[float, ...] | None:
+        # The twin may be writing while this reads: the checksum tells, and the next copy is whole.
+        for _ in range(N_TRIES):
+            copy = bytes(self._shared)
+            numbers, (check,) = copy[: _RECORD.size], _CHECK.unpack(copy[_RECORD.size :])
+            if check == zlib.crc32(numbers):
+                return _RECORD.unpack(numbers)
+        return None
+
+
+def _run(pipe: Connection, shared: Any, faults: tuple[float, ...], seed: int) -> None:
+    """The twin's end: one tick a period, until the host's end of the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then brakes and closes
+    controller = Controller(Faults(*faults), seed, time.monotonic())
+    period = 1.0 / RATE_HZ
+    due = time.monotonic()
+    view = memoryview(shared).cast("B")
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            while pipe.poll():
+                kind, *numbers = _unpacked(pipe.recv_bytes())
+                controller.handle(int(kind), numbers, time.monotonic())
+            if controller.faults.crash:
+                os._exit(1)
+            now = time.monotonic()
+            controller.tick(now)
+            record = _RECORD.pack(*controller.state, *controller.scene(now))
+            view[:] = record + _CHECK.pack(zlib.crc32(record))
+            due = max(due + period, time.monotonic() - period)  # what was missed is not caught up
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _unpacked(message: bytes) -> tuple[float, ...]:
+    numbers = message[_HEAD.size :]
+    return (*_HEAD.unpack_from(message), *struct.unpack(f"<{len(numbers) // 8}d", numbers))
