@@ -1,0 +1,97 @@
+"""Any camera or video that OpenCV opens: UVC cameras by number, files and streams by name."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dpbench.arms.driver import Frame
+from dpbench.errors import ConfigError
+
+from .newest import NewestFrame, Picture
+
+
+class OpenCvCamera:
+    """A `dpbench.arms.driver.Camera`; a file is played at its own rate, once.
+
+    Args:
+        source: number of a camera, or name of a video file.
+        height_px: of the pictures it gives.
+        width_px: of those.
+        native_px: height and width that the camera is asked for, or None for its own choice.
+        timeout_s: for the first picture.
+        stale_s: the newest picture may be so old.
+    """
+
+    def __init__(
+        self,
+        source: int | str,
+        height_px: int,
+        width_px: int,
+        native_px: tuple[int, int] | None = None,
+        timeout_s: float = 5.0,
+        stale_s: float = 1.0,
+    ) -> None:
+        self.size_px = (height_px, width_px)
+        self._source, self._native_px = source, native_px
+        self._timeout_s, self._stale_s = timeout_s, stale_s
+        self._capture: cv2.VideoCapture | None = None
+        self._newest: NewestFrame | None = None
+        self._period_s = self._due_s = 0.0
+
+    def connect(self) -> None:
+        """See `Camera`."""
+        self.close()
+        name = str(self._source)
+        is_file = isinstance(self._source, str) and "://" not in name
+        if is_file and not Path(name).is_file():
+            raise ConfigError(f"camera {self._source!r} is neither a number nor a file: give one of both.")
+        self._capture = capture = cv2.VideoCapture(self._source)
+        if not capture.isOpened():
+            self.close()
+            raise ConfigError(
+                f"OpenCV cannot open camera {self._source!r}: check its number (ls /dev/video*), its plug, your rights "
+                "to it, and that no other program uses it."
+            )
+        if self._native_px is not None:
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._native_px[0])
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._native_px[1])
+        self._period_s = 1.0 / (capture.get(cv2.CAP_PROP_FPS) or 30.0) if is_file else 0.0
+        self._due_s = time.monotonic()
+        self._newest = NewestFrame(f"camera {self._source!r}", self._grab, self.size_px, self._stale_s)
+        try:
+            self._newest.start(self._timeout_s)
+        except ConfigError:
+            self.close()
+            raise
+
+    def read(self) -> Frame:
+        """See `Camera`.
+
+        Raises:
+            OSError: at the end of the file, or when the camera is unplugged.
+        """
+        if self._newest is None:
+            raise OSError(f"camera {self._source!r} is not connected: call connect() first.")
+        return self._newest.read()
+
+    def close(self) -> None:
+        """See `Camera`."""
+        if self._newest is not None:
+            self._newest.close()
+        if self._capture is not None:
+            self._capture.release()
+        self._newest = self._capture = None
+
+    def _grab(self) -> Picture:
+        if self._capture is None:
+            raise OSError("closed")
+        time.sleep(max(0.0, self._due_s - time.monotonic()))
+        self._due_s += self._period_s
+        is_there, picture = self._capture.read()
+        if not is_there:
+            raise OSError("its video has ended" if self._period_s else "it gives no more pictures; check its plug")
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

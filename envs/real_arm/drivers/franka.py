@@ -1,0 +1,139 @@
+"""Franka's arms (FR3, Panda) over franky-control: its Cartesian impedance tracker runs at 1 kHz and is sent poses."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
+from dpbench.errors import ArmFaultError, ConfigError
+
+from ..client_library import client_library
+
+GRIPPER_M, GRIPPER_SPEED_M_S, GRIPPER_STEP_M, GRIPPER_EVERY_S = 0.08, 0.1, 0.005, 0.05
+
+
+class FrankaServo:
+    """A `dpbench.arms.loop.Servo`; the arm's lights are blue and FCI is activated in Desk.
+
+    Args:
+        address: name or IP of the controller.
+        has_gripper: whether a Franka Hand is mounted.
+        rate_hz: rate of commands.
+        stiffness_n_m: of the impedance controller, for places.
+        stiffness_nm_rad: for orientations.
+        needs_realtime: refuse to run without a real-time kernel.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        has_gripper: bool = True,
+        rate_hz: float = 100.0,
+        stiffness_n_m: float = 800.0,
+        stiffness_nm_rad: float = 40.0,
+        needs_realtime: bool = True,
+    ) -> None:
+        self.spec = ArmSpec("franka", n_joints=7, rate_hz=rate_hz, gripper_m=GRIPPER_M if has_gripper else 0.0)
+        self._address, self._needs_realtime = address, needs_realtime
+        self._stiffness = {"translational_stiffness": stiffness_n_m, "rotational_stiffness": stiffness_nm_rad}
+        self._franky: Any = None
+        self._robot: Any = None
+        self._tracker: Any = None
+        self._hand: _Hand | None = None
+
+    def connect(self) -> None:
+        """Connect, recover from errors that are past, and start the tracker; see `Servo`."""
+        franky = self._franky = client_library("franky", "franka")
+        self.close()
+        realtime = franky.RealtimeConfig.Enforce if self._needs_realtime else franky.RealtimeConfig.Ignore
+        try:
+            self._robot = franky.Robot(self._address, realtime_config=realtime)
+            self._robot.recover_from_errors()
+            self._tracker = franky.CartesianImpedanceTracker(self._robot, **self._stiffness)
+            if self.spec.gripper_m > 0:
+                self._hand = _Hand(franky.Gripper(self._address), franky.Exception)
+        except franky.Exception as error:
+            self.close()
+            raise ConfigError(
+                f"the Franka arm at {self._address!r} cannot be controlled ({error}): unlock its joints, activate FCI "
+                "in Desk, release the stop, and check the address."
+            ) from error
+
+    def read(self) -> ArmState:
+        """See `Servo`."""
+        robot = self._connected()
+        try:
+            state, now = robot.state, time.monotonic()
+        except self._franky.Exception as error:
+            raise OSError(f"the Franka arm at {self._address!r} cannot be reached: {error}") from error
+        pose, fault = state.O_T_EE, None
+        if state.robot_mode in (self._franky.RobotMode.Reflex, self._franky.RobotMode.UserStopped):
+            fault = f"{state.robot_mode}: {state.current_errors}; look at Desk"
+        elif not self._tracker.is_running:
+            fault = f"the tracker has stopped: {state.last_motion_errors}; look at Desk"
+        width = 0.0 if self._hand is None else self._hand.width_m
+        return ArmState(now, np.array(pose.translation), np.array(pose.quaternion), np.array(state.q), width, fault)
+
+    def send(self, waypoint: Waypoint) -> None:
+        """See `Servo`."""
+        self._connected()
+        if not self._tracker.is_running:
+            raise ArmFaultError(f"the Franka arm at {self._address!r} has stopped following; look at Desk")
+        self._tracker.set_target(self._franky.Affine(waypoint.position, waypoint.quaternion))
+        if self._hand is not None:
+            self._hand.wanted_m = waypoint.gripper_m
+
+    def stop(self) -> None:
+        """See `Servo`."""
+        if self._tracker is not None:
+            try:
+                self._tracker.stop()
+            except self._franky.Exception as error:
+                raise OSError(f"the Franka arm at {self._address!r} stopped by itself: {error}") from error
+
+    def close(self) -> None:
+        """See `Servo`."""
+        if self._hand is not None:
+            self._hand.close()
+        with contextlib.suppress(OSError):  # an arm that has stopped by itself is let go of, too
+            self.stop()
+        self._hand = self._tracker = self._robot = None
+
+    def _connected(self) -> Any:
+        if self._tracker is None or (self._hand is not None and self._hand.lost):
+            raise OSError(f"the connection to the Franka arm at {self._address!r} or its hand is lost: check both.")
+        return self._robot
+
+
+class _Hand:
+    """The Franka Hand in a thread of its own: each of its calls takes longer than a servo period."""
+
+    def __init__(self, gripper: Any, lost: type[Exception]) -> None:
+        self._gripper, self._error = gripper, lost
+        self.width_m = self.wanted_m = self._sent_m = float(gripper.width)
+        self.lost = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="Franka Hand", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._end.set()
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        moving: Any = None
+        try:
+            while not self._end.wait(GRIPPER_EVERY_S):
+                self.width_m = float(self._gripper.width)
+                wanted_m, is_free = self.wanted_m, moving is None or moving.wait(0.0)
+                if is_free and abs(wanted_m - self._sent_m) > GRIPPER_STEP_M:
+                    self._sent_m = wanted_m
+                    moving = self._gripper.move_async(wanted_m, GRIPPER_SPEED_M_S)
+        except self._error:
+            self.lost = True

@@ -1,0 +1,155 @@
+"""Arms of Universal Robots (CB3 and e-Series) over RTDE, with the library ur_rtde.
+
+The published station of Diffusion Policy (FACTS 10): servoL at 125 Hz, lookahead 0.1 s, gain 300, the tool 0.13 m in
+front of the flange. The arm has no gripper of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
+from dpbench.errors import ArmFaultError, ConfigError
+
+from ..client_library import client_library
+from .poses import place_and_quaternion, six_numbers
+
+VARIABLES = ["timestamp", "actual_TCP_pose", "actual_q", "robot_status_bits", "safety_status_bits"]
+"""What the robot sends; all of it would be fifty variables."""
+IS_RUNNING = 1 << 1
+"""Of the robot's status bits: a program, here the control script, is running."""
+FIRST_STATE_S, NEXT_STATE_S = 2.0, 0.1
+"""How long a state may take at the start, and while the arm is there."""
+UNUSED = 0.5
+"""Speed and acceleration of servoL, which the controller ignores."""
+_CLOSED: list[Any] = []
+"""Control interfaces that are done with, kept because a thread of the library may still try to reconnect with one."""
+
+
+class UrRtdeServo:
+    """A `dpbench.arms.loop.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
+
+    Args:
+        address: name or IP of the robot's controller.
+        tcp_offset_m: from the flange to the tool, along the flange's z.
+        gain: of servoL, 100 to 2000.
+        lookahead_s: of servoL, 0.03 to 0.2 s.
+        rate_hz: of commands and measured states.
+        watchdog_hz: the robot itself ends the program when commands come less often than this.
+        deceleration_m_s2: with which it stops.
+
+    Raises:
+        ConfigError: for values that servoL does not take.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        tcp_offset_m: float = 0.13,
+        gain: float = 300.0,
+        lookahead_s: float = 0.1,
+        rate_hz: float = 125.0,
+        watchdog_hz: float = 2.0,
+        deceleration_m_s2: float = 4.0,
+    ) -> None:
+        if not (100 <= gain <= 2000 and 0.03 <= lookahead_s <= 0.2 and 0 < watchdog_hz < rate_hz <= 500):
+            raise ConfigError(
+                f"gain = {gain}, lookahead_s = {lookahead_s}, rate_hz = {rate_hz}, watchdog_hz = {watchdog_hz}: "
+                "expected 100 to 2000, 0.03 to 0.2 s, at most 500 Hz, and less than rate_hz."
+            )
+        self.spec = ArmSpec("ur-rtde", n_joints=6, rate_hz=rate_hz, gripper_m=0.0)
+        self._address, self._tcp_offset_m = address, tcp_offset_m
+        self._gain, self._lookahead_s = gain, lookahead_s
+        self._watchdog_hz, self._deceleration = watchdog_hz, deceleration_m_s2
+        self._control: Any = None
+        self._receive: Any = None
+        self._robot_s = self._time_s = 0.0
+
+    def connect(self) -> None:
+        """Connect, anew after a fault, and start the control script; see `Servo`."""
+        receive, control = client_library("rtde_receive", "ur"), client_library("rtde_control", "ur")
+        self.close()
+        self._robot_s = -1.0  # the robot's clock may have started anew
+        try:
+            self._receive = receive.RTDEReceiveInterface(self._address, self.spec.rate_hz, VARIABLES)
+            if not self._has_next_state(FIRST_STATE_S):
+                raise RuntimeError(f"no state came within {FIRST_STATE_S} s")
+            if stop := self._safety_stop():
+                raise RuntimeError(stop)
+            self._control = control.RTDEControlInterface(self._address, self.spec.rate_hz)
+            has_tcp = self._control.setTcp([0.0, 0.0, self._tcp_offset_m, 0.0, 0.0, 0.0])
+            if not (has_tcp and self._control.setWatchdog(self._watchdog_hz)):
+                raise RuntimeError("it took no watchdog" if has_tcp else "it took no tool offset")
+            if not self._has_next_state(FIRST_STATE_S):  # poses from now on are those of the tool
+                raise RuntimeError("no states came any more once it was under control")
+        except (RuntimeError, OSError) as error:  # the library raises what C++ threw
+            self.close()
+            raise ConfigError(
+                f"the UR arm at {self._address!r} cannot be controlled ({error}): switch it on, release its brakes and "
+                "stops, set it to remote control, and check the address and the cable."
+            ) from error
+
+    def read(self) -> ArmState:
+        """See `Servo`; its time is when this process first saw the state."""
+        receive = self._connected(self._receive)
+        robot_s = float(receive.getTimestamp())
+        if robot_s != self._robot_s:
+            self._robot_s, self._time_s = robot_s, time.monotonic()
+        position, quaternion = place_and_quaternion(receive.getActualTCPPose())
+        return ArmState(self._time_s, position, quaternion, np.array(receive.getActualQ()), 0.0, self._fault())
+
+    def send(self, waypoint: Waypoint) -> None:
+        """See `Servo`."""
+        control, period_s = self._connected(self._control), 1.0 / self.spec.rate_hz
+        try:
+            taken = control.servoL(six_numbers(waypoint), UNUSED, UNUSED, period_s, self._lookahead_s, self._gain)
+        except RuntimeError as error:
+            raise OSError(f"the UR arm at {self._address!r} cannot be reached: {error}") from error
+        if not taken:
+            time.sleep(2 * period_s)  # until the measured state says why, too
+            raise ArmFaultError(self._fault() or "it did not take a command; look at its teach pendant")
+
+    def stop(self) -> None:
+        """See `Servo`."""
+        if self._is_there():
+            self._control.servoStop(self._deceleration)
+
+    def close(self) -> None:
+        """See `Servo`."""
+        if self._is_there():
+            self._control.stopScript()
+        control, receive, self._control, self._receive = self._control, self._receive, None, None
+        if control is not None:
+            _CLOSED.append(control)
+        for interface in filter(None, (control, receive)):
+            interface.disconnect()
+
+    def _is_there(self) -> bool:
+        """Whether the robot answers; if not, the library's commands would wait for seconds with Python's lock held."""
+        return self._control is not None and self._receive.isConnected() and self._has_next_state(NEXT_STATE_S)
+
+    def _has_next_state(self, within_s: float) -> bool:
+        before, end_s = self._receive.getTimestamp(), time.monotonic() + within_s
+        while self._receive.getTimestamp() == before:
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def _safety_stop(self) -> str | None:
+        if self._receive.isEmergencyStopped():
+            return "emergency stop; unlock the button and switch the arm on again"
+        return "protective stop; clear it on the teach pendant" if self._receive.isProtectiveStopped() else None
+
+    def _fault(self) -> str | None:
+        if not self._receive.getRobotStatus() & IS_RUNNING:
+            return self._safety_stop() or "the control script has stopped; look at the teach pendant"
+        return self._safety_stop()
+
+    def _connected(self, interface: Any) -> Any:
+        if interface is None or not interface.isConnected() or not self._receive.isConnected():
+            raise OSError(f"the connection to the UR arm at {self._address!r} is lost: check its power and the cable.")
+        return interface
