@@ -74,9 +74,10 @@ Chi et al. 2023 report for Push-T the mean over episodes of the largest reward (
 best checkpoint, `avg` the average of the last ten, each over 3 training seeds and 50 starts, with networks of the
 paper's size. The start states are drawn as ours are (seeds 100000 and up, legacy order); network size and training
 budget differ. For block push they report the share of rollouts that pass p1 and p2; `stage_reward, avg` is what follows
-for the mean sum of rewards, 0.49 p1 + 0.51 p2. Their simulator is PyBullet, ours is MuJoCo. For Lift, Can, Square, Transport
-and ToolHang they report success rates of policies that learned from human demonstrations, by one proficient operator (ph)
-or by several people (mh); ours learned from scripted ones, so that the columns stand side by side, not against each other.
+for the mean sum of rewards, 0.49 p1 + 0.51 p2. Their simulator is PyBullet, ours is MuJoCo. For Lift, Can, Square,
+Transport and ToolHang they report success rates of policies that learned from human demonstrations, by one proficient
+operator (ph) or by several people (mh); ours learned from scripted ones, so that the columns stand side by side, not
+against each other.
 
 | task | method | which figure | value | source |
 |---|---|---|---|---|

@@ -171,8 +171,8 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def set_simulator_state(self, state: NDArray[np.float64]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Meet a state as robomimic's files store it: time, joint positions, joint velocities, `(1 + nq + nv,)`.
 
-        Such a state lacks the grippers' commands, the solver's warm start, the cube's size and the joint angles that the
-        null space pulls towards. Commands become 0; the angles are those of the start, which a state at time 0 shows.
+        Such a state lacks the grippers' commands, the solver's warm start, the cube's size and the joint angles that
+        the null space pulls towards. Commands become 0; the angles are those of the start, as a state at time 0 shows.
 
         Returns:
             The observation and info, as `reset` gives them.
