@@ -6,6 +6,7 @@ if __name__ != "dpbench.envs":
 from .avoid import TASKS as _AVOID
 from .block_push import TASKS as _BLOCK_PUSH
 from .pusht import TASKS as _PUSHT
+from .real_arm import TASKS as _REAL_ARM
 from .robosuite_tasks import TASKS as _ROBOSUITE
 
-TASKS = {**_PUSHT, **_BLOCK_PUSH, **_AVOID, **_ROBOSUITE}
+TASKS = {**_PUSHT, **_BLOCK_PUSH, **_AVOID, **_ROBOSUITE, **_REAL_ARM}

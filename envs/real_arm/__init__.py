@@ -1,5 +1,10 @@
 """A physical arm as a task, its drivers and cameras (strings only)."""
 
+from dpbench.tasks import TaskEntry
+
+MAX_EPISODE_STEPS = 600
+"""60 s, as at the published station."""
+
 DRIVERS = {
     "sim": "dpbench.envs.real_arm.drivers.sim:SimServo",
     "ur-rtde": "dpbench.envs.real_arm.drivers.ur_rtde:UrRtdeServo",
@@ -14,3 +19,19 @@ CAMERAS = {
     "realsense": "dpbench.envs.real_arm.cameras.realsense:RealSenseCamera",
 }
 """Name -> class of a `dpbench.arms.driver.Camera`."""
+
+
+def _entry(spec: str, obs_mode: str) -> TaskEntry:
+    return TaskEntry(
+        spec=f"dpbench.envs.real_arm.task:{spec}",
+        env="dpbench.envs.real_arm.env:RealArmEnv",
+        vector_env=None,
+        max_episode_steps=MAX_EPISODE_STEPS,
+        kwargs={"obs_mode": obs_mode},
+    )
+
+
+TASKS = {
+    "dpbench/RealArm-v0": _entry("STATE", "state"),
+    "dpbench/RealArmImage-v0": _entry("IMAGE", "image"),
+}

@@ -1,0 +1,71 @@
+"""A scripted operator that pushes the block into the target, on the twin.
+
+It goes over the block to a place behind it, comes down, and pushes along the line to the target until it is off that
+line; what it does is a function of what it sees, so that it puts itself right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.policy import NoiseStreams, Observations
+from dpbench.rotations import matrix_from_quat, sixd_from_matrix
+from dpbench.spec import Horizon, TaskSpec
+
+from .scene import DOWN, PUSH_HEIGHT_M
+
+Vector = NDArray[np.float64]
+STEP_M = 0.02
+"""Largest way of one command: 0.2 m/s."""
+OVER_M = 0.11
+"""Height at which the rod passes over the block."""
+BEHIND_M, NEAR_M, ASIDE_M = 0.075, 0.012, 0.012
+"""From the block's centre to where a stroke begins, how near that must be met, and how far off the line it may be."""
+NOISE_M = 0.002
+ORIENTATION = sixd_from_matrix(matrix_from_quat(np.array(DOWN)))
+
+
+class PushDemonstrator:
+    """One command a step."""
+
+    horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """`(B, 1, ...)` -> `(B, 1, 10)`."""
+        rows = []
+        for row, rng in enumerate(noise.generators):
+            tool = observations["agent_pos"][row, -1, :3].astype(np.float64)
+            goal = where_to(tool, observations["environment_state"][row, -1].astype(np.float64))
+            way = goal - tool
+            way *= min(1.0, STEP_M / max(float(np.linalg.norm(way)), 1e-9))
+            place = tool + way + np.append(rng.normal(0.0, NOISE_M, 2), 0.0)
+            rows.append(np.concatenate([place, ORIENTATION, [0.0]]))
+        actions: NDArray[np.float32] = np.stack(rows)[:, None].astype(np.float32)
+        return actions
+
+
+def where_to(tool: Vector, poses: Vector) -> Vector:
+    """Where the tool should go next, `(3,)` m."""
+    block, target = poses[:2], poses[3:5]
+    ahead = (target - block) / max(float(np.linalg.norm(target - block)), 1e-9)
+    away = tool[:2] - block
+    along = float(away @ ahead)
+    aside = float(np.linalg.norm(away - along * ahead))
+    behind = block - BEHIND_M * ahead
+    low = tool[2] < PUSH_HEIGHT_M + 0.01
+    if low and along < 0.0 and aside < ASIDE_M:
+        return np.array([*(target + 0.02 * ahead), PUSH_HEIGHT_M])
+    if np.linalg.norm(tool[:2] - behind) < NEAR_M:
+        return np.array([*behind, PUSH_HEIGHT_M])
+    if tool[2] < OVER_M - 0.02:
+        return np.array([*tool[:2], OVER_M])
+    return np.array([*behind, OVER_M])
+
+
+def demonstrator(task: TaskSpec) -> PushDemonstrator:  # noqa: ARG001  # one for all
+    """The operator for the tasks of this folder that show poses."""
+    return PushDemonstrator()

@@ -1,0 +1,50 @@
+"""What the harness knows of a real arm: reach and push, on the twin or on the table (numpy only, no simulator)."""
+
+from __future__ import annotations
+
+from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
+
+from . import MAX_EPISODE_STEPS
+from .scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
+
+RATE_HZ = 10.0
+"""Of the policy, as at the published station (FACTS 10)."""
+IMAGE_PX = 96
+CAMERA = "top"
+_POSE = (*(f"tool {axis}" for axis in "xyz"), *(f"tool q{axis}" for axis in "xyzw"), "gripper width")
+
+ACTION = ActionSpec(
+    names=("x", "y", "z", *(f"r{row}{column}" for row in range(2) for column in range(3)), "gripper width"),
+    low=(*WORKSPACE_LOW_M, *(-1.0,) * 6, 0.0),
+    high=(*WORKSPACE_HIGH_M, *(1.0,) * 6, 0.2),
+    unit="m, two rows of a rotation matrix, m",
+    kind="position",
+    frame="the arm's base, z up; the tool",
+    rotation="6-D",
+    gripper=9,
+)
+AGENT_POS = ArraySpec((8,), "float32", -2.0, 2.0, "m, quaternion (x, y, z, w), m", _POSE)
+ENVIRONMENT_STATE = ArraySpec(
+    (5,), "float32", -10.0, 10.0, "m, rad", ("block x", "block y", "block yaw", "target x", "target y")
+)
+PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
+
+
+def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
+    return TaskSpec(
+        id=f"dpbench/{name}",
+        observations={"agent_pos": AGENT_POS, key: spec},
+        action=ACTION,
+        rate_hz=RATE_HZ,
+        max_episode_steps=MAX_EPISODE_STEPS,
+        success="the block's centre is within 4 cm of the target's (on the table: a person says so)",
+        score="progress",
+        reward_range=(0.0, 1.0),
+        evaluation=(EvaluationStarts("seeds-100000", 100_000, 50, source="ours, on the twin"),),
+        store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
+        demonstrator="dpbench.envs.real_arm.demonstrator:demonstrator" if key == "environment_state" else None,
+    )
+
+
+STATE = _task("RealArm-v0", "environment_state", ENVIRONMENT_STATE)
+IMAGE = _task("RealArmImage-v0", f"pixels.{CAMERA}", PIXELS)

@@ -1,0 +1,119 @@
+"""The arm as an environment: on its twin without a clock, in real time, and with a physical arm's rules."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_for_sb3
+
+import dpbench  # noqa: F401  # registers the environments
+from dpbench.envs.real_arm.demonstrator import PushDemonstrator
+from dpbench.envs.real_arm.scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
+from dpbench.errors import ActionError, ArmFaultError, ConfigError
+from dpbench.evaluation.rollout import rollout, trials
+from dpbench.policy import NoiseStreams
+from dpbench.tasks import load_task
+from dpbench.training.inference import open_policy
+
+
+def make(name: str = "RealArm", **options: Any) -> Any:
+    """The bare environment."""
+    return gym.make(f"dpbench/{name}-v0", **options).unwrapped
+
+
+def act(policy: PushDemonstrator, observation: Any, noise: NoiseStreams) -> Any:
+    return policy.act({key: value[None, None] for key, value in observation.items()}, noise)[0, 0]
+
+
+@pytest.mark.filterwarnings("ignore:.*")
+@pytest.mark.parametrize("name", ["RealArm", "RealArmImage"])
+def test_both_checkers_pass(name: str) -> None:
+    env = make(name, render_mode="rgb_array")
+    check_env(env)
+    check_for_sb3(env)
+    env.close()
+
+
+def test_the_operator_pushes_the_block_into_the_target() -> None:
+    """12 of 12 seeds; here in the harness, as `dpbench evaluate demonstrator` runs it."""
+    task = load_task("dpbench/RealArm-v0")
+    starts = task.starts()
+    episodes = rollout(open_policy("demonstrator", task.id).policy, task, starts, trials(starts, 4, (0,)))
+    assert [bool(episode.successes[-1]) for episode in episodes] == [True] * 4
+    assert all(episode.scores[-1] == 1.0 for episode in episodes)
+    with pytest.raises(ConfigError, match="has no scripted demonstrator"):
+        open_policy("demonstrator", "dpbench/RealArmImage-v0")
+
+
+def test_episodes_repeat_bit_for_bit() -> None:
+    paths = []
+    for used in (False, True):
+        env = make()
+        if used:
+            env.reset(seed=8)
+            env.step(env.action_space.sample())
+        observation, _ = env.reset(seed=3)
+        policy, noise, path = PushDemonstrator(), NoiseStreams.from_seeds(0, [3]), []
+        for _ in range(40):
+            observation, *_ = env.step(act(policy, observation, noise))
+            path.append(np.concatenate([observation["agent_pos"], observation["environment_state"]]))
+        paths.append(np.stack(path))
+        env.close()
+    assert np.array_equal(*paths)
+
+
+def test_no_action_takes_the_tool_out_of_the_workspace() -> None:
+    env = make()
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        observation, *_ = env.step(rng.choice([-5.0, 5.0], 10))
+        place = observation["agent_pos"][:3]
+        assert (place > np.array(WORKSPACE_LOW_M) - 0.01).all()
+        assert (place < np.array(WORKSPACE_HIGH_M) + 0.01).all()
+    env.close()
+
+
+def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
+    env = make()
+    observation, _ = env.reset(seed=0)
+    action = np.array([*observation["agent_pos"][:3], 1, 0, 0, 0, -1, 0, 0], dtype=np.float32)
+    env._twin.fault(protective_stop=True)
+    env.step(action)
+    with pytest.raises(ArmFaultError, match="call reset_fault"):
+        env.step(action)
+    env.reset(seed=1)
+    env.step(action)
+    env.close()
+
+
+def test_in_real_time_a_step_takes_its_period() -> None:
+    env = make(real_time=True)
+    observation, _ = env.reset(seed=0)
+    policy, noise = PushDemonstrator(), NoiseStreams.from_seeds(0, [0])
+    before, began = observation["agent_pos"][:3], time.monotonic()
+    for _ in range(15):
+        observation, *_ = env.step(act(policy, observation, noise))
+    took_s = time.monotonic() - began
+    env.close()
+    assert 1.4 < took_s < 4.0
+    assert np.linalg.norm(observation["agent_pos"][:3] - before) > 0.05
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ConfigError, match="driver 'ur-rtde' knows no poses of objects"):
+        make(driver="ur-rtde")
+    with pytest.raises(ConfigError, match="obs_mode = 'touch'"):
+        make(obs_mode="touch")
+    env = make()
+    env.reset(seed=0)
+    with pytest.raises(ActionError, match="NaN"):
+        env.step(np.full(10, np.nan))
+    with pytest.raises(ConfigError, match="reset options state are unknown"):
+        env.reset(options={"state": 1})
+    env.close()
