@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DpbenchError(Exception):
     """Anything that a user can put right; the command line prints its message without a traceback."""
@@ -37,3 +39,9 @@ class MissingExtraError(DpbenchError, ImportError):
 
 class ArmFaultError(DpbenchError):
     """An arm that has stopped, or is not connected; the message says why and what to do."""
+
+
+def check_choice(name: str, value: object, known: Sequence[object]) -> None:
+    """Raise a ConfigError that names the argument, unless its value is one of the known ones."""
+    if value not in known:
+        raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")

@@ -11,7 +11,6 @@ waypoint so much earlier. A chunk that comes too late leaves the arm at the end 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -143,4 +142,4 @@ def run_policy(
 def _wait(until: float, over: Callable[[], bool]) -> None:
     """Sleep in short naps, so that an end is noticed."""
     while (left := until - time.monotonic()) > 0 and not over():
-        threading.Event().wait(min(left, 0.02))
+        time.sleep(min(left, 0.02))

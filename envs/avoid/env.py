@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, check_choice
 from dpbench.spaces import action_space, observation_space
 
 from .drawing import draw
@@ -61,10 +61,8 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
 
     def __init__(self, obs_mode: ObsMode = "state", render_mode: str | None = None, render_size: int = 384) -> None:
-        if obs_mode not in ("state", "image"):
-            raise ConfigError(f"obs_mode = {obs_mode!r}: expected state or image.")
-        if render_mode not in (None, "rgb_array"):
-            raise ConfigError(f"render_mode = {render_mode!r}: expected rgb_array or None.")
+        check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("render_mode", render_mode, ("rgb_array", None))
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
         self._model = mujoco.MjModel.from_xml_string(model_xml())

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, check_choice
 from dpbench.spaces import action_space, observation_space
 
 from .drawing import draw
@@ -77,13 +77,9 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         render_mode: str | None = None,
         render_size: int = 384,
     ) -> None:
-        for name, value, known in (
-            ("obs_mode", obs_mode, ("state", "image")),
-            ("action_mode", action_mode, ("delta", "position")),
-            ("render_mode", render_mode, (None, "rgb_array")),
-        ):
-            if value not in known:
-                raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("action_mode", action_mode, ("delta", "position"))
+        check_choice("render_mode", render_mode, (None, "rgb_array"))
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
         self._action = DELTA_ACTION if action_mode == "delta" else POSITION_ACTION

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dpbench.arms.driver import Camera, Waypoint
 from dpbench.arms.loop import Servo, ServoLoop
 from dpbench.arms.safety import Limits
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, check_choice
 from dpbench.registry import registry
 from dpbench.rotations import matrix_from_sixd, quat_from_matrix
 from dpbench.spaces import action_space, observation_space
@@ -86,12 +86,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         render_mode: str | None = None,
         render_size: int = 384,
     ) -> None:
-        for name, value, known in (
-            ("obs_mode", obs_mode, ("state", "image")),
-            ("render_mode", render_mode, (None, "rgb_array")),
-        ):
-            if value not in known:
-                raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("render_mode", render_mode, (None, "rgb_array"))
         if driver != "sim" and (obs_mode == "state" or camera is None):
             raise ConfigError(f"driver {driver!r} knows no poses of objects: choose obs_mode='image' and a camera.")
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}

@@ -18,6 +18,7 @@ from dpbench.policy import NoiseStreams, Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, rotvec_from_matrix, sixd_from_matrix
 from dpbench.spec import Horizon, TaskSpec
 
+from .env_args import scene_name
 from .scripts import SCRIPTS, Command, Script, Style, Vector, View
 from .task import MAX_DELTA_M
 
@@ -111,8 +112,8 @@ def demonstrator(task: TaskSpec) -> RobosuiteDemonstrator:
     Raises:
         ConfigError: when the task shows pictures only, or has no script.
     """
-    scene = task.id.removeprefix("dpbench/").removesuffix("-v0").removesuffix("Abs")
-    if scene not in SCRIPTS:
+    scene = scene_name(task)
+    if scene not in SCRIPTS or "environment_state" not in task.observations:
         raise ConfigError(f"{task.id}: there is a script for {', '.join(SCRIPTS)} from the objects' poses only.")
     return RobosuiteDemonstrator(scene, absolute=task.action.kind == "position")
 

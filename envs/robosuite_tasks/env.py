@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_sixd
 from dpbench.spaces import action_space, observation_space
 
@@ -85,14 +85,10 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         render_size: int = 256,
         exact_pictures: bool = False,
     ) -> None:
-        for name, value, known in (
-            ("scene", scene, tuple(SCENES)),
-            ("obs_mode", obs_mode, ("state", "image")),
-            ("action_mode", action_mode, ("delta", "absolute")),
-            ("render_mode", render_mode, (None, "rgb_array")),
-        ):
-            if value not in known:
-                raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        check_choice("scene", scene, tuple(SCENES))
+        check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("action_mode", action_mode, ("delta", "absolute"))
+        check_choice("render_mode", render_mode, (None, "rgb_array"))
         self.render_mode = render_mode
         self._name, self.scene = scene, SCENES[scene]
         self._obs_mode, self._absolute, self._render_size = obs_mode, action_mode == "absolute", render_size
@@ -127,9 +123,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             hands, objects, solved = self._look()
             return self._observe(hands, objects), self._info(solved)
         self._begin(self._reference.draw(self.np_random))
-        hands, objects, solved = self._look()
-        self._tracker.begin(objects)
-        return self._observe(hands, objects), self._info(solved)
+        return self._first()
 
     def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """One control step.
@@ -192,9 +186,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if data.time == 0.0:
             for arm, joints in zip(self._reference.arms, self._stepper.initial_joints, strict=True):
                 joints[:] = data.qpos[arm.qpos : arm.qpos + N_JOINTS]
-        hands, objects, solved = self._look()
-        self._tracker.begin(objects)
-        return self._observe(hands, objects), self._info(solved)
+        return self._first()
 
     def simulator_state(self) -> NDArray[np.float64]:
         """The state as robomimic's files store it, see `set_simulator_state`."""
@@ -222,6 +214,12 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._stepper.gripper[:] = 0.0
         self._stepper.initial_joints[:] = start.initial_joints
         self._stepper.first_mass[:] = start.first_mass
+
+    def _first(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Observation and info of an episode that begins here."""
+        hands, objects, solved = self._look()
+        self._tracker = Tracker.starting(self._name, objects)
+        return self._observe(hands, objects), self._info(solved)
 
     def _goals(
         self, values: NDArray[np.float64]

@@ -24,6 +24,8 @@ ABOVE_M, ASIDE_M = 0.10, 0.03
 DETOUR_M = 0.05
 """Can, Square: an object goes around when it is so far off the straight line half-way to the goal."""
 CAN_GOAL_M, PEG_M = (0.1975, 0.4025), (0.23, 0.10)
+_HEIGHT = {"Lift": 2, "Can": 9, "Square": 9}
+"""Where an object's height stands in `environment_state`."""
 FINGER_AXIS = 1
 """The fingers open along this axis of the hand's frame."""
 
@@ -52,9 +54,10 @@ class Tracker:
     end: int = -1
     progress: float = 0.0
 
-    def begin(self, objects: Vector) -> None:
-        """Start an episode with these values of `environment_state`."""
-        self.__init__(self.scene, float(objects[self._z()]))  # type: ignore[misc]
+    @classmethod
+    def starting(cls, scene: str, objects: Vector) -> Tracker:
+        """Follow an episode that begins with these values of `environment_state`."""
+        return cls(scene, float(objects[_HEIGHT.get(scene, 0)]))
 
     def see(self, hands: Vector, objects: Vector, solved: bool) -> None:
         """Take in one step: `agent_pos`, `environment_state`, and whether the task is solved now."""
@@ -64,9 +67,7 @@ class Tracker:
     @property
     def mode(self) -> int:
         """Number in the task's modes, -1 while none is shown."""
-        if self.scene == "Lift" and min(self.way, self.grasp) >= 0:
-            return self.way * 2 + self.grasp
-        if self.scene == "Can" and min(self.way, self.grasp) >= 0:
+        if self.scene in ("Lift", "Can") and min(self.way, self.grasp) >= 0:
             return self.way * 2 + self.grasp
         if self.scene == "Square" and min(self.way, self.end) >= 0:
             return self.way * 4 + self.end
@@ -81,9 +82,6 @@ class Tracker:
         """The inverse of `numbers`."""
         start_z, x, y, way, grasp, end, progress = numbers
         return cls(scene, start_z, x, y, int(way), int(grasp), int(end), progress)
-
-    def _z(self) -> int:
-        return {"Lift": 2, "Can": 9, "Square": 9}.get(self.scene, 0)
 
     def lift(self, place: Vector, grasp: int, solved: bool) -> bool:
         """Note where and how the object was lifted; True once it was."""

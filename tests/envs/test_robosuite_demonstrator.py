@@ -79,10 +79,9 @@ def test_the_controlled_frame_is_turned_against_the_observed_one() -> None:
 
 def test_labels_need_no_script() -> None:
     """A tracker that only sees poses: from the left, held by the y faces, lifted."""
-    tracker = Tracker("Lift")
     cube = np.array([0.0, 0.0, 0.82, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     hand = np.array([0.0, 0.2, 1.0, 1.0, 0.0, 0.0, 0.0, 0.04, -0.04])
-    tracker.begin(cube)
+    tracker = Tracker.starting("Lift", cube)
     tracker.see(hand, cube, False)
     assert tracker.mode == -1
     hand[:3] = 0.0, 0.07, 0.9
