@@ -44,13 +44,17 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     theirs = their_counts / their_counts.sum() if their_counts is not None else None
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
-    figure = Figure(figsize=(4.6 * n_columns, 1.9 * n_rows), layout="constrained")
+    names = list(json.loads(part["mode_counts"][0]))
+    upright = len(names) > 4
+    # Upright names take their height from the bars unless the panel grows with them.
+    height = 1.9 + (0.06 * max(0, max(map(len, names)) - 3) if upright else 0.0)
+    figure = Figure(figsize=(4.6 * n_columns, height * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for axis in axes.flat[len(part) :]:
         axis.set_axis_off()
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
         counts = json.loads(row.mode_counts)
-        places = np.arange(len(counts))
+        places = np.arange(len(names))
         shares = counts_of(row.mode_counts)
         if shares is not None:
             axis.bar(places, shares / shares.sum(), color=POLICY, alpha=0.75)
@@ -61,9 +65,7 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
         axis.set_title(
             f"{row.policy}: {sum(counts.values())} successes, entropy {row.behaviour_entropy:.2f}", fontsize=9
         )
-        axis.set_xticks(
-            places, list(counts), rotation=90 if len(counts) > 4 else 15, fontsize=6 if len(counts) > 4 else 7
-        )
+        axis.set_xticks(places, names, rotation=90 if upright else 15, fontsize=6 if upright else 7)
         axis.tick_params(axis="y", labelsize=7)
     figure.suptitle(f"{task}: share of successful rollouts by mode (line: the demonstrator's)", fontsize=11)
     buffer = io.BytesIO()
