@@ -26,14 +26,20 @@ def action_space(spec: ActionSpec) -> spaces.Box[np.float32]:
 
 def observation_space(specs: Mapping[str, ArraySpec]) -> spaces.Dict:
     """The Dict space of flat keys: `"pixels.top"` becomes `pixels -> top`."""
-    nested: dict[str, Any] = {}
-    for key, spec in specs.items():
+    arrays = nested({key: array_space(spec) for key, spec in specs.items()})
+    return spaces.Dict({key: spaces.Dict(value) if isinstance(value, dict) else value for key, value in arrays.items()})
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat keys as nested ones: `"pixels.top"` becomes `pixels -> top`; the inverse of `flatten`."""
+    values: dict[str, Any] = {}
+    for key, value in flat.items():
         group, _, name = key.partition(".")
         if name:
-            nested.setdefault(group, {})[name] = array_space(spec)
+            values.setdefault(group, {})[name] = value
         else:
-            nested[key] = array_space(spec)
-    return spaces.Dict({key: spaces.Dict(value) if isinstance(value, dict) else value for key, value in nested.items()})
+            values[key] = value
+    return values
 
 
 def flatten(observation: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:

@@ -28,8 +28,10 @@ LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "data": {"errors", "files", "policy", "registry", "spaces", "spec", "tasks"},
     "nets": {"baseline", "errors"},
     "temporal_ensemble": {"errors", "policy", "spec"},
+    "delayed_policy": {"errors", "policy", "spec"},
     "training": {
-        "baseline", "data", "errors", "files", "policy", "provenance", "registry", "spec", "tasks", "temporal_ensemble",
+        "baseline", "data", "delayed_policy", "errors", "files", "policy", "provenance", "registry", "spec", "tasks",
+        "temporal_ensemble",
     },
     "evaluation": {"errors", "policy", "spaces", "spec", "tasks"},
     "comparison": {

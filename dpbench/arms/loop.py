@@ -1,7 +1,7 @@
 """The control loop of an arm: a thread that sends one limited command every servo tick, whatever the policy does.
 
-A driver writes a `Servo`: connect, read, send one pose, stop, close. `ServoLoop` makes an `ArmDriver` of it: it follows
-the scheduled waypoints, passes every command through `safety.step`, brakes when no fresh command comes, and latches
+A driver writes a `servo.Servo`; `ServoLoop` makes an `ArmDriver` of it: it follows
+the scheduled waypoints, passes every command through `gate.Gate`, brakes when no fresh command comes, and latches
 faults until a person resets them.
 """
 
@@ -12,46 +12,23 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint, check_waypoint
-from dpbench.arms.safety import Limits, Motion, inside, step
+from dpbench.arms.gate import Gate, check_state
+from dpbench.arms.joints import JointLimits, Kinematics
+from dpbench.arms.safety import Limits, within
+from dpbench.arms.servo import FreeDrive, Servo
 from dpbench.arms.trajectory import Trajectory
-from dpbench.errors import ArmFaultError
+from dpbench.errors import ArmFaultError, ConfigError
+
+__all__ = ["FreeDrive", "LoopReport", "Servo", "ServoLoop"]
 
 LATE = 1.5
 """A tick that comes after so many periods has missed its deadline."""
-
-
-class Servo(Protocol):
-    """What a driver writes; called from one thread only, but for `spec`."""
-
-    @property
-    def spec(self) -> ArmSpec:
-        """Readable without a connection."""
-        ...
-
-    def connect(self) -> None:
-        """Open the connection; raises ConfigError with advice when it fails."""
-        ...
-
-    def read(self) -> ArmState:
-        """The newest measured state; never waits for the next."""
-        ...
-
-    def send(self, waypoint: Waypoint) -> None:
-        """Go there in one servo period."""
-        ...
-
-    def stop(self) -> None:
-        """Brake and hold, by the arm's own means."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection; can be called twice."""
-        ...
+HALT_WAIT_S = 0.1
+"""A halt waits so long for a call of the driver that is under way, then asks it to stop beside that call."""
 
 
 @dataclass
@@ -61,13 +38,15 @@ class LoopReport:
     Attributes:
         n_ticks: commands sent.
         n_late: ticks that missed their deadline.
-        n_held: ticks at which no fresh waypoint was there and the arm braked or held.
+        n_held: ticks at which no fresh waypoint was there, or the arm was behind, and it braked or held.
+        n_refused: ticks at which it braked in front of the limits of its joints.
         intervals_s: time between ticks.
     """
 
     n_ticks: int = 0
     n_late: int = 0
     n_held: int = 0
+    n_refused: int = 0
     intervals_s: list[float] = field(default_factory=list)
 
     def percentiles_s(self) -> dict[str, float]:
@@ -85,6 +64,9 @@ class ServoLoop:
         watchdog_s: without a fresh call of `schedule` for so long the arm brakes and holds.
         stale_s: a measured state older than this is a fault.
         clock: the host's monotonic clock.
+        joint_limits: what its joints may do.
+        kinematics: finds the joints of every command, so that it is sent only inside `joint_limits`; without it the
+            measured joints are watched.
     """
 
     def __init__(
@@ -94,13 +76,17 @@ class ServoLoop:
         watchdog_s: float = 0.5,
         stale_s: float = 0.2,
         clock: Callable[[], float] = time.monotonic,
+        joint_limits: JointLimits | None = None,
+        kinematics: Kinematics | None = None,
     ) -> None:
         self._servo, self._limits, self._clock = servo, limits, clock
+        self._gate = Gate(limits, 1.0 / servo.spec.rate_hz, joint_limits, kinematics)
         self._watchdog_s, self._stale_s = watchdog_s, stale_s
         self._lock = threading.Lock()
+        self._fault_lock = threading.Lock()
+        self._n_latched, self._free = 0, False
         self._thread: threading.Thread | None = None
         self._running = threading.Event()
-        self._motion: Motion | None = None
         self._trajectory: Trajectory | None = None
         self._state: ArmState | None = None
         self._fresh_s = self._ticked_s = 0.0
@@ -122,10 +108,7 @@ class ServoLoop:
     def begin(self) -> None:
         """Connect without a thread; `tick` is the caller's then."""
         self._servo.connect()
-        state, now = self._servo.read(), self._clock()
-        here = Waypoint(now, state.position, state.quaternion, state.gripper_m)
-        self._state, self._motion = state, inside(Motion.at_rest(check_waypoint(here)), self._limits)
-        self._fresh_s = self._ticked_s = now
+        self._take_up()
         self.report = LoopReport()
 
     def read(self) -> ArmState:
@@ -135,25 +118,39 @@ class ServoLoop:
             ArmFaultError: before `connect`.
         """
         if self._state is None:
-            raise ArmFaultError(f"{self.spec.name} is not connected: call connect() first.")
+            raise self._unconnected()
         return self._state
+
+    def commanded(self) -> Waypoint:
+        """The last command that was sent, or where the arm was when it was connected.
+
+        Raises:
+            ArmFaultError: before `connect`.
+        """
+        if self._gate.last is None:
+            raise self._unconnected()
+        return self._gate.last.motion.waypoint
+
+    def queue_depth(self) -> int:
+        """How many scheduled waypoints are still ahead."""
+        path = self._trajectory
+        return 0 if path is None else path.n_after(self._clock())
 
     def schedule(self, waypoints: Sequence[Waypoint]) -> tuple[Waypoint, ...]:
         """Take waypoints in place of all later ones; see `ArmDriver`.
 
         Raises:
             ActionError: for a waypoint of wrong shape or with NaN; nothing of the call is taken.
-            ArmFaultError: while a fault is latched.
+            ArmFaultError: while a fault is latched, or the arm is moved by hand.
         """
         checked = [check_waypoint(waypoint) for waypoint in waypoints]
         with self._lock:
-            if self.fault is not None:
-                raise ArmFaultError(f"{self.spec.name} has stopped: {self.fault}; call reset_fault() when it is safe.")
-            if self._motion is None:
-                raise ArmFaultError(f"{self.spec.name} is not connected: call connect() first.")
+            self._check_working()
+            if self._free:
+                raise ArmFaultError(f"{self.spec.name} is moved by hand: call free_drive(False) first.")
             now = self._clock()
-            accepted = [self._clipped(waypoint) for waypoint in checked if waypoint.time_s > now]
-            path = self._trajectory or Trajectory((self._motion.waypoint,))
+            accepted = [within(waypoint, self._limits) for waypoint in checked if waypoint.time_s > now]
+            path = self._trajectory or Trajectory((self.commanded(),))
             self._trajectory = path.replaced(now, accepted)
             self._fresh_s = now
             return tuple(accepted)
@@ -163,12 +160,59 @@ class ServoLoop:
         with self._lock:
             self._trajectory = None
 
+    def halt(self, reason: str) -> None:
+        """Latch a fault and brake by the arm's own means, from any thread; only `reset_fault` ends it.
+
+        No command is sent after this, but for one that is under way. It waits for a call of the driver that is under
+        way, at most `HALT_WAIT_S`, and then for the driver's `stop`.
+        """
+        self._latch(reason)
+        idle = self._lock.acquire(timeout=HALT_WAIT_S)
+        try:
+            self._brake()
+        finally:
+            if idle:
+                self._lock.release()
+
     def reset_fault(self) -> None:
-        """Take up work again after a fault, from where the arm is now."""
+        """Take up work again after a fault, from where the arm is now; a halt that comes meanwhile stays latched."""
         with self._lock:
-            self._trajectory = None
+            n_latched = self._n_latched
+            self._trajectory, self._free = None, False
             self.begin()
-            self.fault = None  # last: without a connection the fault stays
+            with self._fault_lock:
+                if self._n_latched == n_latched:
+                    self.fault = None  # last: without a connection the fault stays
+
+    def free_drive(self, on: bool) -> None:
+        """Let a person move the arm by hand, or hold it again and take up work from where it is then.
+
+        Meanwhile states are read and checked, and nothing is sent.
+
+        Raises:
+            ConfigError: for an arm that cannot.
+            ArmFaultError: before `connect`, or while a fault is latched.
+        """
+        if not isinstance(self._servo, FreeDrive):
+            raise ConfigError(
+                f"driver {self.spec.name!r} cannot let the arm be moved by hand: "
+                "teach with another device, or choose a driver that has free_drive."
+            )
+        with self._lock:
+            self._check_working()
+            if on == self._free:
+                return
+            self._trajectory = None
+            if on:
+                self._servo.stop()
+            self._servo.free_drive(on)
+            self._free = on
+            if not on:
+                try:
+                    self._take_up()
+                except Exception as error:  # the last command is from before the hand, and must not be gone on from
+                    self._latch(str(error))
+                    raise
 
     def close(self) -> None:
         """Stop the thread and let go of the arm."""
@@ -176,55 +220,77 @@ class ServoLoop:
         if self._thread is not None:
             self._thread.join(timeout=2.0)
             self._thread = None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):
             self._servo.stop()
         self._servo.close()
 
     def tick(self) -> None:
         """Read, limit and send one command; called once a servo period."""
         with self._lock:
-            if self.fault is not None or self._motion is None:
+            if self.fault is not None or self._gate.last is None:
                 return
             now = self._clock()
-            dt_s = 1.0 / self.spec.rate_hz
-            interval = now - self._ticked_s
-            self._ticked_s = now
+            interval, self._ticked_s = now - self._ticked_s, now
             try:
-                self._state = self._servo.read()
-                self._check(self._state, now)
-                wanted = self._wanted(now + dt_s)
-                # The arm moves by the servo's clock: a late tick is one step, not a leap.
-                self._motion = step(self._motion, wanted, dt_s, self._limits)
-                self._servo.send(self._motion.waypoint)
+                self._exchange(now)
             except (OSError, ArmFaultError) as error:
                 self._latch(str(error))
-                return
-            self.report.n_ticks += 1
-            self.report.n_late += interval > LATE * dt_s
+            except Exception as error:  # a thread that dies would leave an arm that nobody brakes
+                self._latch(f"{type(error).__name__}: {error}")
+            if self._has_stopped():
+                self._brake()
+            elif not self._free:
+                self.report.n_ticks += 1
+                self.report.n_late += interval > LATE / self.spec.rate_hz
+                self.report.intervals_s.append(interval)
+
+    def _has_stopped(self) -> bool:
+        return self.fault is not None
+
+    def _exchange(self, now: float) -> None:
+        self._state = state = self._servo.read()
+        check_state(state, now, self._stale_s)
+        if self._free:
+            return
+        time_s, path = now + 1.0 / self.spec.rate_hz, self._trajectory
+        wanted = ahead = None
+        is_behind = self._gate.is_behind(state, now)
+        if path is not None and not is_behind and now - self._fresh_s <= self._watchdog_s:
+            # The arm moves by the servo's clock: a late tick is one step, not a leap.
+            wanted, ahead = path.at(time_s), path.ahead(time_s, 1.0 / self.spec.rate_hz)
+        command = self._gate.next(time_s, wanted, ahead)
+        if not self._has_stopped():  # a halt may have come meanwhile
+            self._servo.send(command.motion.waypoint)
+            self._gate.last = command
             self.report.n_held += wanted is None
-            self.report.intervals_s.append(interval)
+            self.report.n_refused += command.refused is not None
 
-    def _wanted(self, time_s: float) -> Waypoint | None:
-        if self._trajectory is None or self._clock() - self._fresh_s > self._watchdog_s:
-            return None
-        return self._trajectory.at(time_s)
-
-    def _check(self, state: ArmState, now: float) -> None:
-        if state.fault is not None:
-            raise ArmFaultError(state.fault)
-        if now - state.time_s > self._stale_s:
-            raise ArmFaultError(f"the last measured state is {now - state.time_s:.2f} s old")
+    def _take_up(self) -> None:
+        self._state, now = self._servo.read(), self._clock()
+        self._gate.take_up(self._state, now)
+        self._fresh_s = self._ticked_s = now
 
     def _latch(self, reason: str) -> None:
-        self.fault, self._trajectory = reason, None
+        with self._fault_lock:
+            self._n_latched += 1
+            self.fault = self.fault or reason
+
+    def _brake(self) -> None:
+        self._trajectory = None
         # Where the connection is the fault, the arm's own watchdog stops it.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):
+            if self._free and isinstance(self._servo, FreeDrive):
+                self._servo.free_drive(False)
+        with contextlib.suppress(Exception):
             self._servo.stop()
 
-    def _clipped(self, waypoint: Waypoint) -> Waypoint:
-        place = np.clip(waypoint.position, self._limits.low, self._limits.high)
-        width = min(max(waypoint.gripper_m, 0.0), self._limits.gripper_m)
-        return Waypoint(waypoint.time_s, place, waypoint.quaternion, width)
+    def _check_working(self) -> None:
+        if self.fault is not None:
+            raise ArmFaultError(f"{self.spec.name} has stopped: {self.fault}; call reset_fault() when it is safe.")
+        self.commanded()
+
+    def _unconnected(self) -> ArmFaultError:
+        return ArmFaultError(f"{self.spec.name} is not connected: call connect() first.")
 
     def _run(self) -> None:
         period, due = 1.0 / self.spec.rate_hz, time.monotonic()

@@ -20,14 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import ArmDriver, Waypoint
-from dpbench.errors import ConfigError
+from dpbench.arms.ensemble import ChunkEnsemble
+from dpbench.errors import ConfigError, check_choice
 from dpbench.policy import NoiseStreams, Policy
 
-Mode = Literal["sync", "async"]
+Mode = Literal["sync", "async", "ensemble"]
+MODES: tuple[Mode, ...] = ("sync", "async", "ensemble")
 Observe = Callable[[int], tuple[float, Mapping[str, NDArray[Any]]]]
 """`n_obs_steps -> (time of the newest step, flat key -> (To, ...))`."""
 ToWaypoints = Callable[[NDArray[np.float32], Sequence[float]], list[Waypoint]]
 """`(actions (n, Da), times) -> waypoints`."""
+NAP_S = 0.02
+RECENT = 5
+"""Chunks whose slowest tells how early the next one must be asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,29 @@ class Timing:
 
     Attributes:
         rate_hz: of the policy's actions.
-        mode: `"sync"` asks for the next chunk when the last one is executed; `"async"` while it is, so that the arm
-            never waits.
-        execution_s: measured time from sending a waypoint to the arm being there; it is sent so much earlier.
+        mode: `"sync"` asks for the next chunk when the last one is executed; `"async"` so much before its end as
+            observation and inference have lately taken, so that the arm never waits; `"ensemble"` at every step, and
+            executes the mean of all chunks that reach a moment.
+        replan_steps: async only: ask anew after so many steps, whatever the latencies (6 at the published station).
+        decay: ensemble only: weight of the older chunks, see `ChunkEnsemble`.
+        execution_s: time from sending a waypoint to the arm being there; it is sent so much earlier. 0 where the
+            demonstrations hold commands, which the arm followed as late as it does now.
         margin_s: actions due sooner than this are dropped, they could not arrive in time.
     """
 
     rate_hz: float
-    mode: Mode = "sync"
+    mode: Mode = "async"
+    replan_steps: int | None = None
+    decay: float = 0.01
     execution_s: float = 0.0
     margin_s: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.mode not in ("sync", "async"):
-            raise ConfigError(f"mode = {self.mode!r}: expected sync or async.")
+        check_choice("mode", self.mode, MODES)
         if not (self.rate_hz > 0 and self.execution_s >= 0 and self.margin_s >= 0):
             raise ConfigError(f"{self}: expected a rate above 0 and times of at least 0.")
+        if self.replan_steps is not None and not (self.mode == "async" and self.replan_steps >= 1):
+            raise ConfigError(f"replan_steps = {self.replan_steps}: expected at least 1, and mode async.")
 
 
 @dataclass
@@ -62,13 +74,15 @@ class RunReport:
         observation_s: age of each chunk's newest observation when inference began.
         inference_s: of each chunk.
         n_sent: actions of each chunk that were still to come.
-        n_late: chunks of which none was.
+        queue_depth: waypoints of the chunk before that were still to come when each chunk was there.
+        n_late: chunks of which nothing was still to come: deadlines that the policy missed.
         slack_s: how long before the end of the old chunk the new one came; negative when it came late.
     """
 
     observation_s: list[float] = field(default_factory=list)
     inference_s: list[float] = field(default_factory=list)
     n_sent: list[int] = field(default_factory=list)
+    queue_depth: list[int] = field(default_factory=list)
     n_late: int = 0
     slack_s: list[float] = field(default_factory=list)
 
@@ -84,6 +98,23 @@ class RunReport:
         return rows
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """A chunk and what became of it.
+
+    Attributes:
+        actions: `(Ta, Da)` as predicted (in ensemble mode: as averaged).
+        times_s: when they are due.
+        n_dropped: the first ones, whose time had passed.
+        sent: the waypoints that the arm accepted.
+    """
+
+    actions: NDArray[np.float32]
+    times_s: tuple[float, ...]
+    n_dropped: int
+    sent: tuple[Waypoint, ...]
+
+
 def run_policy(
     policy: Policy,
     arm: ArmDriver,
@@ -92,7 +123,7 @@ def run_policy(
     timing: Timing,
     noise: NoiseStreams,
     over: Callable[[], bool],
-    on_chunk: Callable[[NDArray[np.float32]], object] = lambda _: None,
+    on_chunk: Callable[[Prediction], object] = lambda _: None,
 ) -> RunReport:
     """Run a policy until `over()`; the control loop of `arm` goes on by itself meanwhile.
 
@@ -104,42 +135,60 @@ def run_policy(
         timing: rates and latencies.
         noise: one stream.
         over: asked before every chunk.
-        on_chunk: shown every predicted chunk `(Ta, Da)`.
+        on_chunk: shown every predicted chunk.
 
     Raises:
         ArmFaultError: when the arm or a camera has stopped; the arm holds.
     """
     report, period = RunReport(), 1.0 / timing.rate_hz
     horizon = policy.horizon
+    ensemble = ChunkEnsemble(timing.decay, horizon.n_action_steps) if timing.mode == "ensemble" else None
     policy.reset()
-    end_s = time.monotonic()
+    ends: list[float] = [time.monotonic()]
     try:
         while not over():
             observed_s, history = observe(horizon.n_obs_steps)
             began = time.monotonic()
             chunk = policy.act({key: np.asarray(value)[None] for key, value in history.items()}, noise)[0]
-            done = time.monotonic()
-            on_chunk(chunk)
             times = [observed_s + (number + 1) * period for number in range(len(chunk))]
-            due = [number for number, due_s in enumerate(times) if due_s - timing.execution_s > done + timing.margin_s]
+            if ensemble is not None:
+                chunk = ensemble.mean(times, chunk)
+            done = time.monotonic()
+            first_due_s = done + timing.margin_s + timing.execution_s
+            n_dropped = sum(due_s <= first_due_s for due_s in times)
             report.observation_s.append(began - observed_s)
             report.inference_s.append(done - began)
-            report.n_sent.append(len(due))
-            report.slack_s.append(end_s - done)
-            if not due:
+            report.n_sent.append(len(chunk) - n_dropped)
+            report.queue_depth.append(sum(end_s > done for end_s in ends))
+            report.slack_s.append(ends[-1] - done)
+            if n_dropped == len(chunk):
                 # As published: the last action at the next step of the grid, so that the arm goes on, late.
                 report.n_late += 1
-                due, times[-1] = [len(chunk) - 1], done + timing.execution_s + timing.margin_s + period
-            sent = [times[number] - timing.execution_s for number in due]
-            arm.schedule(to_waypoints(chunk[due], sent))
-            end_s = sent[-1]
-            _wait(until=end_s if timing.mode == "sync" else observed_s + period, over=over)
+                n_dropped, times[-1] = len(chunk) - 1, first_due_s + period
+            ends = [due_s - timing.execution_s for due_s in times[n_dropped:]]
+            sent = arm.schedule(to_waypoints(chunk[n_dropped:], ends))
+            on_chunk(Prediction(chunk, tuple(times), n_dropped, sent))
+            _wait(_next_question_s(timing, report, observed_s, ends[-1]), over, arm)
     finally:
         arm.stop()
     return report
 
 
-def _wait(until: float, over: Callable[[], bool]) -> None:
-    """Sleep in short naps, so that an end is noticed."""
+def _next_question_s(timing: Timing, report: RunReport, observed_s: float, end_s: float) -> float:
+    """When the next chunk is asked for; at the earliest a step after the last question."""
+    period = 1.0 / timing.rate_hz
+    if timing.mode == "sync":
+        return end_s
+    if timing.mode == "ensemble":
+        return observed_s + period
+    if timing.replan_steps is not None:
+        return observed_s + timing.replan_steps * period
+    slowest = max(map(sum, zip(report.observation_s[-RECENT:], report.inference_s[-RECENT:], strict=True)))
+    return max(observed_s + period, end_s - slowest - period)
+
+
+def _wait(until: float, over: Callable[[], bool], arm: ArmDriver) -> None:
+    """Sleep in short naps, so that an end is noticed, and the arm's watchdog sees that somebody is there."""
     while (left := until - time.monotonic()) > 0 and not over():
-        time.sleep(min(left, 0.02))
+        arm.schedule(())
+        time.sleep(min(left, NAP_S))

@@ -13,6 +13,7 @@ EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --video rollouts.mp4
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --sampler ddim --steps 10 --sampler-seeds 0,1,2
   dpbench evaluate zoo/PushTKeypoints-v0/act --temporal-ensemble 0.01
+  dpbench evaluate zoo/RealArm-v0/diffusion-cnn --latency-steps 3
   dpbench evaluate hold --task dpbench/PushT-v0 --episodes 10 --json
   dpbench evaluate sb3:model.zip --task dpbench/PushT-v0
 """
@@ -82,6 +83,9 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
         "--temporal-ensemble", metavar="DECAY", help="ask at every step and average the overlapping chunks (ACT: 0.01)"
     )
     parser.add_argument(
+        "--latency-steps", metavar="N", help="act on what was seen N control steps ago, and lose as many actions"
+    )
+    parser.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="another option of the method; repeatable"
     )
 
@@ -92,7 +96,7 @@ def sampling_options(arguments: argparse.Namespace) -> dict[str, str]:
     Raises:
         ConfigError: for an --option that is no KEY=VALUE.
     """
-    named = ("sampler", "steps", "eta", "temporal_ensemble")
+    named = ("sampler", "steps", "eta", "temporal_ensemble", "latency_steps")
     options = {key: value for key in named if (value := getattr(arguments, key)) is not None}
     for text in arguments.option:
         key, equals, value = text.partition("=")

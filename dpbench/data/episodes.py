@@ -109,6 +109,10 @@ class EpisodeStore:
         """Names of the arrays."""
         return tuple(self._arrays)
 
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Name -> shape and numpy dtype name of one step, as `create` takes them."""
+        return {name: (array.item_shape, array.dtype.name) for name, array in self._arrays.items()}
+
     def item(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and dtype of one step of an array."""
         array = self._array(key)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dpbench.baseline import Baseline, Features, ScriptedPolicy, config_from_json
+from dpbench.delayed_policy import DelayedPolicy
 from dpbench.errors import CheckpointError, ConfigError
 from dpbench.policy import Policy
 from dpbench.registry import registry
@@ -53,8 +54,8 @@ def open_policy(
         source: folder with a `checkpoint.json`, a name such as `"hold"`, or `"sb3:model.zip"`.
         task_id: task to act in; a checkpoint knows its own.
         device: torch device.
-        sampling: inference-time options, e.g. `{"sampler": "ddim", "steps": "10"}`; `temporal_ensemble` fits any
-            policy that predicts chunks.
+        sampling: inference-time options, e.g. `{"sampler": "ddim", "steps": "10"}`; `temporal_ensemble` and
+            `latency_steps` fit any policy that predicts chunks.
         micro_batch: rows a network call, None for the batch as it is.
 
     Raises:
@@ -63,15 +64,24 @@ def open_policy(
         ConfigError: for sampling options that the method does not have, or a scripted policy without a task.
     """
     options = dict(sampling or {})
-    decay = options.pop("temporal_ensemble", None)
+    latency, decay = options.pop("latency_steps", None), options.pop("temporal_ensemble", None)
     opened = _open(source, task_id, device, options, micro_batch)
-    if decay is None:
-        return opened
-    try:
-        ensemble = TemporalEnsemble(opened.policy, float(decay))
-    except ValueError as error:
-        raise ConfigError(f"temporal_ensemble = {decay!r}: expected a number, such as 0.01.") from error
-    return replace(opened, policy=ensemble, identity={**opened.identity, "temporal_ensemble": float(decay)})
+    # In this order: what comes late can still be averaged, but an average is one action, of which none may be lost.
+    if latency is not None:
+        if not latency.isdecimal():
+            raise ConfigError(f"latency_steps = {latency!r}: expected a whole number of control steps, such as 3.")
+        opened = _around(opened, DelayedPolicy(opened.policy, int(latency)), {"latency_steps": int(latency)})
+    if decay is not None:
+        try:
+            ensemble = TemporalEnsemble(opened.policy, float(decay))
+        except ValueError as error:
+            raise ConfigError(f"temporal_ensemble = {decay!r}: expected a number, such as 0.01.") from error
+        opened = _around(opened, ensemble, {"temporal_ensemble": float(decay)})
+    return opened
+
+
+def _around(opened: OpenedPolicy, policy: Policy, option: Mapping[str, float]) -> OpenedPolicy:
+    return replace(opened, policy=policy, identity={**opened.identity, **option})
 
 
 def _open(

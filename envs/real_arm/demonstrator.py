@@ -10,42 +10,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.policy import NoiseStreams, Observations
-from dpbench.rotations import matrix_from_quat, sixd_from_matrix
-from dpbench.spec import Horizon, TaskSpec
+from dpbench.rotations import matrix_from_quat, rotvec_from_matrix, sixd_from_matrix
+from dpbench.spec import ActionSpec, Horizon, TaskSpec
 
 from .scene import DOWN, PUSH_HEIGHT_M
+from .task import RATE_HZ
 
 Vector = NDArray[np.float64]
 STEP_M = 0.02
-"""Largest way of one command: 0.2 m/s."""
+"""Largest way of one command. Poses so far ahead of the tool are followed at 0.1 m/s."""
+STRIDE_M = 0.01
+"""Largest way of one velocity over a period: 0.1 m/s too, so that both kinds of demonstrations are alike."""
 OVER_M = 0.11
 """Height at which the rod passes over the block."""
 BEHIND_M, NEAR_M, ASIDE_M = 0.075, 0.012, 0.012
 """From the block's centre to where a stroke begins, how near that must be met, and how far off the line it may be."""
 NOISE_M = 0.002
-ORIENTATION = sixd_from_matrix(matrix_from_quat(np.array(DOWN)))
+UPRIGHT = matrix_from_quat(np.array(DOWN))
+HURRY = 0.3
+"""Share of the way that a velocity goes in a period: goals run ahead of the tool, more would swing around the place."""
 
 
 class PushDemonstrator:
-    """One command a step."""
+    """One command a step.
+
+    Args:
+        action: of the task.
+    """
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
+
+    def __init__(self, action: ActionSpec) -> None:
+        self._command = _velocity if action.kind == "velocity" else _pose
 
     def reset(self) -> None:
         """Nothing to forget."""
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
-        """`(B, 1, ...)` -> `(B, 1, 10)`."""
+        """`(B, 1, ...)` -> `(B, 1, Da)`."""
         rows = []
         for row, rng in enumerate(noise.generators):
-            tool = observations["agent_pos"][row, -1, :3].astype(np.float64)
-            goal = where_to(tool, observations["environment_state"][row, -1].astype(np.float64))
-            way = goal - tool
-            way *= min(1.0, STEP_M / max(float(np.linalg.norm(way)), 1e-9))
-            place = tool + way + np.append(rng.normal(0.0, NOISE_M, 2), 0.0)
-            rows.append(np.concatenate([place, ORIENTATION, [0.0]]))
+            agent = observations["agent_pos"][row, -1].astype(np.float64)
+            way = where_to(agent[:3], observations["environment_state"][row, -1].astype(np.float64)) - agent[:3]
+            rows.append(self._command(agent, way, np.append(rng.normal(0.0, NOISE_M, 2), 0.0)))
         actions: NDArray[np.float32] = np.stack(rows)[:, None].astype(np.float32)
         return actions
+
+
+def _pose(agent: Vector, way: Vector, noise: Vector) -> Vector:
+    """Position action `(10,)`."""
+    return np.concatenate([agent[:3] + _shortened(way, STEP_M) + noise, sixd_from_matrix(UPRIGHT), [0.0]])
+
+
+def _velocity(agent: Vector, way: Vector, noise: Vector) -> Vector:
+    """Velocity action `(7,)`."""
+    turn = rotvec_from_matrix(UPRIGHT @ matrix_from_quat(agent[3:7]).T)
+    return np.concatenate([(_shortened(HURRY * way, STRIDE_M) + noise) * RATE_HZ, HURRY * turn * RATE_HZ, [0.0]])
+
+
+def _shortened(way: Vector, longest: float) -> Vector:
+    return way * min(1.0, longest / max(float(np.linalg.norm(way)), 1e-9))
 
 
 def where_to(tool: Vector, poses: Vector) -> Vector:
@@ -66,6 +90,6 @@ def where_to(tool: Vector, poses: Vector) -> Vector:
     return np.array([*behind, OVER_M])
 
 
-def demonstrator(task: TaskSpec) -> PushDemonstrator:  # noqa: ARG001  # one for all
+def demonstrator(task: TaskSpec) -> PushDemonstrator:
     """The operator for the tasks of this folder that show poses."""
-    return PushDemonstrator()
+    return PushDemonstrator(task.action)

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Literal, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.driver import Camera, Waypoint
+from dpbench.arms.driver import Waypoint
+from dpbench.arms.dry_run import DryRun
 from dpbench.arms.loop import Servo, ServoLoop
+from dpbench.arms.observing import Observer
 from dpbench.arms.safety import Limits
 from dpbench.errors import ConfigError, check_choice
 from dpbench.registry import registry
-from dpbench.rotations import matrix_from_sixd, quat_from_matrix
-from dpbench.spaces import action_space, observation_space
+from dpbench.spaces import action_space, nested, observation_space
 
-from .cameras.sim import SimCamera, draw
+from .actions import action as action_between
+from .actions import waypoints
 from .drivers.sim import SimServo
-from .scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
-from .task import ACTION, AGENT_POS, CAMERA, ENVIRONMENT_STATE, IMAGE_PX, PIXELS, RATE_HZ
+from .task import (
+    ACTION,
+    AGENT_POS,
+    CAMERA,
+    ENVIRONMENT_STATE,
+    LIMITS,
+    PIXELS,
+    RATE_HZ,
+    VELOCITY_ACTION,
+)
+from .worlds import Source, Table, TwinWorld, World
 
 ObsMode = Literal["state", "image"]
-LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)
-SEEDS = 2**31
+ActionKind = Literal["position", "velocity"]
 
 
 class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """Reach and push with any arm that has a driver; without a driver's name on its twin in MuJoCo.
 
     ## Action space
-    Goal of the tool one control period (0.1 s) later, in the arm's base frame: place (3) in m, first two rows of its
-    rotation matrix (6; rows that are no rotation keep the orientation), width of the gripper in m. Every command
-    passes the limits of `dpbench.arms.safety`.
+    Goal of the tool one control period (0.1 s) later, in the arm's base frame. `"position"`: place (3) in m, first two
+    rows of its rotation matrix (6; rows that are no rotation keep the orientation), width of the gripper in m.
+    `"velocity"`: velocity (3) in m/s, angular velocity (3) in rad/s, width of the gripper in m; the goal moves on from
+    the last one, at the start from where the tool is. Every command passes the limits of `dpbench.arms.safety`.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -59,12 +70,16 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     Args:
         obs_mode: `"state"` or `"image"`.
+        action_kind: `"position"` or `"velocity"`.
         driver: name in the registry of arm drivers, such as `"sim"` or `"ur-rtde"`.
         driver_options: arguments of the driver.
         camera: name in the registry of cameras, for a physical arm.
         camera_options: arguments of the camera.
-        limits: what the tool may do.
+        camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
+        limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table.
+        watchdog_s: without a sign of life from who commands it for so long the arm brakes.
         real_time: the twin's own clock and process; without, it moves as fast as it can and repeats bit for bit.
+        dry_run: is shown every command, and nothing is sent; None sends.
         render_mode: `"rgb_array"` or None.
         render_size: side of rendered frames, px.
 
@@ -77,35 +92,44 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def __init__(
         self,
         obs_mode: ObsMode = "state",
+        action_kind: ActionKind = "position",
         driver: str = "sim",
         driver_options: Mapping[str, Any] | None = None,
         camera: str | None = None,
         camera_options: Mapping[str, Any] | None = None,
-        limits: Limits = LIMITS,
+        camera_projection: Sequence[Sequence[float]] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        watchdog_s: float = 1.0,
         real_time: bool = False,
+        dry_run: Callable[[Waypoint], object] | None = None,
         render_mode: str | None = None,
         render_size: int = 384,
     ) -> None:
         check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("action_kind", action_kind, ("position", "velocity"))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
         if driver != "sim" and (obs_mode == "state" or camera is None):
             raise ConfigError(f"driver {driver!r} knows no poses of objects: choose obs_mode='image' and a camera.")
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}
         servo: Servo = registry("arm_driver").load(driver)(**options)
-        self.render_mode, self._render_size, self._obs_mode = render_mode, render_size, obs_mode
-        self._twin = servo if isinstance(servo, SimServo) else None
-        self._real_time = self._twin is None or real_time
-        clock = time.monotonic if self._twin is None else self._twin.clock
-        self.loop = ServoLoop(servo, limits, clock=clock)
-        self._clock, self._limits = clock, limits
-        self._camera: Camera
-        if self._twin is not None:
-            self._camera = SimCamera(self._twin, IMAGE_PX, IMAGE_PX)
+        self.render_mode, self._render_size = render_mode, render_size
+        self._world: World
+        if isinstance(servo, SimServo):
+            self._real_time, self._clock = real_time, servo.clock
+            self._world = TwinWorld(servo, obs_mode == "state", real_time)
         else:
-            self._camera = registry("camera").load(camera or "")(**(camera_options or {}))
-        self._connected = self._marked = False
-        self._due_s = self._begun_m = self._progress = 0.0
-        self.action_space = action_space(ACTION)
+            self._real_time, self._clock = True, time.monotonic
+            projection = None if camera_projection is None else np.array(camera_projection, dtype=np.float64)
+            self._world = Table(registry("camera").load(camera or "")(**(camera_options or {})), projection)
+        self.limits = _limits(limits or {})
+        sent_to = servo if dry_run is None else DryRun(servo, dry_run)
+        self.loop = ServoLoop(sent_to, self.limits, watchdog_s, clock=self._clock)
+        self.camera = self._world.camera
+        self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
+        self.observer = Observer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
+        self._connected, self._due_s = False, 0.0
+        self._action = ACTION if action_kind == "position" else VELOCITY_ACTION
+        self.action_space = action_space(self._action)
         second = {"environment_state": ENVIRONMENT_STATE} if obs_mode == "state" else {f"pixels.{CAMERA}": PIXELS}
         self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": AGENT_POS, **second})
 
@@ -118,72 +142,90 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             raise ConfigError(f"reset options {', '.join(sorted(options))} are unknown; there are none.")
         if not self._connected:
             self.loop.connect() if self._real_time else self.loop.begin()
-            self._camera.connect()
+            self.camera.connect()
             self._connected = True
-        if self._twin is not None:
-            scene = self._twin.reset(int(self.np_random.integers(SEEDS)))
+        if self._world.start(self.np_random):
             self.loop.reset_fault()
-            self._begun_m = math.dist(scene.block[:2], scene.target)
         else:
             self.loop.stop()
-        self._marked, self._progress, self._due_s = False, 0.0, self._clock()
-        return self._observation(), self._info()
+        if self._real_time:
+            self.observer.start()
+            self.observer.wait()
+        self._due_s = self._clock()
+        here = self.loop.read()
+        self._goal = Waypoint(self._due_s, here.position, here.quaternion, here.gripper_m)
+        return self._observation(), self._world.outcome()
 
     def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """One control period.
 
         Raises:
-            ActionError: unless `action` is ten finite numbers.
+            ActionError: for a wrong shape, NaN or infinite numbers.
             ArmFaultError: when the arm has stopped.
         """
-        goal = ACTION.check(action)
+        values = self._action.check(action)
         self._due_s = max(self._due_s, self._clock()) + 1.0 / RATE_HZ
-        try:
-            quaternion = quat_from_matrix(matrix_from_sixd(goal[3:9]))
-        except ValueError:
-            quaternion = self.loop.read().quaternion
-        self.loop.schedule([Waypoint(self._due_s, goal[:3], quaternion, float(goal[9]))])
+        goals = waypoints(self._action, values[None], (self._due_s,), self._goal)
+        # Kept as it was accepted, inside the workspace: velocities do not sum up beyond it.
+        self._goal = (self._goal, *self.loop.schedule(goals))[-1]
         if self._real_time:
             time.sleep(max(0.0, self._due_s - self._clock()))
         else:
             # The twin's time stands still once the loop has stopped.
             while self.loop.fault is None and self._clock() < self._due_s - 1e-9:
                 self.loop.tick()
-        info = self._info()
+        info = self._world.outcome()
         return self._observation(), float(info["is_success"]), info["is_success"], False, info
+
+    def waypoints(self, actions: NDArray[np.floating[Any]], times_s: Sequence[float], base: Waypoint) -> list[Waypoint]:
+        """Actions as goals, see `dpbench.arms.station.Station`."""
+        return waypoints(self._action, actions, times_s, base)
+
+    def action(self, before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
+        """The action between two goals, see `dpbench.arms.station.Station`."""
+        return action_between(self._action, before, goal)
+
+    def outcome(self) -> dict[str, Any]:
+        """`is_success` and `progress`, now."""
+        return self._world.outcome()
 
     def mark_success(self) -> None:
         """A person says that the task is solved."""
-        self._marked = True
+        self._world.mark_success()
+
+    def picture(self) -> NDArray[np.uint8]:
+        """What a person looks at, `(H, W, 3)` RGB: on the twin `(render_size, render_size, 3)`, else the camera's."""
+        return self._world.picture(self._render_size)
+
+    def pixels(self, places_m: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Where places of the tool lie in `picture`, see `dpbench.arms.station.Station`."""
+        return self._world.pixels(places_m, self._render_size)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A frame of the camera, on the twin `(render_size, render_size, 3)` RGB."""
-        if self.render_mode != "rgb_array":
-            return None
-        if self._twin is not None:
-            return draw(self._twin.scene(), self._render_size, self._render_size)
-        return self._camera.read().picture
+        """`picture`."""
+        return self.picture() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
         """Stop the arm and let go of it and of the camera."""
-        if self._connected:
-            self._camera.close()
-            self.loop.close()
-            self._connected = False
+        self.observer.close()
+        self.camera.close()
+        self.loop.close()
+        self._connected = False
+
+    def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
+        state = self.loop.read()
+        return state.time_s, np.array([*state.position, *state.quaternion, state.gripper_m], dtype=np.float32)
 
     def _observation(self) -> dict[str, Any]:
-        state = self.loop.read()
-        agent = np.concatenate([state.position, state.quaternion, [state.gripper_m]]).astype(np.float32)
-        if self._obs_mode == "image" or self._twin is None:
-            return {"agent_pos": agent, "pixels": {CAMERA: self._camera.read().picture}}
-        scene = self._twin.scene()
-        poses = np.array([*scene.block, *scene.target], dtype=np.float32)
-        return {"agent_pos": agent, "environment_state": poses}
+        if self._real_time:
+            values = {key: value[0] for key, value in self.observer.observe(1)[1].items()}
+        else:
+            values = {key: read()[1] for key, read in self._sources.items()}
+        return nested(values)
 
-    def _info(self) -> dict[str, Any]:
-        if self._twin is None:
-            return {"is_success": self._marked, "progress": float(self._marked)}
-        scene = self._twin.scene()
-        way = 1.0 - math.dist(scene.block[:2], scene.target) / max(self._begun_m, 1e-9)
-        self._progress = 1.0 if scene.is_success else max(self._progress, min(way, 1.0))
-        return {"is_success": scene.is_success, "progress": self._progress}
+
+def _limits(changed: Mapping[str, Any]) -> Limits:
+    if unknown := sorted(set(changed) - {field.name for field in fields(Limits)}):
+        raise ConfigError(f"limits {', '.join(unknown)} are unknown; known are {', '.join(vars(LIMITS))}.")
+    values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in changed.items()}
+    return replace(LIMITS, **values)

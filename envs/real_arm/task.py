@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dpbench.arms.safety import Limits
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS
@@ -11,6 +12,8 @@ RATE_HZ = 10.0
 """Of the policy, as at the published station (FACTS 10)."""
 IMAGE_PX = 96
 CAMERA = "top"
+LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)
+"""Of the twin, and of an arm that names none."""
 _POSE = (*(f"tool {axis}" for axis in "xyz"), *(f"tool q{axis}" for axis in "xyzw"), "gripper width")
 
 ACTION = ActionSpec(
@@ -23,6 +26,17 @@ ACTION = ActionSpec(
     rotation="6-D",
     gripper=9,
 )
+_MOST = (*(LIMITS.speed_m_s,) * 3, *(LIMITS.turn_rad_s,) * 3)
+VELOCITY_ACTION = ActionSpec(
+    names=("vx", "vy", "vz", "wx", "wy", "wz", "gripper width"),
+    low=(*(-value for value in _MOST), 0.0),
+    high=(*_MOST, 0.2),
+    unit="m/s, rad/s, m",
+    kind="velocity",
+    frame="the arm's base, z up",
+    rotation="angular velocity",
+    gripper=6,
+)
 AGENT_POS = ArraySpec((8,), "float32", -2.0, 2.0, "m, quaternion (x, y, z, w), m", _POSE)
 ENVIRONMENT_STATE = ArraySpec(
     (5,), "float32", -10.0, 10.0, "m, rad", ("block x", "block y", "block yaw", "target x", "target y")
@@ -30,11 +44,11 @@ ENVIRONMENT_STATE = ArraySpec(
 PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
 
-def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
+def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
     return TaskSpec(
         id=f"dpbench/{name}",
         observations={"agent_pos": AGENT_POS, key: spec},
-        action=ACTION,
+        action=action,
         rate_hz=RATE_HZ,
         max_episode_steps=MAX_EPISODE_STEPS,
         success="the block's centre is within 4 cm of the target's (on the table: a person says so)",
@@ -46,5 +60,7 @@ def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
     )
 
 
-STATE = _task("RealArm-v0", "environment_state", ENVIRONMENT_STATE)
-IMAGE = _task("RealArmImage-v0", f"pixels.{CAMERA}", PIXELS)
+STATE = _task("RealArm-v0", "environment_state", ENVIRONMENT_STATE, ACTION)
+IMAGE = _task("RealArmImage-v0", f"pixels.{CAMERA}", PIXELS, ACTION)
+VELOCITY_STATE = _task("RealArmVelocity-v0", "environment_state", ENVIRONMENT_STATE, VELOCITY_ACTION)
+VELOCITY_IMAGE = _task("RealArmVelocityImage-v0", f"pixels.{CAMERA}", PIXELS, VELOCITY_ACTION)

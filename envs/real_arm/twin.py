@@ -11,8 +11,9 @@ import mujoco
 import numpy as np
 
 from dpbench.arms.driver import Vector
-from dpbench.rotations import matrix_from_quat, quat_from_matrix, rotvec_from_matrix
+from dpbench.rotations import quat_from_matrix
 
+from .kinematics import MujocoKinematics
 from .scene import (
     BLOCK_HALF_M,
     BLOCK_X_M,
@@ -30,11 +31,6 @@ from .scene import (
     model_xml,
 )
 
-DAMPING = 0.03
-"""Of the least squares: small beside the Jacobian's singular values in reach, enough where the arm is straight."""
-ITERATIONS, ACCURACY = 4, 1e-5
-NEAR_M, NEAR_RAD = 0.05, 0.2
-"""A pose farther away is approached in parts, where the Jacobian still holds."""
 HOME_ITERATIONS = 100
 
 Pose = tuple[Vector, Vector]
@@ -51,14 +47,13 @@ class Twin:
     def __init__(self) -> None:
         self._model = mujoco.MjModel.from_xml_string(model_xml())
         self._data = mujoco.MjData(self._model)
-        self._search = mujoco.MjData(self._model)
         self._tip = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_SITE, "tip")
         self._block = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_BODY, "block")
-        self._jacobian = np.zeros((6, self._model.nv))
+        self._kinematics = MujocoKinematics(self._model, "tip")
         self._home = np.array(HOME_GUESS_RAD)
         home = np.array(HOME_M), np.array(DOWN)
         for _ in range(HOME_ITERATIONS):
-            self._home = self._nearer(self._home, home)
+            self._home = self._kinematics.nearer(self._home, *home)
         self.target = (0.0, 0.0)
         self.reset(np.random.default_rng(0))
 
@@ -84,7 +79,7 @@ class Twin:
         """
         if goal is not None:
             targets = self._data.ctrl.copy()
-            change = self._nearer(targets, goal) - targets
+            change = self._kinematics.nearer(targets, *goal) - targets
             most = JOINT_SPEED_RAD_S / RATE_HZ
             # All joints are slowed alike, so that the tip stays on its line.
             self._data.ctrl[:] = targets + change * min(1.0, most / max(float(np.abs(change).max()), most))
@@ -117,29 +112,6 @@ class Twin:
     def succeeded(self) -> bool:
         """Whether the block's centre is within 4 cm of the target's."""
         return math.dist(self.block[:2], self.target) <= TOLERANCE_M
-
-    def _nearer(self, joints: Vector, goal: Pose) -> Vector:
-        """Joints `(6,)` that bring the tip to a pose, or nearer to it: damped least squares (Wampler 1986)."""
-        place, turn = goal[0], matrix_from_quat(goal[1])
-        for _ in range(ITERATIONS):
-            self._search.qpos[:N_JOINTS] = joints
-            mujoco.mj_kinematics(self._model, self._search)
-            mujoco.mj_comPos(self._model, self._search)
-            tip = self._search.site_xmat[self._tip].reshape(3, 3)
-            away = _shortened(place - self._search.site_xpos[self._tip], NEAR_M)
-            turned = _shortened(rotvec_from_matrix(turn @ tip.T), NEAR_RAD)
-            error = np.concatenate([away, turned])
-            if float(np.abs(error).max()) < ACCURACY:
-                break
-            mujoco.mj_jacSite(self._model, self._search, self._jacobian[:3], self._jacobian[3:], self._tip)
-            jacobian = self._jacobian[:, :N_JOINTS]
-            damped = jacobian @ jacobian.T + DAMPING**2 * np.eye(6)
-            joints = joints + jacobian.T @ np.linalg.solve(damped, error)
-        return joints
-
-
-def _shortened(vector: Vector, longest: float) -> Vector:
-    return vector * min(1.0, longest / max(float(np.linalg.norm(vector)), longest))
 
 
 def _place(rng: np.random.Generator) -> tuple[float, float]:

@@ -30,7 +30,7 @@ NORMAL, PROTECTIVE_STOP, EMERGENCY_STOP = 1 << 0, 1 << 2, 1 << 7
 """Of `safety_status_bits`."""
 READY, DONE = 1, 2
 """What the control script says in output register 0."""
-NO_COMMAND, SERVO_STOP, SERVO_L, SET_TCP, SET_WATCHDOG, STOP_SCRIPT = 0, 16, 24, 29, 35, 255
+NO_COMMAND, SERVO_STOP, TEACH, END_TEACH, SERVO_L, SET_TCP, SET_WATCHDOG, STOP_SCRIPT = 0, 16, 18, 19, 24, 29, 35, 255
 """What the client says in input register 0."""
 CONTINUOUS = frozenset({6, 9, 10, 11, 24, 25, 26, 27, 38, 58, 66, 67, 68, 69, 70, 71})
 """Commands after which the script stays ready."""
@@ -90,7 +90,7 @@ class Recipe:
 
 @dataclass
 class Emulator:
-    """The robot; it is wherever servoL sent it.
+    """The robot; it is wherever servoL sent it, or a hand has put it.
 
     Attributes:
         address: an address of loopback of its own, since RTDE's ports are fixed.
@@ -100,6 +100,7 @@ class Emulator:
         tcp: the tool's offset as set, six numbers.
         watchdog_hz: least rate of commands, as set.
         scripts: how long the uploaded ones were.
+        n_kicks: packages without a command, which only say that the client is there.
     """
 
     address: str
@@ -109,11 +110,13 @@ class Emulator:
     tcp: tuple[float, ...] | None = None
     watchdog_hz: float = 0.0
     scripts: list[int] = field(default_factory=list)
+    n_kicks: int = 0
 
     def __post_init__(self) -> None:
         self._servers: list[socketserver.ThreadingTCPServer] = []
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._is_free = False
         self._inputs: dict[str, tuple[float, ...]] = {}
         self.variables |= {
             "actual_TCP_pose": (0.4, -0.1, 0.3, 3.0, 0.2, 0.0),
@@ -127,6 +130,14 @@ class Emulator:
         self.variables["robot_status_bits"] = (RUNNING_BITS if is_running else STOPPED_BITS,)
         self.variables["runtime_state"] = (2 if is_running else 1,)
         self.variables["output_int_register_0"] = (READY if is_running else 0,)
+        self._is_free = False
+
+    def push(self, metres: float) -> bool:
+        """A hand pushes the tool along x; it moves only in free drive, and says whether it did."""
+        if self._is_free:
+            x, *rest = self.variables["actual_TCP_pose"]
+            self.variables["actual_TCP_pose"] = (x + metres, *rest)
+        return self._is_free
 
     def safety(self, bits: int) -> None:
         """What the safety controller says; a stop ends the program."""
@@ -150,7 +161,7 @@ class Emulator:
 
     def report(self) -> dict[str, Any]:
         """What was received."""
-        names = ("commands", "targets", "tcp", "watchdog_hz", "scripts")
+        names = ("commands", "targets", "tcp", "watchdog_hz", "scripts", "n_kicks")
         return {name: getattr(self, name) for name in names}
 
     def drop(self) -> None:
@@ -217,11 +228,15 @@ class Emulator:
             number = int(self._inputs.get("input_int_register_0", (0,))[0])
             numbers = tuple(self._inputs.get(f"input_double_register_{i}", (0.0,))[0] for i in range(11))
             self.variables["output_int_register_0"] = (READY if number in CONTINUOUS | {NO_COMMAND} else DONE,)
-            if number != NO_COMMAND:
+            if number == NO_COMMAND:
+                self.n_kicks += 1
+            else:
                 self.commands.append(number)
             if number == SERVO_L:
                 self.variables["actual_TCP_pose"] = numbers[:6]
                 self.targets.append(numbers[:6] + numbers[8:])
+            elif number in (TEACH, END_TEACH):
+                self._is_free = number == TEACH
             elif number == SET_TCP:
                 self.tcp = numbers[:6]
             elif number == SET_WATCHDOG:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Waypoint
-from dpbench.envs.real_arm.drivers.franka import FrankaServo
+from dpbench.arms.loop import FreeDrive
+from dpbench.envs.real_arm.drivers.franka import FREE, FrankaServo
 from dpbench.envs.real_arm.drivers.lerobot import GRIPPER_KEY, POSE_KEYS, LeRobotServo
 from dpbench.envs.real_arm.drivers.poses import place_and_quaternion, six_numbers
 from dpbench.envs.real_arm.drivers.ufactory import UfactoryServo
@@ -60,6 +61,8 @@ def test_without_its_library_a_driver_names_the_extra(
 
 class FakeRobot:
     """LeRobot's `Robot` interface; it is where it was sent, but no higher than 0.5 m."""
+
+    bus: Any = None
 
     def __init__(self, keys: tuple[str, ...] = (*POSE_KEYS, GRIPPER_KEY)) -> None:
         self.observation_features = {**dict.fromkeys(keys, float), "elbow.pos": float}
@@ -123,6 +126,44 @@ def test_lerobot_is_sent_tool_poses() -> None:
     servo.close()
 
 
+class FakeBus:
+    """Switches torque, and notes where the robot would go when it comes back."""
+
+    def __init__(self, robot: FakeRobot) -> None:
+        self.robot, self.has_torque, self.went_to = robot, True, 0.0
+
+    def disable_torque(self) -> None:
+        self.has_torque = False
+
+    def enable_torque(self) -> None:
+        self.has_torque, self.went_to = True, self.robot.values["ee.x"]
+
+
+def test_lerobot_is_moved_by_hand_without_torque() -> None:
+    robot = FakeRobot()
+    servo = LeRobotServo(robot, n_joints=1)
+    servo.connect()
+    with pytest.raises(ConfigError, match="no bus that switches"):
+        servo.free_drive(True)
+    robot.bus = FakeBus(robot)
+    servo.send(to(0.3))
+    servo.free_drive(True)
+    assert not robot.bus.has_torque
+    robot.values["ee.x"] = 0.4
+    servo.free_drive(False)
+    assert robot.bus.has_torque
+    assert servo.sent["ee.x"] == robot.bus.went_to == 0.4, "it stays where the hand has put it"
+
+
+def test_lerobot_that_cannot_hold_is_a_lost_connection() -> None:
+    robot = FakeRobot()
+    servo = LeRobotServo(robot, n_joints=1)
+    servo.connect()
+    robot.values["ee.x"] = 3.0
+    with pytest.raises(OSError, match="cannot hold"):
+        servo.stop()
+
+
 def test_lerobot_by_the_name_of_a_factory() -> None:
     servo = LeRobotServo(f"{__name__}:make_robot", n_joints=1)
     servo.connect()
@@ -158,7 +199,7 @@ class FakeXArm:
         self.pose = [400.0, -100.0, 300.0, *six_numbers(to(0.4))[3:]]
         self.calls: list[tuple[str, Any]] = []
         self.connected, self.error_code, self.code, self.pulses = True, 0, 0, 850.0
-        self.enabled = 1 if address == "locked" else 0
+        self.enabled, self.refused = 1 if address == "locked" else 0, 0
 
     def __getattr__(self, name: str) -> Any:
         if name not in {
@@ -174,7 +215,7 @@ class FakeXArm:
 
         def call(value: Any = None) -> int:
             self.calls.append((name, value))
-            return self.enabled if name == "motion_enable" else 0
+            return self.enabled if name == "motion_enable" else self.refused
 
         return call
 
@@ -224,6 +265,11 @@ def test_ufactory_counts_in_mm_and_pulses() -> None:
     servo.send(to(0.42, gripper_m=0.0426))
     assert arm.pose[0] == pytest.approx(420.0)
     assert [round(value) for name, value in arm.calls if name == "set_gripper_position"] == [425], "once, not a tick"
+    servo.send(to(0.42, gripper_m=0.02))
+    assert arm.calls[-1][1] == pytest.approx(425), "its slow bus is left alone for a while"
+    servo._told_s -= 1.0
+    servo.send(to(0.42, gripper_m=0.02))
+    assert arm.calls[-1] == ("set_gripper_position", pytest.approx(200)), "but the last width comes"
     arm.error_code = 31
     fault = servo.read().fault
     assert fault is not None
@@ -241,6 +287,21 @@ def test_ufactory_counts_in_mm_and_pulses() -> None:
         servo.read()
     servo.close()
     servo.close()
+
+
+@pytest.mark.usefixtures("xarm")
+def test_ufactory_is_moved_by_hand_in_its_teach_mode() -> None:
+    servo = UfactoryServo("10.0.0.2")
+    servo.connect()
+    arm = FakeXArm.newest
+    arm.calls.clear()
+    servo.free_drive(True)
+    assert arm.calls == [("set_mode", 2), ("set_state", 0)]
+    servo.free_drive(False)
+    assert arm.calls[2:] == [("set_mode", 1), ("set_state", 0)]
+    arm.refused = 9
+    with pytest.raises(OSError, match=r"codes \(9, 9\)"):
+        servo.free_drive(True)
 
 
 @pytest.mark.usefixtures("xarm")
@@ -262,6 +323,7 @@ class FakeFranka:
     def __init__(self) -> None:
         self.translation, self.quaternion = np.array([0.4, -0.1, 0.3]), QUATERNION
         self.mode, self.is_running, self.is_cut, self.width, self.moves = "Move", True, False, 0.08, [0.0][:0]
+        self.gains: dict[str, Any] = {}
 
     def robot(self, address: str, realtime_config: str) -> FakeFranka:
         if address == "nobody":
@@ -273,9 +335,11 @@ class FakeFranka:
         self.mode, self.is_running = "Move", True
         return True
 
-    def tracker(self, robot: Any, **stiffness: float) -> FakeFranka:
+    def tracker(self, robot: Any, **gains: Any) -> FakeFranka:
         assert robot is self
-        assert stiffness == {"translational_stiffness": 800.0, "rotational_stiffness": 40.0}
+        if self.is_cut:
+            raise FrankyError("UDP timeout")
+        self.gains, self.is_running = gains, True
         return self
 
     @property
@@ -318,6 +382,7 @@ def franka(monkeypatch: pytest.MonkeyPatch) -> FakeFranka:
 def test_franka_follows_poses_and_its_hand_widths(franka: FakeFranka) -> None:
     servo = FrankaServo("10.0.0.3")
     servo.connect()
+    assert franka.gains == {"translational_stiffness": 800.0, "rotational_stiffness": 40.0}
     servo.send(to(0.45, gripper_m=0.03))
     end_s = time.monotonic() + 3.0
     while servo.read().gripper_m != 0.03 and time.monotonic() < end_s:
@@ -342,6 +407,34 @@ def test_franka_follows_poses_and_its_hand_widths(franka: FakeFranka) -> None:
         servo.read()
     servo.close()
     servo.close()
+
+
+def test_franka_is_moved_by_hand_without_stiffness(franka: FakeFranka) -> None:
+    servo = FrankaServo("10.0.0.3", has_gripper=False)
+    servo.connect()
+    servo.stop()
+    servo.free_drive(True)
+    assert franka.gains["translational_stiffness"] == franka.gains["rotational_stiffness"] == 0.0
+    assert servo.read().fault is None
+    servo.free_drive(False)
+    assert franka.gains == {"translational_stiffness": 800.0, "rotational_stiffness": 40.0}
+    servo.send(to(0.42))
+    franka.is_cut = True
+    with pytest.raises(OSError, match="did not switch free drive"):
+        servo.free_drive(True)
+    servo.close()
+
+
+def test_every_driver_that_can_be_moved_by_hand_says_so() -> None:
+    for servo in (
+        UrRtdeServo("127.0.0.1"),
+        UfactoryServo("127.0.0.1"),
+        FrankaServo("127.0.0.1"),
+        LeRobotServo(FakeRobot()),
+    ):
+        assert isinstance(servo, FreeDrive)
+        with pytest.raises(OSError, match="is lost"):
+            servo.free_drive(True)
 
 
 @pytest.mark.usefixtures("franka")
@@ -374,5 +467,9 @@ def test_the_fake_of_franka_is_like_the_real_library() -> None:
         franky.RobotMode: ("Reflex", "UserStopped"),
     }.items():
         assert all(hasattr(kind, name) for name in names), kind
+    free = franky.CartesianImpedanceTrackingMotion(
+        **{name: value for name, value in FREE.items() if name.endswith("stiffness")}
+    )
+    assert not free.get_gains().stiffness.any(), "it takes no stiffness at all"
     with pytest.raises(ConfigError, match="activate FCI"):
         FrankaServo("127.0.0.1", needs_realtime=False).connect()

@@ -14,6 +14,7 @@ from stable_baselines3.common.env_checker import check_env as check_for_sb3
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.real_arm.demonstrator import PushDemonstrator
 from dpbench.envs.real_arm.scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
+from dpbench.envs.real_arm.task import ACTION
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policy import NoiseStreams
@@ -31,7 +32,7 @@ def act(policy: PushDemonstrator, observation: Any, noise: NoiseStreams) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.*")
-@pytest.mark.parametrize("name", ["RealArm", "RealArmImage"])
+@pytest.mark.parametrize("name", ["RealArm", "RealArmImage", "RealArmVelocity", "RealArmVelocityImage"])
 def test_both_checkers_pass(name: str) -> None:
     env = make(name, render_mode="rgb_array")
     check_env(env)
@@ -39,15 +40,16 @@ def test_both_checkers_pass(name: str) -> None:
     env.close()
 
 
-def test_the_operator_pushes_the_block_into_the_target() -> None:
+@pytest.mark.parametrize("name", ["RealArm", "RealArmVelocity"])
+def test_the_operator_pushes_the_block_into_the_target(name: str) -> None:
     """12 of 12 seeds; here in the harness, as `dpbench evaluate demonstrator` runs it."""
-    task = load_task("dpbench/RealArm-v0")
+    task = load_task(f"dpbench/{name}-v0")
     starts = task.starts()
     episodes = rollout(open_policy("demonstrator", task.id).policy, task, starts, trials(starts, 4, (0,)))
     assert [bool(episode.successes[-1]) for episode in episodes] == [True] * 4
     assert all(episode.scores[-1] == 1.0 for episode in episodes)
     with pytest.raises(ConfigError, match="has no scripted demonstrator"):
-        open_policy("demonstrator", "dpbench/RealArmImage-v0")
+        open_policy("demonstrator", f"dpbench/{name}Image-v0")
 
 
 def test_episodes_repeat_bit_for_bit() -> None:
@@ -58,7 +60,7 @@ def test_episodes_repeat_bit_for_bit() -> None:
             env.reset(seed=8)
             env.step(env.action_space.sample())
         observation, _ = env.reset(seed=3)
-        policy, noise, path = PushDemonstrator(), NoiseStreams.from_seeds(0, [3]), []
+        policy, noise, path = PushDemonstrator(ACTION), NoiseStreams.from_seeds(0, [3]), []
         for _ in range(40):
             observation, *_ = env.step(act(policy, observation, noise))
             path.append(np.concatenate([observation["agent_pos"], observation["environment_state"]]))
@@ -79,11 +81,28 @@ def test_no_action_takes_the_tool_out_of_the_workspace() -> None:
     env.close()
 
 
+def test_velocities_are_summed_up_from_where_the_tool_is_and_not_beyond_the_workspace() -> None:
+    env = make("RealArmVelocity")
+    observation, _ = env.reset(seed=0)
+    before = observation["agent_pos"][:3]
+    for _ in range(10):
+        env.step(np.array([0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    for _ in range(5):  # time to arrive
+        observation, *_ = env.step(np.zeros(7))
+    np.testing.assert_allclose(observation["agent_pos"][:3] - before, [0.0, 0.1, 0.0], atol=0.005)
+    for _ in range(40):  # 1 m, of which 0.3 m are inside
+        env.step(np.array([0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    for _ in range(20):
+        observation, *_ = env.step(np.array([0.0, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    assert observation["agent_pos"][1] < WORKSPACE_HIGH_M[1] - 0.15, "the way back begins at the edge"
+    env.close()
+
+
 def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
     env = make()
     observation, _ = env.reset(seed=0)
     action = np.array([*observation["agent_pos"][:3], 1, 0, 0, 0, -1, 0, 0], dtype=np.float32)
-    env._twin.fault(protective_stop=True)
+    env.loop._servo.fault(protective_stop=True)
     env.step(action)
     with pytest.raises(ArmFaultError, match="call reset_fault"):
         env.step(action)
@@ -95,7 +114,7 @@ def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
 def test_in_real_time_a_step_takes_its_period() -> None:
     env = make(real_time=True)
     observation, _ = env.reset(seed=0)
-    policy, noise = PushDemonstrator(), NoiseStreams.from_seeds(0, [0])
+    policy, noise = PushDemonstrator(ACTION), NoiseStreams.from_seeds(0, [0])
     before, began = observation["agent_pos"][:3], time.monotonic()
     for _ in range(15):
         observation, *_ = env.step(act(policy, observation, noise))
@@ -110,6 +129,8 @@ def test_bad_input_is_named() -> None:
         make(driver="ur-rtde")
     with pytest.raises(ConfigError, match="obs_mode = 'touch'"):
         make(obs_mode="touch")
+    with pytest.raises(ConfigError, match="action_kind = 'delta'"):
+        make(action_kind="delta")
     env = make()
     env.reset(seed=0)
     with pytest.raises(ActionError, match="NaN"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Waypoint, check_waypoint
-from dpbench.arms.safety import Limits, Motion, inside, step
+from dpbench.arms.safety import Limits, Motion, step, within
 from dpbench.errors import ActionError, ConfigError
 from dpbench.rotations import matrix_from_quat, rotvec_from_matrix
 
@@ -79,9 +79,9 @@ def test_without_a_wish_it_brakes_within_the_time_that_the_limits_give() -> None
 
 
 def test_a_start_outside_comes_to_the_nearest_face() -> None:
-    outside = Motion.at_rest(Waypoint(0.0, np.array([1.0, 0.0, 0.0]), HOME.quaternion, 0.2))
-    assert inside(outside, LIMITS).waypoint.position.tolist() == [0.77, 0.0, 0.05]
-    assert inside(outside, LIMITS).waypoint.gripper_m == 0.08
+    outside = Waypoint(0.0, np.array([1.0, 0.0, 0.0]), HOME.quaternion, 0.2)
+    assert within(outside, LIMITS).position.tolist() == [0.77, 0.0, 0.05]
+    assert within(outside, LIMITS).gripper_m == 0.08
 
 
 @pytest.mark.parametrize(

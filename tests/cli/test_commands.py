@@ -146,7 +146,10 @@ def test_train_evaluate_export_and_compare(
         (["evaluate", "hold", "--task", TASK, "--temporal-ensemble", "0.01"], "nothing to ensemble"),
         (["evaluate", "hold", "--task", TASK, "--option", "x"], "expected KEY=VALUE"),
         (["evaluate", "demonstrator", "--task", "dpbench/PushTImage-v0"], "has no scripted demonstrator"),
+        (["evaluate", "hold", "--task", TASK, "--latency-steps", "1"], "latency_steps = 1: expected 0 to 0"),
         (["latency", "nowhere"], "holds no checkpoint.json"),
+        (["delay", "nowhere/at-all"], "holds no checkpoint.json"),
+        (["delay", "nowhere/at-all", "--steps", "3-1"], "expected whole numbers and ranges, such as 0-7"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "sampler=dpm"], "unknown sampler 'dpm'; known are ddpm"),
         (["train", "flow-matching", "--task", TASK, "--set", "n_inference_steps=0"], "0 inference steps: expected 1"),
         (["train", "flow-matching", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
@@ -197,6 +200,28 @@ def test_latency_goes_through_samplers_and_steps(
     assert "euler is none of diffusion-cnn's: ddpm, ddim, dpm-solver++" in capsys.readouterr().err
     assert main(["latency", str(out), "--steps", "101"]) == 2
     assert "101 inference steps" in capsys.readouterr().err
+
+
+def test_delay_goes_through_latencies_and_goes_on_where_it_was(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, folder = tmp_path / "run", tmp_path / "delay"
+    assert main(train(data_dir, out, 4)) == 0
+    command = ["delay", str(out), "--episodes", "1", "--workers", "1", "--output", str(folder)]
+    assert main([*command, "--steps", "0,7"]) == 0
+    assert len(list((folder / "records").iterdir())) == 2
+    capsys.readouterr()
+    assert main([*command, "--steps", "0,3,7", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["latency_steps"] for row in rows] == [0, 3, 7]
+    assert len(list((folder / "records").iterdir())) == 3, "known evaluations are reused"
+    assert all(row["success_low"] <= row["success"] <= row["success_high"] for row in rows)
+    assert (folder / "PushTKeypoints-v0.png").read_bytes().startswith(b"\x89PNG")
+    assert "| PushTKeypoints-v0 | run | position | 0.00 [" in (folder / "PushTKeypoints-v0.md").read_text()
+    assert main([*command, "--steps", "7-8"]) == 2
+    assert "latency_steps = 8: expected 0 to 7" in capsys.readouterr().err
+    assert main(["delay", str(out), str(out)]) == 2
+    assert "have the same name" in capsys.readouterr().err
 
 
 def test_a_method_that_only_looks_at_the_data_trains_and_acts(

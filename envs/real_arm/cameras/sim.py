@@ -28,15 +28,20 @@ class SimCamera:
         servo: the arm of the same station, connected before the camera.
         height_px: of the picture.
         width_px: of the picture.
+        rate_hz: pictures a second; None draws a new one whenever it is asked.
 
     Raises:
         ConfigError: for a picture without pixels.
     """
 
-    def __init__(self, servo: SimServo, height_px: int = 240, width_px: int = 320) -> None:
+    def __init__(
+        self, servo: SimServo, height_px: int = 240, width_px: int = 320, rate_hz: float | None = None
+    ) -> None:
         if min(height_px, width_px) < 1:
             raise ConfigError(f"a picture of {height_px} x {width_px} px: expected at least one pixel either way.")
         self._servo, self._size_px = servo, (height_px, width_px)
+        self._period_s = 0.0 if rate_hz is None else 1.0 / rate_hz
+        self._newest: Frame | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -47,14 +52,16 @@ class SimCamera:
         """Nothing to open: the picture comes from the servo."""
 
     def read(self) -> Frame:
-        """The table as it is now.
+        """The table as it is now, or was when the newest picture was taken.
 
         Raises:
             ArmFaultError: before the servo is connected.
             ConnectionError: when the twin is gone.
         """
-        scene = self._servo.scene()
-        return Frame(scene.time_s, draw(scene, *self._size_px))
+        scene, newest = self._servo.scene(), self._newest
+        if newest is None or not 0.0 <= scene.time_s - newest.time_s < self._period_s:
+            newest = self._newest = Frame(scene.time_s, draw(scene, *self._size_px))
+        return newest
 
     def close(self) -> None:
         """Nothing to let go of."""

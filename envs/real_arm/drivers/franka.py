@@ -14,6 +14,15 @@ from dpbench.errors import ArmFaultError, ConfigError
 
 from ..client_library import client_library
 
+FREE: dict[str, Any] = {
+    "translational_stiffness": 0.0,
+    "rotational_stiffness": 0.0,
+    "damping": np.array([5.0, 5.0, 5.0, 0.5, 0.5, 0.5]),
+}
+"""Of the tracker while the arm is moved by hand: no stiffness, and a little damping in N s/m and N m s/rad.
+
+The arm itself carries its weight, and that of the tool as it is set in Desk.
+"""
 GRIPPER_M, GRIPPER_SPEED_M_S, GRIPPER_STEP_M, GRIPPER_EVERY_S = 0.08, 0.1, 0.005, 0.05
 
 
@@ -54,7 +63,7 @@ class FrankaServo:
         try:
             self._robot = franky.Robot(self._address, realtime_config=realtime)
             self._robot.recover_from_errors()
-            self._tracker = franky.CartesianImpedanceTracker(self._robot, **self._stiffness)
+            self._track(self._stiffness)
             if self.spec.gripper_m > 0:
                 self._hand = _Hand(franky.Gripper(self._address), franky.Exception)
         except franky.Exception as error:
@@ -84,9 +93,25 @@ class FrankaServo:
         self._connected()
         if not self._tracker.is_running:
             raise ArmFaultError(f"the Franka arm at {self._address!r} has stopped following; look at Desk")
-        self._tracker.set_target(self._franky.Affine(waypoint.position, waypoint.quaternion))
+        try:
+            self._tracker.set_target(self._franky.Affine(waypoint.position, waypoint.quaternion))
+        except self._franky.Exception as error:
+            raise OSError(f"the Franka arm at {self._address!r} cannot be reached: {error}") from error
         if self._hand is not None:
             self._hand.wanted_m = waypoint.gripper_m
+
+    def free_drive(self, on: bool) -> None:
+        """See `dpbench.arms.loop.FreeDrive`; a tracker without stiffness takes the place of the usual one.
+
+        Raises:
+            OSError: when the arm does not switch.
+        """
+        self._connected()
+        self.stop()
+        try:
+            self._track(FREE if on else self._stiffness)
+        except self._franky.Exception as error:
+            raise OSError(f"the Franka arm at {self._address!r} did not switch free drive: {error}") from error
 
     def stop(self) -> None:
         """See `Servo`."""
@@ -103,6 +128,10 @@ class FrankaServo:
         with contextlib.suppress(OSError):  # an arm that has stopped by itself is let go of, too
             self.stop()
         self._hand = self._tracker = self._robot = None
+
+    def _track(self, gains: dict[str, Any]) -> None:
+        """Start a tracker at the pose that the arm has now."""
+        self._tracker = self._franky.CartesianImpedanceTracker(self._robot, **gains)
 
     def _connected(self) -> Any:
         if self._tracker is None or (self._hand is not None and self._hand.lost):

@@ -89,11 +89,31 @@ class LeRobotServo:
         except (RuntimeError, ValueError) as error:  # of LeRobot's own limits or of its inverse kinematics
             raise ArmFaultError(f"LeRobot refused the pose {action}: {error}") from error
 
+    def free_drive(self, on: bool) -> None:
+        """See `dpbench.arms.loop.FreeDrive`; without torque the arm falls, so that a hand must hold it.
+
+        Raises:
+            ConfigError: for a `Robot` without a `bus` that switches the torque of its motors.
+        """
+        bus: Any = getattr(self._connected(), "bus", None)
+        if not (hasattr(bus, "enable_torque") and hasattr(bus, "disable_torque")):
+            raise ConfigError(
+                f"{self._robot} has no bus that switches the torque of its motors: teach it with another device."
+            )
+        if on:
+            bus.disable_torque()
+        else:
+            self.stop()  # with torque it would go to its last goal
+            bus.enable_torque()
+
     def stop(self) -> None:
         """Hold the measured pose: LeRobot's arms have no brake."""
         if self._robot is not None and self._robot.is_connected:
             state = self.read()
-            self.send(Waypoint(state.time_s, state.position, state.quaternion, state.gripper_m))
+            try:
+                self.send(Waypoint(state.time_s, state.position, state.quaternion, state.gripper_m))
+            except ArmFaultError as error:
+                raise OSError(f"the arm cannot hold where it is: {error}") from error
 
     def close(self) -> None:
         """See `Servo`."""

@@ -14,13 +14,15 @@ from ..client_library import client_library
 from .poses import place_and_quaternion, six_numbers
 
 MM = 1000.0
-SERVO_MODE, READY, STOPPED = 1, 0, 4
+SERVO_MODE, TEACH_MODE, READY, STOPPED = 1, 2, 0, 4
+SWITCH_S = 0.1
+"""How long a switch of the mode takes, as the maker's examples have it; poses sent sooner are refused."""
 ANSWERED = (0, 1, 2)
 """Codes of an answer: fine, with an error of the controller, with a warning of it."""
 PULSES_PER_M = 850 / 0.085
 """Of the xArm gripper."""
 GRIPPER_EVERY_S, GRIPPER_STEP_M = 0.1, 0.001
-"""The gripper hangs on a slow bus: it is asked this often, and told to move when this much is to change."""
+"""The gripper hangs on a slow bus: it is asked and told to move no more often, and only when this much is to change."""
 
 
 class UfactoryServo:
@@ -51,7 +53,7 @@ class UfactoryServo:
         self._address, self._timeout_s = address, timeout_s
         self._arm: Any = None
         self._width_m = self._wanted_m = gripper_m
-        self._asked_s = 0.0
+        self._asked_s = self._told_s = 0.0
 
     def connect(self) -> None:
         """Connect, clear errors that are past, and enter servo mode; see `Servo`."""
@@ -72,6 +74,7 @@ class UfactoryServo:
             "servo mode": arm.set_mode(SERVO_MODE),
             "start": arm.set_state(READY),
         }
+        time.sleep(SWITCH_S)
         if self.spec.gripper_m > 0:
             steps["gripper"] = arm.set_gripper_enable(True)
         failed = {name: code for name, code in steps.items() if code != 0}
@@ -103,9 +106,24 @@ class UfactoryServo:
         code = arm.set_servo_cartesian_aa(six_numbers(waypoint, MM), is_radian=True)
         if code != 0:
             raise ArmFaultError(f"the arm at {self._address!r} refused a pose with code {code}; see UFACTORY Studio")
-        if self.spec.gripper_m > 0 and abs(waypoint.gripper_m - self._wanted_m) > GRIPPER_STEP_M:
-            self._wanted_m = waypoint.gripper_m
+        now, change_m = time.monotonic(), abs(waypoint.gripper_m - self._wanted_m)
+        if self.spec.gripper_m > 0 and change_m > GRIPPER_STEP_M and now - self._told_s > GRIPPER_EVERY_S:
+            self._told_s, self._wanted_m = now, waypoint.gripper_m
             arm.set_gripper_position(self._wanted_m * PULSES_PER_M, wait=False, wait_motion=False)
+
+    def free_drive(self, on: bool) -> None:
+        """See `dpbench.arms.loop.FreeDrive`; the controller must know what the tool weighs, or the arm sinks.
+
+        Raises:
+            OSError: when the controller refuses.
+        """
+        arm = self._connected()
+        codes = arm.set_mode(TEACH_MODE if on else SERVO_MODE), arm.set_state(READY)
+        if codes != (0, 0):
+            raise OSError(
+                f"the arm at {self._address!r} did not switch free drive (codes {codes}): look at UFACTORY Studio."
+            )
+        time.sleep(SWITCH_S)
 
     def stop(self) -> None:
         """See `Servo`."""

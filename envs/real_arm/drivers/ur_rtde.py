@@ -6,7 +6,9 @@ front of the flange. The arm has no gripper of its own.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ IS_RUNNING = 1 << 1
 """Of the robot's status bits: a program, here the control script, is running."""
 FIRST_STATE_S, NEXT_STATE_S = 2.0, 0.1
 """How long a state may take at the start, and while the arm is there."""
+KICK_EVERY_S = 0.1
+"""How often the robot's watchdog is told that all is well while the arm is moved by hand and nothing is sent."""
 UNUSED = 0.5
 """Speed and acceleration of servoL, which the controller ignores."""
 _CLOSED: list[Any] = []
@@ -66,7 +70,8 @@ class UrRtdeServo:
         self._watchdog_hz, self._deceleration = watchdog_hz, deceleration_m_s2
         self._control: Any = None
         self._receive: Any = None
-        self._robot_s = self._time_s = 0.0
+        self._robot_s = self._time_s = self._kicked_s = 0.0
+        self._is_free = False
 
     def connect(self) -> None:
         """Connect, anew after a fault, and start the control script; see `Servo`."""
@@ -99,33 +104,54 @@ class UrRtdeServo:
         if robot_s != self._robot_s:
             self._robot_s, self._time_s = robot_s, time.monotonic()
         position, quaternion = place_and_quaternion(receive.getActualTCPPose())
+        if self._is_free and time.monotonic() - self._kicked_s > KICK_EVERY_S:
+            self._kicked_s = time.monotonic()
+            self._done(self._connected(self._control).kickWatchdog)
         return ArmState(self._time_s, position, quaternion, np.array(receive.getActualQ()), 0.0, self._fault())
 
     def send(self, waypoint: Waypoint) -> None:
         """See `Servo`."""
         control, period_s = self._connected(self._control), 1.0 / self.spec.rate_hz
-        try:
-            taken = control.servoL(six_numbers(waypoint), UNUSED, UNUSED, period_s, self._lookahead_s, self._gain)
-        except RuntimeError as error:
-            raise OSError(f"the UR arm at {self._address!r} cannot be reached: {error}") from error
-        if not taken:
+        pose = six_numbers(waypoint)
+        if not self._done(control.servoL, pose, UNUSED, UNUSED, period_s, self._lookahead_s, self._gain):
             time.sleep(2 * period_s)  # until the measured state says why, too
             raise ArmFaultError(self._fault() or "it did not take a command; look at its teach pendant")
+
+    def free_drive(self, on: bool) -> None:
+        """See `dpbench.arms.loop.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
+
+        Raises:
+            OSError: when the robot does not do it.
+        """
+        control = self._connected(self._control)
+        self._is_free = False  # without kicks the robot's watchdog ends free drive, should the command not come through
+        if not (self._has_next_state(NEXT_STATE_S) and self._done(control.teachMode if on else control.endTeachMode)):
+            raise OSError(f"the UR arm at {self._address!r} did not switch free drive: look at its teach pendant.")
+        self._is_free = on
 
     def stop(self) -> None:
         """See `Servo`."""
         if self._is_there():
-            self._control.servoStop(self._deceleration)
+            self._done(self._control.servoStop, self._deceleration)
 
     def close(self) -> None:
         """See `Servo`."""
         if self._is_there():
-            self._control.stopScript()
+            with contextlib.suppress(OSError):  # what is lost meanwhile is let go of, too
+                self._done(self._control.stopScript)
         control, receive, self._control, self._receive = self._control, self._receive, None, None
+        self._is_free = False
         if control is not None:
             _CLOSED.append(control)
         for interface in filter(None, (control, receive)):
             interface.disconnect()
+
+    def _done(self, call: Callable[..., bool], *values: Any) -> bool:
+        """What a command gives back; the library raises what C++ threw."""
+        try:
+            return call(*values)
+        except RuntimeError as error:
+            raise OSError(f"the UR arm at {self._address!r} cannot be reached: {error}") from error
 
     def _is_there(self) -> bool:
         """Whether the robot answers; if not, the library's commands would wait for seconds with Python's lock held."""

@@ -1,0 +1,1 @@
+../../dpbench/delayed_policy.py

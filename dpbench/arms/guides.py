@@ -1,0 +1,88 @@
+"""Who leads the arm while demonstrations are recorded: a person's device, a person's hand, or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.arms.driver import Waypoint
+from dpbench.arms.operators import Operator, moved
+from dpbench.arms.station import Station
+from dpbench.policy import NoiseStreams, Policy
+
+
+class Guide(Protocol):
+    """Gives the next goal of the tool, once a control period."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the arm is moved by hand, and `goal` is never asked."""
+        ...
+
+    def begin(self, seed: int) -> None:
+        """An episode starts."""
+        ...
+
+    def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:
+        """The next goal, due one control period after `before`.
+
+        Args:
+            observation: flat key -> the newest value, without batch or time.
+            before: the goal before it.
+            pressed: keys since the last call.
+        """
+        ...
+
+
+class Device:
+    """A keyboard or SpaceMouse."""
+
+    by_hand = False
+
+    def __init__(self, operator: Operator, station: Station, period_s: float) -> None:
+        self._operator, self._limits, self._period_s = operator, station.limits, period_s
+
+    def begin(self, seed: int) -> None:  # noqa: ARG002  # a person draws no numbers
+        """See `Guide`."""
+        self._operator.reset()
+
+    def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
+        """See `Guide`."""
+        return moved(before, self._operator.twist(pressed), self._period_s, self._limits.low, self._limits.high)
+
+
+class Hand:
+    """A person leads the arm itself (kinesthetic teaching)."""
+
+    by_hand = True
+
+    def begin(self, seed: int) -> None:
+        """See `Guide`."""
+
+    def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
+        """Never asked; the arm is where the hand has put it."""
+        return before
+
+
+class Script:
+    """A scripted policy, such as a task's demonstrator."""
+
+    by_hand = False
+
+    def __init__(self, policy: Policy, station: Station, period_s: float) -> None:
+        self._policy, self._station, self._period_s = policy, station, period_s
+        self._noise = NoiseStreams.from_seeds(0, [0])
+
+    def begin(self, seed: int) -> None:
+        """See `Guide`."""
+        self._policy.reset()
+        self._noise = NoiseStreams.from_seeds(0, [seed])
+
+    def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
+        """See `Guide`."""
+        batch = {key: np.asarray(value)[None, None] for key, value in observation.items()}
+        actions = self._policy.act(batch, self._noise)[0, :1]
+        return self._station.waypoints(actions, (before.time_s + self._period_s,), before)[0]

@@ -1,0 +1,141 @@
+"""The person at the arm: keys and a view, in a window, in the terminal, or nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import imageio.v2 as imageio
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.arms.keys import TerminalKeys
+from dpbench.arms.window import Window
+from dpbench.errors import ConfigError, MissingExtraError, check_choice
+
+View = Literal["auto", "window", "terminal", "none"]
+VIEWS: tuple[View, ...] = ("auto", "window", "terminal", "none")
+FILM_HZ = 20.0
+
+
+class Person(Protocol):
+    """Where a session takes its keys from and shows what goes on. The stop key acts by itself, at once."""
+
+    def pressed(self) -> tuple[str, ...]:
+        """Names of the keys since the last call, see `dpbench.arms.keys`."""
+        ...
+
+    def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
+        """Show a picture `(H, W, 3)` RGB and what to know; called several times a second."""
+        ...
+
+
+class Nobody:
+    """No keys and no view: for scripts."""
+
+    def pressed(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
+        """Nothing."""
+
+
+class AtTerminal:
+    """Keys of the terminal and one line of text."""
+
+    def __init__(self, keys: TerminalKeys) -> None:
+        self._keys = keys
+
+    def pressed(self) -> tuple[str, ...]:
+        """See `Person`."""
+        return self._keys.pressed()
+
+    def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:  # noqa: ARG002  # a terminal has none
+        """See `Person`."""
+        width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 200
+        print("\r" + " · ".join(lines)[: width - 1].ljust(width - 1), end="", file=sys.stderr, flush=True)
+
+
+class AtWindow:
+    """A window; its keys and those of the terminal count alike."""
+
+    def __init__(self, window: Window, keys: TerminalKeys) -> None:
+        self._window, self._keys = window, keys
+
+    def pressed(self) -> tuple[str, ...]:
+        """See `Person`."""
+        return (*self._window.pressed(), *self._keys.pressed())
+
+    def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
+        """See `Person`."""
+        self._window.show(picture, lines)
+
+
+class Filmed:
+    """A person whose view is also written to a video."""
+
+    def __init__(self, person: Person, writer: Any, clock: Callable[[], float]) -> None:
+        self._person, self._writer, self._clock = person, writer, clock
+        self._due_s = clock()
+
+    def pressed(self) -> tuple[str, ...]:
+        """See `Person`."""
+        return self._person.pressed()
+
+    def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
+        """See `Person`; a picture is repeated as often as time has passed, so that the video runs at true speed."""
+        self._person.show(picture, lines)
+        while self._due_s <= self._clock():
+            self._writer.append_data(picture)
+            self._due_s += 1.0 / FILM_HZ
+
+
+@contextmanager
+def at_the_arm(
+    view: View, on_stop: Callable[[], object], video: Path | None, clock: Callable[[], float]
+) -> Iterator[Person]:
+    """A person for a session.
+
+    Args:
+        view: `"window"` (needs dpbench[human] and a screen), `"terminal"`, `"none"` (no keys at all), or `"auto"`: a
+            window where there can be one.
+        on_stop: called at once when the stop key is pressed.
+        video: also write what is shown to this .mp4, or None.
+        clock: for the video.
+
+    Raises:
+        ConfigError: for an unknown view, a window without a screen, or a terminal that is none.
+        MissingExtraError: for a window without pygame.
+    """
+    check_choice("view", view, VIEWS)
+    with contextlib.ExitStack() as stack:
+        person: Person = Nobody()
+        if view != "none":
+            keys = stack.enter_context(TerminalKeys(on_stop))
+            window = None if view == "terminal" else _window(stack, on_stop, must=view == "window")
+            if window is None and not keys.is_terminal:
+                raise ConfigError("there is neither a screen nor a terminal for keys: add --view none, and watch out.")
+            person = AtTerminal(keys) if window is None else AtWindow(window, keys)
+        if video is not None:
+            writer = stack.enter_context(imageio.get_writer(video, fps=FILM_HZ, macro_block_size=2))
+            person = Filmed(person, writer, clock)
+        yield person
+
+
+def _window(stack: contextlib.ExitStack, on_stop: Callable[[], object], must: bool) -> Window | None:
+    """A window, or None where there can be none and there need not be one."""
+    has_screen = sys.platform in ("win32", "darwin") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    if not must and not has_screen:
+        return None
+    try:
+        return stack.enter_context(Window(on_stop))
+    except MissingExtraError:
+        if must:
+            raise
+        return None

@@ -1,0 +1,70 @@
+"""Reports of episodes on an arm as one summary and one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpbench.arms.running import EpisodeReport
+
+LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
+
+
+def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
+    """Success, latencies (p50, p95, p99; s), queue depth and missed deadlines over all episodes."""
+    execution = [report.execution_s for report in reports if report.execution_s is not None]
+    intervals = np.concatenate([report.loop.intervals_s for report in reports] or [[]])
+    return {
+        "n_episodes": len(reports),
+        "n_success": sum(bool(report.outcome["is_success"]) for report in reports),
+        "n_faults": sum(report.ended_by == "fault" for report in reports),
+        "duration_s": percentiles([report.duration_s for report in reports]),
+        **{name: percentiles(_all(reports, name)) for name, _ in LATENCIES},
+        "execution_s": percentiles(execution) if execution else None,
+        "queue_depth": percentiles(_all(reports, "queue_depth")),
+        "slack_s": percentiles(_all(reports, "slack_s")),
+        "n_chunks": len(_all(reports, "inference_s")),
+        "n_late_chunks": sum(report.policy.n_late for report in reports),
+        "tick_s": percentiles(intervals.tolist()),
+        "n_ticks": sum(report.loop.n_ticks for report in reports),
+        "n_late_ticks": sum(report.loop.n_late for report in reports),
+    }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and p99; zeros without values."""
+    p50, p95, p99 = np.percentile(values or [0.0], (50, 95, 99)).tolist()
+    return {"p50": p50, "p95": p95, "p99": p99}
+
+
+def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:
+    """Latencies of every chunk, and how far ahead of its deadline each chunk came, as PNG."""
+    from matplotlib.figure import Figure  # slow to import
+
+    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for key, label in LATENCIES:
+        values = np.sort(1000 * np.array(_all(reports, key)))
+        left.step(values, np.linspace(0, 1, len(values)), where="post", label=label)
+    execution = [1000 * report.execution_s for report in reports if report.execution_s is not None]
+    if execution:
+        left.axvline(float(np.median(execution)), color="0.4", linestyle="--", label="execution (median)")
+    left.set(xlabel="latency, ms", ylabel="share of chunks", ylim=(0, 1.02))
+    left.set_xlim(left=0)
+    left.legend(frameon=False)
+    # The first chunk of an episode has no chunk before it.
+    slack = [1000 * value for report in reports for value in report.policy.slack_s[1:]]
+    right.hist(slack, bins=30, color="tab:green")
+    right.axvline(0.0, color="tab:red", label="the chunk before ends")
+    right.set(xlabel="chunk there before the end of the last one, ms", ylabel="chunks")
+    right.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def _all(reports: Sequence[EpisodeReport], name: str) -> list[float]:
+    return [value for report in reports for value in getattr(report.policy, name)]

@@ -1,0 +1,106 @@
+"""Several episodes of a policy on an arm: a person starts each, looks after stops, and quits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gymnasium as gym
+
+from dpbench.arms.journal import Journal
+from dpbench.arms.keys import QUIT, RESET, START
+from dpbench.arms.person import Person
+from dpbench.arms.running import EpisodeReport, run_episode
+from dpbench.arms.runtime import Timing
+from dpbench.arms.station import Station, station_of
+from dpbench.errors import DpbenchError
+from dpbench.policy import Policy
+from dpbench.spec import TaskSpec
+
+IDLE_S = 1 / 30
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a session is to do.
+
+    Attributes:
+        n_episodes: how many.
+        first_seed: of the first episode; later ones count up.
+        unattended: episodes start by themselves, and a stop of the arm ends the session.
+        learns_execution: compensate in each episode the execution latency that was measured in the one before.
+    """
+
+    n_episodes: int
+    first_seed: int
+    unattended: bool
+    learns_execution: bool = False
+
+
+def run_session(
+    env: gym.Env[Any, Any],
+    task: TaskSpec,
+    policy: Policy,
+    timing: Timing,
+    person: Person,
+    plan: RunPlan,
+    journal: Journal | None = None,
+    on_report: Callable[[EpisodeReport], object] = lambda _: None,
+) -> list[EpisodeReport]:
+    """Run episodes one by one.
+
+    Args:
+        env: of an arm.
+        task: names actions, observations, rate and time limit.
+        policy: acts.
+        timing: how it is run.
+        person: keys and view.
+        plan: see there.
+        journal: takes the steps of every episode as demonstrations, or None.
+        on_report: given every report as soon as there is one.
+
+    Raises:
+        DpbenchError: see `run_episode`.
+    """
+    station, reports = station_of(env), list[EpisodeReport]()
+    for number in range(plan.n_episodes):
+        if not (plan.unattended or number == 0 or _may_start(station, person, reports[-1])):
+            break
+        report = run_episode(env, task, policy, timing, person, plan.first_seed + number, journal)
+        reports.append(report)
+        on_report(report)
+        if journal is not None and journal.n_steps:
+            journal.save()
+        if plan.learns_execution and report.execution_s is not None:
+            timing = replace(timing, execution_s=report.execution_s)
+        if report.quits or (plan.unattended and station.loop.fault is not None):
+            break
+    return reports
+
+
+def _may_start(station: Station, person: Person, last: EpisodeReport) -> bool:
+    """Wait until the person starts the next episode; False when they quit."""
+    while True:
+        fault = station.loop.fault
+        if fault is not None:
+            lines = (f"STOPPED: {fault}", f"{RESET} take up again, when it is safe · {QUIT} quit")
+        else:
+            lines = (f"ended by {last.ended_by} after {last.duration_s:.1f} s", f"{START} next · {QUIT} quit")
+        person.show(station.picture(), lines)
+        for key in person.pressed():
+            if key == QUIT:
+                return False
+            if key == START and fault is None:
+                return True
+            if key == RESET and fault is not None:
+                _reset(station)
+        time.sleep(IDLE_S)
+
+
+def _reset(station: Station) -> None:
+    try:
+        station.loop.reset_fault()
+    except (DpbenchError, OSError) as error:
+        station.loop.halt(f"still stopped: {error}")

@@ -1,0 +1,222 @@
+"""One episode of a policy on an arm: the policy in a thread of its own, the person's keys and view in this one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.arms.driver import Waypoint
+from dpbench.arms.journal import Journal
+from dpbench.arms.keys import DISCARD, QUIT, SOLVED
+from dpbench.arms.lag import LagMeter
+from dpbench.arms.loop import LoopReport
+from dpbench.arms.person import Person
+from dpbench.arms.recorder import Recorder
+from dpbench.arms.runtime import Prediction, RunReport, Timing, run_policy
+from dpbench.arms.station import Station, station_of
+from dpbench.arms.window import draw_chunk
+from dpbench.errors import ArmFaultError
+from dpbench.policy import NoiseStreams, Policy
+from dpbench.spec import TaskSpec
+
+LOOK_S = 1 / 30
+"""Between two pictures and looks at the keys."""
+END_S = 30.0
+"""A policy that has not answered for so long after the end is left alone."""
+
+
+@dataclass(frozen=True)
+class EpisodeReport:
+    """An episode; times in s.
+
+    Attributes:
+        seed: of the start and of the policy's noise.
+        outcome: `is_success` and the task's score at the end.
+        ended_by: `"success"`, `"time limit"`, `"person"`, or `"fault"`.
+        fault: why the arm stopped, or None.
+        duration_s: from the first question to the policy to the end.
+        policy: latencies, queue depth and missed deadlines of the policy.
+        loop: the same of the control loop.
+        execution_s: how much later the arm was where it was meant to be, None where it hardly moved.
+        n_steps: steps that were recorded.
+        quits: whether the person wants no further episode.
+    """
+
+    seed: int
+    outcome: Mapping[str, Any]
+    ended_by: str
+    fault: str | None
+    duration_s: float
+    policy: RunReport
+    loop: LoopReport
+    execution_s: float | None
+    n_steps: int
+    quits: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, with p50, p95 and p99 of every latency."""
+        loop, values = self.loop, {key: value for key, value in vars(self).items() if key not in ("policy", "loop")}
+        ticks = {"n_ticks": loop.n_ticks, "n_late": loop.n_late, "n_held": loop.n_held}
+        outcome = {key: value.item() if isinstance(value, np.generic) else value for key, value in self.outcome.items()}
+        return {
+            **values,
+            "outcome": outcome,
+            "policy": self.policy.as_json(),
+            "loop": {**ticks, "interval_s": loop.percentiles_s()},
+        }
+
+
+def run_episode(
+    env: gym.Env[Any, Any],
+    task: TaskSpec,
+    policy: Policy,
+    timing: Timing,
+    person: Person,
+    seed: int,
+    journal: Journal | None = None,
+) -> EpisodeReport:
+    """Run a policy until the task is solved, the time is up, the person ends it, or the arm stops.
+
+    Args:
+        env: of an arm (`station_of`).
+        task: names actions, observations, rate and time limit.
+        policy: acts.
+        timing: how it is run.
+        person: keys and view; `m` marks success, `d` ends the episode, `q` ends the session, space stops the arm.
+        seed: of the start, where the task draws one, and of the policy's noise.
+        journal: takes the steps, or None.
+
+    Raises:
+        DpbenchError: when the arm cannot be connected, the policy fails, or the disk is full; the arm holds.
+    """
+    station = station_of(env)
+    env.reset(seed=seed)
+    station.loop.report = LoopReport()
+    return _Episode(station, task, policy, timing, person, seed, journal).run()
+
+
+class _Episode:
+    """What the two threads of an episode share."""
+
+    def __init__(
+        self,
+        station: Station,
+        task: TaskSpec,
+        policy: Policy,
+        timing: Timing,
+        person: Person,
+        seed: int,
+        journal: Journal | None,
+    ) -> None:
+        self._station, self._task, self._policy, self._timing = station, task, policy, timing
+        self._person, self._seed = person, seed
+        self._began_s = time.monotonic()
+        self._period_s = 1.0 / timing.rate_hz
+        state = station.loop.read()
+        here = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
+        self._recorder = Recorder(station.observer, station.action, task.store_arrays, self._period_s, journal, here)
+        self._lag, self._n_steps = LagMeter(), 0
+        self._prediction: Prediction | None = None
+        self._report = RunReport()
+        self._error: Exception | None = None
+        self._ended_by: str | None = None
+        self._quits = False
+
+    def run(self) -> EpisodeReport:
+        thread = threading.Thread(target=self._think, name="policy", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive() and self._ended_by is None:
+                self._look()
+                time.sleep(LOOK_S)
+        except (ArmFaultError, OSError) as error:  # of the camera or the twin
+            self._station.loop.halt(str(error))
+        finally:
+            self._ended_by = self._ended_by or "fault"
+            thread.join(END_S)
+        if self._error is not None:
+            raise self._error
+        return EpisodeReport(
+            self._seed,
+            self._outcome(),
+            self._ended_by,
+            self._station.loop.fault,
+            time.monotonic() - self._began_s,
+            self._report,
+            self._station.loop.report,
+            self._lag.execution_s(),
+            self._n_steps,
+            self._quits,
+        )
+
+    def _look(self) -> None:
+        """Keys, the task's rule, the time, the record and the view."""
+        now, station = time.monotonic(), self._station
+        for key in self._person.pressed():
+            if key == SOLVED:
+                station.mark_success()
+            elif key in (QUIT, DISCARD):
+                self._ended_by, self._quits = "person", key == QUIT
+        state = station.loop.read()
+        self._lag.add(now, self._recorder.planned(now).position, state.time_s, state.position)
+        self._n_steps += self._recorder.step(now)
+        outcome = station.outcome()
+        if station.loop.fault is not None:
+            self._ended_by = "fault"
+        elif outcome["is_success"]:
+            self._ended_by = "success"
+        elif now - self._began_s > self._task.max_episode_steps * self._period_s:
+            self._ended_by = "time limit"
+        self._person.show(self._picture(), self._lines(now, outcome))
+
+    def _outcome(self) -> Mapping[str, Any]:
+        try:
+            return self._station.outcome()
+        except (ArmFaultError, OSError):  # the twin has died
+            return {"is_success": False}
+
+    def _think(self) -> None:
+        """The policy's thread."""
+        noise = NoiseStreams.from_seeds(0, [self._seed])
+        try:
+            self._report = run_policy(
+                self._policy, self._station.loop, self._station.observer.observe, self._waypoints, self._timing, noise,
+                lambda: self._ended_by is not None or self._station.loop.fault is not None, self._take,
+            )  # fmt: skip
+        except ArmFaultError as error:
+            # A camera that has stopped stops the arm too, until a person has looked.
+            if self._station.loop.fault is None:
+                self._station.loop.halt(str(error))
+        except Exception as error:  # a stranger's policy may raise anything; it is raised again in the main thread
+            self._error = error
+
+    def _waypoints(self, actions: NDArray[np.float32], times_s: Any) -> list[Waypoint]:
+        return self._station.waypoints(actions, times_s, self._recorder.planned(times_s[0] - self._period_s))
+
+    def _take(self, prediction: Prediction) -> None:
+        self._recorder.follow(time.monotonic(), prediction.sent)
+        self._prediction = prediction
+
+    def _picture(self) -> NDArray[np.uint8]:
+        picture, prediction = self._station.picture(), self._prediction
+        if prediction is None or not prediction.sent:
+            return picture
+        pixels = self._station.pixels(np.stack([waypoint.position for waypoint in prediction.sent]))
+        return picture if pixels is None else draw_chunk(picture, pixels, len(pixels))
+
+    def _lines(self, now: float, outcome: Mapping[str, Any]) -> tuple[str, ...]:
+        thought = "thinking"
+        if self._prediction is not None:
+            n_late, n_all = self._prediction.n_dropped, len(self._prediction.actions)
+            thought = f"{self._station.loop.queue_depth()} waypoints ahead, {n_late} of {n_all} actions came late"
+        return (
+            f"{now - self._began_s:.1f} s · {self._task.score} {float(outcome[self._task.score]):.2f} · {thought}",
+            f"{SOLVED} success · {DISCARD} end · {QUIT} quit · space stop",
+        )

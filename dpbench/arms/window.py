@@ -1,0 +1,179 @@
+"""A window with the camera's picture, lines of text and the keys of a session, and a predicted chunk as a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.arms.keys import STOP
+from dpbench.errors import MissingExtraError
+
+Picture = NDArray[np.uint8]
+LARGEST_PX = (960, 640)
+"""Width and height that a picture is fitted to."""
+LINE_PX, MARGIN_PX, TEXT_PX = 25, 10, 24
+BACKGROUND, FOREGROUND = (24, 24, 28), (232, 232, 232)
+REPEAT_AFTER_MS, REPEAT_EVERY_MS = 150, 40
+"""Less than `KeyboardOperator`'s `hold_s`, so that a key that is held moves without a pause."""
+
+SENT, REST = ((255, 214, 102), (214, 28, 36)), ((214, 232, 255), (66, 110, 190))
+"""First and last colour, RGB, of what is executed of a chunk, and of the rest."""
+_SHIFT = 4
+"""Bits behind the point of OpenCV's coordinates."""
+_FARTHEST_PX = 1e5
+
+
+class Window:
+    """A window, as a context manager; to be used from the main thread, as the system asks for.
+
+    Args:
+        on_stop: called inside of `show` and `pressed` as soon as they see the space bar.
+        title: of the window.
+
+    Raises:
+        MissingExtraError: without pygame.
+    """
+
+    def __init__(self, on_stop: Callable[[], object], title: str = "dpbench arm") -> None:
+        try:
+            import pygame  # optional extra
+        except ImportError as error:
+            raise MissingExtraError("a window needs pygame: pip install 'dpbench[human]'") from error
+        self._pygame: Any = pygame
+        self._on_stop, self._title = on_stop, title
+        self._pressed: list[str] = []
+        self._screen: Any = None
+        self._font: Any = None
+
+    def __enter__(self) -> Window:
+        pygame = self._pygame
+        pygame.display.init()  # not pygame.init(): sound is not needed
+        pygame.font.init()
+        pygame.key.set_repeat(REPEAT_AFTER_MS, REPEAT_EVERY_MS)
+        pygame.display.set_caption(self._title)
+        self._font = pygame.font.Font(None, TEXT_PX)
+        self._screen = pygame.display.set_mode((320, 240))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._screen = self._font = None
+        self._pygame.font.quit()
+        self._pygame.display.quit()
+
+    def show(self, picture: Picture, lines: Sequence[str]) -> None:
+        """Show a picture `(H, W, 3)` RGB, scaled by `scale`, and lines of text under it."""
+        self._collect()
+        shown = scaled(picture)
+        height, width = shown.shape[:2]
+        texts = [self._font.render(line, True, FOREGROUND) for line in lines]
+        now_wide, now_high = self._screen.get_size()
+        # It only grows, so that a text that changes its length does not change the window at every frame.
+        widest = max([now_wide, width, *(text.get_width() + 2 * MARGIN_PX for text in texts)])
+        size = widest, max(now_high, height + len(texts) * LINE_PX + 2 * MARGIN_PX)
+        if size != (now_wide, now_high):
+            self._screen = self._pygame.display.set_mode(size)
+        self._screen.fill(BACKGROUND)
+        surface = self._pygame.surfarray.make_surface(shown.swapaxes(0, 1))
+        self._screen.blit(surface, ((widest - width) // 2, 0))
+        for number, text in enumerate(texts):
+            self._screen.blit(text, (MARGIN_PX, height + MARGIN_PX + number * LINE_PX))
+        self._pygame.display.flip()
+
+    def pressed(self) -> tuple[str, ...]:
+        """Names of the keys pressed or repeated since the last call, as of `TerminalKeys`.
+
+        Closing the window gives `"q"`.
+        """
+        self._collect()
+        keys, self._pressed = tuple(self._pressed), []
+        return keys
+
+    def _collect(self) -> None:
+        for event in self._pygame.event.get():
+            if event.type == self._pygame.QUIT:
+                self._pressed.append("q")
+            elif event.type == self._pygame.KEYDOWN:
+                if event.key == self._pygame.K_SPACE:
+                    self._on_stop()
+                self._pressed.append(self._name(event))
+
+    def _name(self, event: Any) -> str:
+        # The character, where there is one: brackets are not keys of their own on every keyboard.
+        character = str(getattr(event, "unicode", ""))
+        if event.key != self._pygame.K_SPACE and len(character) == 1 and character.isprintable():
+            return character.lower()
+        return STOP if event.key == self._pygame.K_SPACE else str(self._pygame.key.name(event.key)).lower()
+
+
+def scale(height_px: int, width_px: int) -> float:
+    """How much larger the window shows a picture: a whole number, or a share where it is larger than the window."""
+    factor = min(LARGEST_PX[0] / width_px, LARGEST_PX[1] / height_px)
+    return factor if factor < 1 else float(int(factor))
+
+
+def scaled(picture: Picture) -> Picture:
+    """The picture in the size that the window shows it in."""
+    factor = scale(*picture.shape[:2])
+    if factor == 1:
+        return picture
+    how = cv2.INTER_NEAREST if factor > 1 else cv2.INTER_AREA
+    size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
+    resized: Picture = cv2.resize(picture, size, interpolation=how)
+    return resized
+
+
+def draw_chunk(picture: Picture, pixels: NDArray[np.floating[Any]], n_sent: int) -> Picture:
+    """A predicted chunk as a line with a dot an action, from light to strong colour.
+
+    The actions that will be executed are strong and lie above the rest, which is thin and half transparent.
+
+    Args:
+        picture: `(H, W, 3)` RGB.
+        pixels: columns and rows `(n, 2)` of the actions in the picture, px; those outside are cut off at the border,
+            those that are not finite (behind the camera) are left out.
+        n_sent: how many of them, from the first on, will be executed.
+
+    Returns:
+        A copy of the picture.
+    """
+    places = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+    width_px = max(1, round(min(picture.shape[:2]) / 160))
+    drawn = picture.copy()
+    if n_sent < len(places):
+        _draw_path(drawn, places[max(n_sent - 1, 0) :], REST, width_px, rim_px=0)
+        drawn = cv2.addWeighted(drawn, 0.65, picture, 0.35, 0.0)
+    _draw_path(drawn, places[:n_sent], SENT, width_px, rim_px=(width_px + 1) // 2 if width_px > 1 else 0)
+    return drawn
+
+
+def _draw_path(
+    picture: Picture, places: NDArray[np.float64], colours: tuple[tuple[int, ...], ...], width_px: int, rim_px: int
+) -> None:
+    """Draw a line with dots; a dark rim makes it stand out from a picture of its own colour."""
+    first, last = (np.array(colour, dtype=np.float64) for colour in colours)
+    points = [_fixed(place) for place in places]
+    shares = np.linspace(0.0, 1.0, len(places))
+    for rim in (rim_px, 0) if rim_px else (0,):
+        before = None
+        for point, share in zip(points, shares, strict=True):
+            colour = (20, 20, 20) if rim else tuple((first + share * (last - first)).round().tolist())
+            if before is not None and point is not None:
+                cv2.line(picture, before, point, colour, width_px + 2 * rim, cv2.LINE_AA, _SHIFT)
+            before = point
+        for point, share in zip(points, shares, strict=True):
+            if point is not None:
+                colour = (20, 20, 20) if rim else tuple((first + share * (last - first)).round().tolist())
+                radius = round((1.2 * width_px + 0.4 + rim) * 2**_SHIFT)
+                cv2.circle(picture, point, radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def _fixed(place: NDArray[np.float64]) -> tuple[int, int] | None:
+    """A place as OpenCV's numbers with a fixed point, or None where it is none."""
+    if not np.isfinite(place).all():
+        return None
+    column, row = np.clip(place, -_FARTHEST_PX, _FARTHEST_PX) * 2**_SHIFT
+    return round(column), round(row)

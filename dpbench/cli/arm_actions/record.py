@@ -1,0 +1,105 @@
+"""`dpbench arm record`: demonstrations by keyboard, SpaceMouse, hand or script, into the task's store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dpbench.cli.arm_actions.setting import add_session_arguments, add_station_arguments, open_env, station_said, task_of
+
+if TYPE_CHECKING:
+    from dpbench.arms.guides import Guide
+    from dpbench.arms.station import Station
+    from dpbench.spec import TaskSpec
+
+OPERATORS = ("keyboard", "spacemouse", "hand", "script")
+EXAMPLE = """examples:
+  dpbench arm record                                       the twin, with the keyboard
+  dpbench arm record --operator spacemouse --station station.toml
+  dpbench arm record --operator hand --driver ur-rtde --driver-option address=192.168.0.10 --camera opencv
+  dpbench arm record --operator script --episodes 20 --view none
+
+c starts an episode, s saves it, d discards it, the space bar stops the arm at once, f takes up work again after a
+stop, q quits. An episode is also saved when the task is solved. Arrows move the tool along x and y, u and j up and
+down. Every step is on disk as soon as it is made: after a stop, a crash or a cut of power the next session finds the
+unfinished episode, and saves or discards it with the same keys.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    add_station_arguments(parser)
+    add_session_arguments(parser)
+    parser.add_argument("--operator", choices=OPERATORS, default="keyboard", help="who leads the arm (keyboard)")
+    parser.add_argument("--episodes", type=int, help="end after so many saved ones (default: when you quit)")
+    parser.add_argument("--out", type=Path, help="store (default: that of the task, DATA_ROOT/NAME.zarr)")
+    parser.add_argument("--json", action="store_true", help="print what was recorded as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record."""
+    from dpbench.arms.journal import Journal
+    from dpbench.arms.person import at_the_arm
+    from dpbench.arms.recording import Plan, Session
+    from dpbench.arms.station import station_of
+    from dpbench.data.episodes import data_root, store_name
+    from dpbench.provenance import provenance
+    from dpbench.tasks import load_task
+
+    said = station_said(arguments)
+    task = load_task(task_of(arguments, said))
+    path = arguments.out or data_root(arguments.data_dir) / f"{store_name(task)}.zarr"
+    attributes = {
+        "task": task.id,
+        "source": f"recorded on {said.get('driver', 'sim')} by {arguments.operator}",
+        "provenance": provenance(),
+    }
+    plan = Plan(arguments.seed or 0, arguments.episodes, unattended=arguments.operator == "script")
+    env = open_env(task.id, said)
+    station = station_of(env)
+    try:
+        guide = _guide(arguments.operator, station, task)
+        halt = lambda: station.loop.halt("emergency stop by the space bar")  # noqa: E731
+        with at_the_arm(arguments.view, halt, arguments.video, time.monotonic) as person:
+            journal = Journal(path, attributes)
+            done = Session(env, task, journal, guide, person, plan, _say).run()
+    finally:
+        env.close()
+    if arguments.json:
+        print(json.dumps({**vars(done), "store": str(path), "episodes": journal.n_episodes}))
+    else:
+        print(f"{done.saved} saved, {done.discarded} discarded; {path} has {journal.n_episodes} episodes")
+    if done.unfinished_steps:
+        _say(f"{done.unfinished_steps} unfinished steps are kept in {journal.unfinished}; the next session finds them")
+    return int(bool(done.faults))
+
+
+def _say(line: str) -> None:
+    print(f"\r{line}", file=sys.stderr, flush=True)
+
+
+def _guide(operator: str, station: Station, task: TaskSpec) -> Guide:
+    """Who leads the arm.
+
+    Raises:
+        ConfigError: when the device is not there, or the task has no script.
+        MissingExtraError: without the device's library.
+    """
+    from dpbench.arms.guides import Device, Hand, Script
+    from dpbench.arms.operators import KeyboardOperator, SpaceMouseOperator
+    from dpbench.errors import ConfigError
+    from dpbench.registry import resolve
+
+    if operator == "hand":
+        return Hand()
+    if operator == "script":
+        if task.demonstrator is None:
+            raise ConfigError(f"{task.id} has no scripted demonstrator: choose another --operator.")
+        return Script(resolve(task.demonstrator)(task), station, 1.0 / task.rate_hz)
+    device = KeyboardOperator() if operator == "keyboard" else SpaceMouseOperator()
+    return Device(device, station, 1.0 / task.rate_hz)
