@@ -24,6 +24,9 @@ class ArraySpec:
         high: upper bound of every value, in `unit`; one number, or one a value.
         unit: `"px"`, `"m"`, `"rad"`, ... ; several are joined in the order of the values.
         names: one name a value, for vectors; empty for pixels.
+        unscaled: numbers of the values that are not normalised by their range in the data, such as the entries of a
+            rotation matrix: where the data hardly turn, a range would blow the smallest turn up (robomimic's data in
+            Diffusion Policy keep rotations alike, `normalize_util.py`).
     """
 
     shape: tuple[int, ...]
@@ -32,11 +35,15 @@ class ArraySpec:
     high: float | tuple[float, ...]
     unit: str
     names: tuple[str, ...] = ()
+    unscaled: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """What each dimension of an action means: `(Da,)` float32 in physical units with true bounds."""
+    """What each dimension of an action means: `(Da,)` float32 in physical units with true bounds.
+
+    `unscaled` is that of `ArraySpec`.
+    """
 
     names: tuple[str, ...]
     low: tuple[float, ...]
@@ -46,6 +53,7 @@ class ActionSpec:
     frame: str
     rotation: str | None = None
     gripper: int | None = None
+    unscaled: tuple[int, ...] = ()
 
     @property
     def dim(self) -> int:

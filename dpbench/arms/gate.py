@@ -20,9 +20,9 @@ from dpbench.errors import ActionError, ArmFaultError, ConfigError
 
 LAG_S = 1.0
 """An arm that has not caught up for so long is stuck."""
-SHARE = 0.8
-"""Of the joints' speeds and accelerations for commands; the rest is left for braking, which the joints' curved ways
-can make a little faster than the command before."""
+SHARE, BRAKING_SHARE = 0.8, 0.9
+"""Of the joints' speeds and accelerations, for commands and for the first step of braking after them: on the joints'
+curved ways the later steps can be a little faster."""
 MISFIT_RAD = 0.1
 """Measured joints so far from those found for the measured pose are of another arm, or of another tool."""
 
@@ -96,7 +96,7 @@ class Gate:
             except ActionError as error:
                 raise ArmFaultError(f"the kinematics does not reach where the arm is: {error}") from error
             misfit = float(np.abs(joints - state.joints).max())
-            if misfit > MISFIT_RAD:
+            if not misfit <= MISFIT_RAD:
                 raise ArmFaultError(
                     f"measured joints are {misfit:.2f} rad from those of the measured pose; check the tool"
                 )
@@ -151,7 +151,7 @@ class Gate:
             return before, str(error)
         speed = (joints - before.joints) / self._dt_s
         why = (
-            limits.out_of_range(joints)
+            limits.out_of_range(joints, before.joints if share < 1.0 else None)
             or limits.too_fast(speed, share)
             or limits.too_sudden((speed - before.speed) / self._dt_s, share)
         )
@@ -162,14 +162,14 @@ class Gate:
         if self._kinematics is None or self._allowed is None:
             return None
         braking = step(command.motion, None, self._dt_s, self._limits)
-        _, why = self._solved(command, braking, 1.0)
+        _, why = self._solved(command, braking, BRAKING_SHARE)
         if why is not None:
             return why
         try:
             rest = self._kinematics.joints(at_rest_after(command.motion, self._dt_s, self._limits), command.joints)
         except ActionError as error:
             return str(error)
-        return self._allowed.out_of_range(rest)
+        return self._allowed.out_of_range(rest, command.joints)
 
 
 def check_state(state: ArmState, now_s: float, stale_s: float) -> None:

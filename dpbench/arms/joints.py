@@ -12,6 +12,9 @@ from dpbench.errors import ArmFaultError, ConfigError
 
 SLACK_RAD = 0.01
 """An arm that starts outside its range may be so much farther out, since what is measured is not still."""
+MARGIN_RAD = 0.02
+"""Wishes stay so far from the ends of the range: where the tool brakes on a straight line a joint may swing farther
+out than at the line's end."""
 WATCH_S = 0.05
 """Measured speeds are means over so long: the times of single states are too coarse."""
 
@@ -55,20 +58,27 @@ class JointLimits:
         high = np.where(joints > self.high, joints + SLACK_RAD, self.high)
         return replace(self, low=tuple(low.tolist()), high=tuple(high.tolist()))
 
-    def out_of_range(self, joints: Vector) -> str | None:
-        """Which of the joints `(n,)` are out of range, in words."""
-        outside = (joints < self.low) | (joints > self.high)
+    def out_of_range(self, joints: Vector, last: Vector | None = None) -> str | None:
+        """Which of the joints `(n,)` is out of range, in words.
+
+        With the `last` joints it is `MARGIN_RAD` from the ends on, but for joints that do not go farther out than they
+        were.
+        """
+        low, high = np.asarray(self.low), np.asarray(self.high)
+        if last is not None:
+            low, high = np.minimum(low + MARGIN_RAD, last), np.maximum(high - MARGIN_RAD, last)
+        outside = ~((joints >= low) & (joints <= high))  # NaN is outside
         if not outside.any():
             return None
         number = int(np.argmax(outside))
-        return f"joint {number} at {joints[number]:.3f} rad, outside {self.low[number]:.3f} to {self.high[number]:.3f}"
+        return f"joint {number} at {joints[number]:.3f} rad, outside {low[number]:.3f} to {high[number]:.3f}"
 
     def too_fast(self, speed: Vector, share: float = 1.0) -> str | None:
-        """Which of the speeds `(n,)` rad/s are above so much of the limit, in words."""
+        """Which of the speeds `(n,)` rad/s is above so much of its limit, in words."""
         return _above("speed", "rad/s", speed, np.asarray(self.speed_rad_s) * share)
 
     def too_sudden(self, acceleration: Vector, share: float = 1.0) -> str | None:
-        """Which of the accelerations `(n,)` rad/s^2 are above so much of the limit, in words."""
+        """Which of the accelerations `(n,)` rad/s^2 is above so much of its limit, in words."""
         return _above("acceleration", "rad/s^2", acceleration, np.asarray(self.acceleration_rad_s2) * share)
 
 
@@ -116,6 +126,6 @@ class JointWatch:
 def _above(what: str, unit: str, values: Vector, limits: Vector) -> str | None:
     above = np.abs(values) - limits
     number = int(np.argmax(above))
-    if above[number] <= 1e-9:  # of rounding
+    if above[number] <= 1e-9:  # of rounding; NaN is above
         return None
     return f"joint {number} with a {what} of {abs(values[number]):.2f} {unit}, above {limits[number]:.2f}"

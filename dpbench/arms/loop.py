@@ -150,8 +150,9 @@ class ServoLoop:
                 raise ArmFaultError(f"{self.spec.name} is moved by hand: call free_drive(False) first.")
             now = self._clock()
             accepted = [within(waypoint, self._limits) for waypoint in checked if waypoint.time_s > now]
-            path = self._trajectory or Trajectory((self.commanded(),))
-            self._trajectory = path.replaced(now, accepted)
+            # Once the arm has braked for want of fresh waypoints, the rest of the old ones is not where it is.
+            old = self._trajectory if now - self._fresh_s <= self._watchdog_s else None
+            self._trajectory = (old or Trajectory((self.commanded(),))).replaced(now, accepted)
             self._fresh_s = now
             return tuple(accepted)
 
@@ -233,10 +234,8 @@ class ServoLoop:
             interval, self._ticked_s = now - self._ticked_s, now
             try:
                 self._exchange(now)
-            except (OSError, ArmFaultError) as error:
-                self._latch(str(error))
             except Exception as error:  # a thread that dies would leave an arm that nobody brakes
-                self._latch(f"{type(error).__name__}: {error}")
+                self._latch(str(error) if isinstance(error, (OSError, ArmFaultError)) else repr(error))
             if self._has_stopped():
                 self._brake()
             elif not self._free:

@@ -15,12 +15,14 @@ from dpbench.arms.journal import Journal
 from dpbench.arms.keys import DISCARD, QUIT, RESET, SAVE, START
 from dpbench.arms.person import Person
 from dpbench.arms.recorder import Recorder
-from dpbench.arms.station import station_of
+from dpbench.arms.station import picture_of, station_of
 from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.spec import TaskSpec
 
 IDLE_S = 1 / 30
 """Between two pictures while nothing is recorded."""
+HAND_S = 0.008
+"""Between two looks at an arm that is moved by hand."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Session:
         """
         if self._journal.n_steps:
             self._say(f"an episode of {self._journal.n_steps} steps was left unfinished in {self._journal.unfinished}")
+        self._env.reset(seed=self._plan.first_seed)
         while self._plan.n_episodes is None or self._saved < self._plan.n_episodes:
             if not (self._unattended() if self._plan.unattended else self._attended()):
                 break
@@ -139,6 +142,9 @@ class Session:
             key = self._episode()
         except (ArmFaultError, OSError) as error:
             reason = str(error)
+            if self._station.loop.fault is None:
+                # A camera that has stopped stops the arm too, until a person has looked.
+                self._station.loop.halt(reason)
             self._faults.append(reason)
             self._say(f"stopped: {reason} ({self._journal.n_steps} steps are kept)")
             return
@@ -168,25 +174,31 @@ class Session:
             now_s = max(goal.time_s, time.monotonic())
             goal = self._lead(recorder, replace(goal, time_s=now_s), pressed)
             goal = replace(goal, time_s=now_s + period_s)
-            _wait(goal.time_s)
+            self._wait(recorder, goal.time_s)
             recorder.step(goal.time_s)
             if self._station.outcome()["is_success"]:
-                _wait(goal.time_s + period_s)
+                self._wait(recorder, goal.time_s + period_s)
                 recorder.step(goal.time_s + period_s)
                 return SAVE
         return None
 
     def _lead(self, recorder: Recorder, before: Waypoint, pressed: Sequence[str]) -> Waypoint:
-        """Send the guide's next goal, due one period after `before`; or write down where the hand has put the arm."""
+        """Send the guide's next goal, due one period after `before`."""
         if self._guide.by_hand:
-            state = self._station.loop.read()
-            recorder.was_at(_waypoint(state, state.time_s))
             return before
         _, history = self._station.observer.observe(1)
         goal = self._guide.goal({key: value[0] for key, value in history.items()}, before, pressed)
         accepted = self._station.loop.schedule((goal,))
         recorder.follow(before.time_s, accepted)
         return accepted[-1] if accepted else before
+
+    def _wait(self, recorder: Recorder, until_s: float) -> None:
+        """Until the step is over; meanwhile write down where a hand has put the arm."""
+        while (left_s := until_s - time.monotonic()) > 0:
+            if self._guide.by_hand:
+                state = self._station.loop.read()
+                recorder.was_at(_waypoint(state, state.time_s))
+            time.sleep(min(left_s, HAND_S if self._guide.by_hand else left_s))
 
     def _keys(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Keys while nothing is recorded; a fault is shown, and reset when the person asks for it."""
@@ -203,7 +215,7 @@ class Session:
         return pressed
 
     def _look(self, lines: Sequence[str]) -> tuple[str, ...]:
-        self._person.show(self._station.picture(), lines)
+        self._person.show(picture_of(self._station), lines)
         return self._person.pressed()
 
     def _save(self) -> None:
@@ -222,7 +234,3 @@ class Session:
 
 def _waypoint(state: ArmState, time_s: float) -> Waypoint:
     return Waypoint(time_s, state.position, state.quaternion, state.gripper_m)
-
-
-def _wait(until_s: float) -> None:
-    time.sleep(max(0.0, until_s - time.monotonic()))

@@ -14,7 +14,7 @@ from dpbench.arms.keys import QUIT, RESET, START
 from dpbench.arms.person import Person
 from dpbench.arms.running import EpisodeReport, run_episode
 from dpbench.arms.runtime import Timing
-from dpbench.arms.station import Station, station_of
+from dpbench.arms.station import Station, picture_of, station_of
 from dpbench.errors import DpbenchError
 from dpbench.policy import Policy
 from dpbench.spec import TaskSpec
@@ -88,7 +88,7 @@ def _may_start(station: Station, person: Person, last: EpisodeReport) -> bool:
             lines = (f"STOPPED: {fault}", f"{RESET} take up again, when it is safe · {QUIT} quit")
         else:
             lines = (f"ended by {last.ended_by} after {last.duration_s:.1f} s", f"{START} next · {QUIT} quit")
-        person.show(station.picture(), lines)
+        person.show(picture_of(station), lines)
         for key in person.pressed():
             if key == QUIT:
                 return False

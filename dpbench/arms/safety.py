@@ -120,7 +120,7 @@ def step(motion: Motion, wanted: Waypoint | None, dt_s: float, limits: Limits, a
 
 def within(waypoint: Waypoint, limits: Limits) -> Waypoint:
     """The nearest waypoint inside the workspace and the gripper's opening."""
-    place = np.clip(waypoint.position, limits.low, limits.high)
+    place = np.minimum(np.maximum(waypoint.position, limits.low), limits.high)
     return Waypoint(waypoint.time_s, place, waypoint.quaternion, min(max(waypoint.gripper_m, 0.0), limits.gripper_m))
 
 

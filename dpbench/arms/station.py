@@ -16,7 +16,7 @@ from dpbench.arms.driver import Camera, Waypoint
 from dpbench.arms.loop import ServoLoop
 from dpbench.arms.observing import Observer
 from dpbench.arms.safety import Limits
-from dpbench.errors import ConfigError
+from dpbench.errors import ArmFaultError, ConfigError
 
 
 class Station(Protocol):
@@ -80,3 +80,14 @@ def station_of(env: gym.Env[Any, Any]) -> Station:
         )
     found: Station = station
     return found
+
+
+NO_PICTURE = np.full((240, 320, 3), 64, dtype=np.uint8)
+
+
+def picture_of(station: Station) -> NDArray[np.uint8]:
+    """The station's picture, or a grey one: where the camera has stopped a person must still see why."""
+    try:
+        return station.picture()
+    except (ArmFaultError, OSError):
+        return NO_PICTURE

@@ -29,7 +29,7 @@ from dpbench.errors import ConfigError
 
 TABLES = ("driver_options", "camera_options", "limits", "joint_limits")
 """Keys that are tables, whose entries a command line may change one by one."""
-KEYS = ("driver", "camera", "camera_projection", "model", "site", "watchdog_s", *TABLES)
+KEYS = ("driver", "camera", "camera_projection", "model", "site", "watchdog_s", "stale_s", *TABLES)
 
 
 def read_station(path: Path) -> dict[str, Any]:

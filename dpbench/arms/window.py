@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.keys import STOP
-from dpbench.errors import MissingExtraError
+from dpbench.errors import ConfigError, MissingExtraError
 
 Picture = NDArray[np.uint8]
 LARGEST_PX = (960, 640)
@@ -36,11 +38,13 @@ class Window:
 
     Raises:
         MissingExtraError: without pygame.
+        ConfigError: without a screen, when entered.
     """
 
     def __init__(self, on_stop: Callable[[], object], title: str = "dpbench arm") -> None:
         try:
-            import pygame  # optional extra
+            with contextlib.redirect_stdout(sys.stderr):  # it greets, and standard output belongs to the command
+                import pygame  # optional extra
         except ImportError as error:
             raise MissingExtraError("a window needs pygame: pip install 'dpbench[human]'") from error
         self._pygame: Any = pygame
@@ -51,12 +55,20 @@ class Window:
 
     def __enter__(self) -> Window:
         pygame = self._pygame
-        pygame.display.init()  # not pygame.init(): sound is not needed
-        pygame.font.init()
-        pygame.key.set_repeat(REPEAT_AFTER_MS, REPEAT_EVERY_MS)
+        try:
+            pygame.display.init()  # not pygame.init(): sound is not needed
+            if pygame.display.get_driver() == "offscreen":  # what SDL takes where it finds no screen
+                raise pygame.error("there is no screen")
+            self._screen = pygame.display.set_mode((320, 240))
+        except pygame.error as error:
+            pygame.display.quit()
+            raise ConfigError(
+                f"no window can be opened ({error}): sit at the machine's screen, or use the terminal."
+            ) from error
         pygame.display.set_caption(self._title)
+        pygame.key.set_repeat(REPEAT_AFTER_MS, REPEAT_EVERY_MS)
+        pygame.font.init()
         self._font = pygame.font.Font(None, TEXT_PX)
-        self._screen = pygame.display.set_mode((320, 240))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -127,7 +127,7 @@ def save_figure(rows: pd.DataFrame, path: Path) -> None:
     axis.set(
         xlabel=f"latency, control steps of {_period(rows)}",
         ylabel="success rate, 95 % interval",
-        ylim=(0, 1.03),
+        ylim=(-0.03, 1.03),
         xticks=sorted(set(rows["latency_steps"])),
     )
     axis.set_title(f"what latency costs ({episodes(rows)} episodes a point)")

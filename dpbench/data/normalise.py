@@ -6,6 +6,7 @@ shifted). Why limits and not unit variance: samplers clamp x_0 to [-1, 1] (Chi e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,10 @@ class Normaliser:
     offset: NDArray[np.float32]
 
     @classmethod
-    def from_limits(cls, values: NDArray[Any], name: str) -> Normaliser:
+    def from_limits(cls, values: NDArray[Any], name: str, unscaled: Sequence[int] = ()) -> Normaliser:
         """Map the range of `values`, `(N, D)`, to [-1, 1]; a dimension narrower than 1e-4 is only centred.
+
+        Those numbered in `unscaled` stay as they are.
 
         Raises:
             DataError: when `values` holds NaN or infinite numbers, or nothing.
@@ -42,6 +45,7 @@ class Normaliser:
         narrow = high - low < RANGE_EPS
         scale = np.where(narrow, 1.0, 2.0 / np.where(narrow, 1.0, high - low))
         offset = -(high + low) / 2 * scale
+        scale[list(unscaled)], offset[list(unscaled)] = 1.0, 0.0
         return cls(scale.astype(np.float32), offset.astype(np.float32))
 
     def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:

@@ -91,7 +91,8 @@ def training_data(
     for key, array in task.store_arrays.items():
         if key not in pixels:
             values = store.read(array)
-            normalisers[key] = Normaliser.from_limits(values[train_steps], array)
+            spec = task.action if key == "action" else task.observations[key]
+            normalisers[key] = Normaliser.from_limits(values[train_steps], array, spec.unscaled)
             vectors[key] = torch.from_numpy(normalisers[key].normalise(values)).to(device)
     empty = np.zeros((0, horizon.horizon), dtype=np.int64)
     return TrainingData(

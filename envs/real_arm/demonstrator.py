@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.policy import NoiseStreams, Observations
-from dpbench.rotations import matrix_from_quat, rotvec_from_matrix, sixd_from_matrix
+from dpbench.rotations import matrix_from_quat, matrix_from_sixd, rotvec_from_matrix, sixd_from_matrix
 from dpbench.spec import ActionSpec, Horizon, TaskSpec
 
 from .scene import DOWN, PUSH_HEIGHT_M
 from .task import RATE_HZ
 
 Vector = NDArray[np.float64]
-STEP_M = 0.02
-"""Largest way of one command. Poses so far ahead of the tool are followed at 0.1 m/s."""
-STRIDE_M = 0.01
-"""Largest way of one velocity over a period: 0.1 m/s too, so that both kinds of demonstrations are alike."""
+STEP_M = 0.03
+"""Largest way of one command. Poses so far ahead of the tool are followed at some 0.17 m/s."""
+STRIDE_M = 0.017
+"""Largest way of one velocity over a period: 0.17 m/s too, so that both kinds of demonstrations are alike."""
 OVER_M = 0.11
 """Height at which the rod passes over the block."""
 BEHIND_M, NEAR_M, ASIDE_M = 0.075, 0.012, 0.012
@@ -64,7 +64,7 @@ def _pose(agent: Vector, way: Vector, noise: Vector) -> Vector:
 
 def _velocity(agent: Vector, way: Vector, noise: Vector) -> Vector:
     """Velocity action `(7,)`."""
-    turn = rotvec_from_matrix(UPRIGHT @ matrix_from_quat(agent[3:7]).T)
+    turn = rotvec_from_matrix(UPRIGHT @ matrix_from_sixd(agent[3:9]).T)
     return np.concatenate([(_shortened(HURRY * way, STRIDE_M) + noise) * RATE_HZ, HURRY * turn * RATE_HZ, [0.0]])
 
 

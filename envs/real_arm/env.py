@@ -18,6 +18,7 @@ from dpbench.arms.observing import Observer
 from dpbench.arms.safety import Limits
 from dpbench.errors import ConfigError, check_choice
 from dpbench.registry import registry
+from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
 
 from .actions import action as action_between
@@ -51,7 +52,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
     |---|---|---|---|---|
-    | `agent_pos` | all | (8,) | tool's place, orientation (x, y, z, w), gripper width | m, quaternion, m |
+    | `agent_pos` | all | (10,) | tool's place, first two rows of its rotation matrix, gripper width | m, -, m |
     | `environment_state` | `state` | (5,) | block x, y, yaw; target x, y; on the twin only | m, rad |
     | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the camera's newest picture | RGB |
 
@@ -78,6 +79,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
         limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table.
         watchdog_s: without a sign of life from who commands it for so long the arm brakes.
+        stale_s: a measured state older than this is a fault.
         real_time: the twin's own clock and process; without, it moves as fast as it can and repeats bit for bit.
         dry_run: is shown every command, and nothing is sent; None sends.
         render_mode: `"rgb_array"` or None.
@@ -100,6 +102,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera_projection: Sequence[Sequence[float]] | None = None,
         limits: Mapping[str, Any] | None = None,
         watchdog_s: float = 1.0,
+        stale_s: float = 0.2,
         real_time: bool = False,
         dry_run: Callable[[Waypoint], object] | None = None,
         render_mode: str | None = None,
@@ -123,7 +126,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._world = Table(registry("camera").load(camera or "")(**(camera_options or {})), projection)
         self.limits = _limits(limits or {})
         sent_to = servo if dry_run is None else DryRun(servo, dry_run)
-        self.loop = ServoLoop(sent_to, self.limits, watchdog_s, clock=self._clock)
+        self.loop = ServoLoop(sent_to, self.limits, watchdog_s, stale_s, clock=self._clock)
         self.camera = self._world.camera
         self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
         self.observer = Observer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
@@ -214,7 +217,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
         state = self.loop.read()
-        return state.time_s, np.array([*state.position, *state.quaternion, state.gripper_m], dtype=np.float32)
+        turn = sixd_from_matrix(matrix_from_quat(state.quaternion))
+        return state.time_s, np.array([*state.position, *turn, state.gripper_m], dtype=np.float32)
 
     def _observation(self) -> dict[str, Any]:
         if self._real_time:

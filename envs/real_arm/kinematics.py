@@ -94,7 +94,7 @@ class MujocoKinematics:
         joints = self.nearer(near, waypoint.position, waypoint.quaternion, EXACT_ITERATIONS, EXACT)
         self._move(joints)
         away, turned = self._away(waypoint.position, waypoint.quaternion[[3, 0, 1, 2]])
-        if max(math.hypot(*away.tolist()), math.hypot(*turned.tolist())) > REACHED:
+        if not float(np.abs(np.concatenate([away, turned])).max()) <= REACHED:  # NaN is no solution either
             raise ActionError(
                 f"the arm cannot reach {np.round(waypoint.position, 3).tolist()} m with quaternion "
                 f"{np.round(waypoint.quaternion, 3).tolist()}, x, y, z, w, from joints {np.round(near, 3).tolist()} rad"

@@ -14,10 +14,12 @@ IMAGE_PX = 96
 CAMERA = "top"
 LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)
 """Of the twin, and of an arm that names none."""
-_POSE = (*(f"tool {axis}" for axis in "xyz"), *(f"tool q{axis}" for axis in "xyzw"), "gripper width")
+_SIXD = tuple(f"r{row}{column}" for row in range(2) for column in range(3))
+_TURN = tuple(range(3, 9))
+"""Where the six numbers of a rotation stand, in `agent_pos` and in a position action."""
 
 ACTION = ActionSpec(
-    names=("x", "y", "z", *(f"r{row}{column}" for row in range(2) for column in range(3)), "gripper width"),
+    names=("x", "y", "z", *_SIXD, "gripper width"),
     low=(*WORKSPACE_LOW_M, *(-1.0,) * 6, 0.0),
     high=(*WORKSPACE_HIGH_M, *(1.0,) * 6, 0.2),
     unit="m, two rows of a rotation matrix, m",
@@ -25,6 +27,7 @@ ACTION = ActionSpec(
     frame="the arm's base, z up; the tool",
     rotation="6-D",
     gripper=9,
+    unscaled=_TURN,
 )
 _MOST = (*(LIMITS.speed_m_s,) * 3, *(LIMITS.turn_rad_s,) * 3)
 VELOCITY_ACTION = ActionSpec(
@@ -37,7 +40,11 @@ VELOCITY_ACTION = ActionSpec(
     rotation="angular velocity",
     gripper=6,
 )
-AGENT_POS = ArraySpec((8,), "float32", -2.0, 2.0, "m, quaternion (x, y, z, w), m", _POSE)
+AGENT_POS = ArraySpec(
+    (10,), "float32", -2.0, 2.0, "m, two rows of a rotation matrix, m",
+    ("tool x", "tool y", "tool z", *(f"tool {name}" for name in _SIXD), "gripper width"), _TURN,
+)  # fmt: skip
+"""Not a quaternion: of an upright tool its sign flips from one tick to the next."""
 ENVIRONMENT_STATE = ArraySpec(
     (5,), "float32", -10.0, 10.0, "m, rad", ("block x", "block y", "block yaw", "target x", "target y")
 )

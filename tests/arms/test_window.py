@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.window import Window, draw_chunk, scale, scaled
-from dpbench.errors import MissingExtraError
+from dpbench.errors import ConfigError, MissingExtraError
 
 pygame: Any = pytest.importorskip("pygame", reason="pip install 'dpbench[human]'")
 GREY = np.full((96, 96, 3), 128, dtype=np.uint8)
@@ -71,6 +72,19 @@ def test_without_pygame_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pygame", None)  # type: ignore[arg-type]
     with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[human\]'"):
         Window(on_stop=lambda: None)
+
+
+@pytest.mark.parametrize("driver", ["no such driver", "offscreen"])
+def test_without_a_screen_there_is_advice(monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", driver)
+    with pytest.raises(ConfigError, match=r"no window can be opened \(.*use the terminal"), Window(lambda: None):
+        pass
+
+
+def test_standard_output_is_left_to_the_command() -> None:
+    code = "from dpbench.arms.window import Window; Window(lambda: None)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert not done.stdout
 
 
 @pytest.mark.parametrize(

@@ -200,8 +200,8 @@ def test_a_stop_of_the_robot_is_a_latched_fault(robot: Robot, bits: int, words: 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ("drop", "connection|script|reached"),
-        ("kill", "connection|reached"),
+        ("drop", "connection|script|reached|take a command"),
+        ("kill", "connection|reached|take a command"),
         ("freeze", "old"),
         ("end_program", "control script"),
     ],

@@ -71,6 +71,7 @@ class SimServo:
         self._link = self._faults = Faults(latency_s, jitter_s, drop_share, reorder_share)
         self._seed, self._real_time = _checked(seed), real_time
         self._station: Station | None = None
+        self._is_free = False
 
     @property
     def pid(self) -> int | None:
@@ -114,6 +115,21 @@ class SimServo:
             ConnectionError: when the twin is gone or the link is cut.
         """
         self._linked().post(Kind.POSE, *waypoint.position.tolist(), *waypoint.quaternion.tolist())
+
+    def free_drive(self, on: bool) -> None:
+        """Let the arm be moved by `hand`: the twin has no hands of its own, and holds meanwhile."""
+        self._is_free = on
+
+    def hand(self, waypoint: Waypoint) -> None:
+        """Lead the arm there, as a person's hand does in free drive.
+
+        Raises:
+            ArmFaultError: unless it is in free drive.
+            ConnectionError: when the twin is gone or the link is cut.
+        """
+        if not self._is_free:
+            raise ArmFaultError("the simulated arm is not in free drive: call free_drive(True) first.")
+        self.send(waypoint)
 
     def stop(self) -> None:
         """Hold, now; where the link is gone the twin's own watchdog sees to it."""

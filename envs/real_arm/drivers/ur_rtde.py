@@ -25,6 +25,8 @@ IS_RUNNING = 1 << 1
 """Of the robot's status bits: a program, here the control script, is running."""
 FIRST_STATE_S, NEXT_STATE_S = 2.0, 0.1
 """How long a state may take at the start, and while the arm is there."""
+REASON_S = 0.2
+"""How long to wait for the state that says why a command was refused; it comes over another connection."""
 KICK_EVERY_S = 0.1
 """How often the robot's watchdog is told that all is well while the arm is moved by hand and nothing is sent."""
 UNUSED = 0.5
@@ -114,8 +116,10 @@ class UrRtdeServo:
         control, period_s = self._connected(self._control), 1.0 / self.spec.rate_hz
         pose = six_numbers(waypoint)
         if not self._done(control.servoL, pose, UNUSED, UNUSED, period_s, self._lookahead_s, self._gain):
-            time.sleep(2 * period_s)  # until the measured state says why, too
-            raise ArmFaultError(self._fault() or "it did not take a command; look at its teach pendant")
+            end_s = time.monotonic() + REASON_S
+            while (reason := self._fault()) is None and time.monotonic() < end_s:
+                time.sleep(period_s)
+            raise ArmFaultError(reason or "it did not take a command; look at its teach pendant")
 
     def free_drive(self, on: bool) -> None:
         """See `dpbench.arms.loop.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.

@@ -1,0 +1,94 @@
+"""The unfinished episode: on disk step by step, one episode when saved, found again after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dpbench.arms.journal import Journal
+from dpbench.data.episodes import EpisodeStore
+from dpbench.errors import DataError
+
+
+def row(number: int) -> dict[str, np.ndarray]:
+    return {"agent_pos": np.full(3, number, np.float32), "img": np.full((4, 4, 3), number, np.uint8)}
+
+
+def filled(path: Path, n_steps: int) -> Journal:
+    journal = Journal(path, {"task": "test"})
+    for number in range(n_steps):
+        journal.add(row(number))
+    return journal
+
+
+def test_saved_it_is_one_episode_and_nothing_is_left_over(tmp_path: Path) -> None:
+    path = tmp_path / "demos.zarr"
+    for n_steps in (3, 2):
+        journal = filled(path, n_steps)
+        assert journal.n_steps == n_steps
+        journal.save()
+        assert not journal.unfinished.exists()
+    store = EpisodeStore.open(path)
+    assert store.episode_ends.tolist() == [3, 5]
+    assert store.read("agent_pos")[:, 0].tolist() == [0, 1, 2, 0, 1]
+    assert store.attributes == {"task": "test"}
+
+
+def test_what_is_unfinished_is_readable_and_can_be_discarded(tmp_path: Path) -> None:
+    journal = filled(tmp_path / "demos.zarr", 4)
+    assert EpisodeStore.open(journal.unfinished).read("img")[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    journal.discard()
+    assert journal.n_steps == journal.n_episodes == 0
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError, match="no unfinished episode to save"):
+        journal.save()
+
+
+def test_the_next_session_finds_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "demos.zarr"
+    code = (
+        "import sys, time, numpy as np\nfrom pathlib import Path\nfrom dpbench.arms.journal import Journal\n"
+        f"journal = Journal(Path({str(path)!r}), {{}})\n"
+        "for number in range(10_000):\n"
+        "    journal.add({'agent_pos': np.full(3, number, np.float32)})\n"
+        "    print(number, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(20):
+            last = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+    journal = Journal(path, {})
+    assert journal.n_steps >= last + 1
+    n_steps = journal.n_steps
+    journal.save()
+    assert EpisodeStore.open(path).read("agent_pos")[:, 0].tolist() == list(range(n_steps))
+
+
+def test_killed_after_saving_it_is_not_saved_twice(tmp_path: Path) -> None:
+    path = tmp_path / "demos.zarr"
+    journal = filled(path, 3)
+    steps = EpisodeStore.open(journal.unfinished)
+    store = EpisodeStore.create(path, steps.shapes())
+    store.append({name: steps.read(name) for name in steps.shapes()})  # as `save` does, killed before it tidies up
+    again = Journal(path, {})
+    assert again.n_steps == 0
+    assert again.n_episodes == 1
+    assert not again.unfinished.exists()
+
+
+def test_steps_that_do_not_fit_the_store_are_refused_before_an_episode_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "demos.zarr"
+    filled(path, 1).save()
+    with pytest.raises(DataError, match="choose another store"):
+        Journal(path, {}).add({"agent_pos": np.zeros(4, np.float32)})
+    journal = filled(path, 1)
+    with pytest.raises(DataError, match="NaN"):
+        journal.add({**row(1), "agent_pos": np.full(3, np.nan, np.float32)})
+    assert journal.n_steps == 1
