@@ -20,7 +20,7 @@ LAYERS: dict[str, set[str]] = {  # a part of the core -> the parts it may import
     "tasks": {"registry", "spec"},
     "files": set(),
     "rotations": set(),
-    "arms": {"errors", "policy", "rotations"},
+    "arms": {"data", "errors", "policy", "rotations", "spec"},
     "spaces": {"spec"},
     "provenance": set(),
     "policy": {"spec"},

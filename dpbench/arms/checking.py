@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.lag import LagMeter
-from dpbench.arms.loop import LoopReport
+from dpbench.arms.loop_report import LoopReport
+from dpbench.arms.percentiles import percentiles
 from dpbench.arms.safety import Limits
 from dpbench.arms.station import Station
 from dpbench.errors import ArmFaultError, DpbenchError
@@ -108,7 +109,7 @@ def _frames(station: Station, rate_hz: float) -> Check:
             time.sleep(POLL_S)
     except (ArmFaultError, OSError) as error:
         return Check("pictures", False, "none", str(error))
-    rate, age = (len(times) - 1) / max(times[-1] - times[0], 1e-9), _percentiles(ages)
+    rate, age = (len(times) - 1) / max(times[-1] - times[0], 1e-9), percentiles(ages)
     good = rate >= min(FRAME_HZ, 0.9 * rate_hz) and age["p95"] <= FRAME_OLD_S
     return Check(
         "pictures",
@@ -140,7 +141,7 @@ def _loop(station: Station) -> Check:
     while time.monotonic() < end_s and loop.fault is None:
         ages.append(time.monotonic() - loop.read().time_s)
         time.sleep(POLL_S)
-    report, age = loop.report, _percentiles(ages)
+    report, age = loop.report, percentiles(ages)
     late = report.n_late / max(report.n_ticks, 1)
     good = loop.fault is None and late <= LATE_SHARE and age["p95"] <= OLD_S
     intervals = report.percentiles_s()
@@ -229,16 +230,11 @@ def _stop(station: Station) -> Check:
     return Check(
         "emergency stop",
         refused and still_s <= STILL_WITHIN_S,
-        f"asked for in {1000 * asked_s:.0f} ms, still after {1000 * still_s:.0f} ms and {1000 * moved_m:.1f} mm, commands "
-        + ("refused until reset" if refused else "still taken"),
+        f"asked for in {1000 * asked_s:.0f} ms, still after {1000 * still_s:.0f} ms and {1000 * moved_m:.1f} mm, "
+        f"commands {'refused until reset' if refused else 'still taken'}",
         "do not run a policy on this arm: its driver does not stop it",
         {"asked_s": asked_s, "still_s": still_s, "moved_m": moved_m, "refused": refused},
     )
-
-
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    p50, p95, p99 = np.percentile(values or [0.0], (50, 95, 99)).tolist()
-    return {"p50": p50, "p95": p95, "p99": p99}
 
 
 def _ms(percentiles: Mapping[str, float]) -> str:

@@ -90,7 +90,7 @@ class Gate:
         if self._joint_limits is not None:
             self._allowed = self._joint_limits.around(state.joints)
             self._watch = JointWatch(self._allowed) if self._kinematics is None else None
-        if self._kinematics is not None:
+        if self._kinematics is not None and self._joint_limits is not None:
             try:
                 joints = self._kinematics.joints(motion.waypoint, state.joints)
             except ActionError as error:
@@ -100,6 +100,7 @@ class Gate:
                 raise ArmFaultError(
                     f"measured joints are {misfit:.2f} rad from those of the measured pose; check the tool"
                 )
+            self._allowed = self._joint_limits.around(joints)
         self._behind_since_s = None
         self.last = Command(motion, joints, np.zeros_like(joints))
 

@@ -11,13 +11,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint, check_waypoint
 from dpbench.arms.gate import Gate, check_state
 from dpbench.arms.joints import JointLimits, Kinematics
+from dpbench.arms.loop_report import LoopReport
 from dpbench.arms.safety import Limits, within
 from dpbench.arms.servo import FreeDrive, Servo
 from dpbench.arms.trajectory import Trajectory
@@ -29,30 +27,6 @@ LATE = 1.5
 """A tick that comes after so many periods has missed its deadline."""
 HALT_WAIT_S = 0.1
 """A halt waits so long for a call of the driver that is under way, then asks it to stop beside that call."""
-
-
-@dataclass
-class LoopReport:
-    """What the loop has done since it was connected.
-
-    Attributes:
-        n_ticks: commands sent.
-        n_late: ticks that missed their deadline.
-        n_held: ticks at which no fresh waypoint was there, or the arm was behind, and it braked or held.
-        n_refused: ticks at which it braked in front of the limits of its joints.
-        intervals_s: time between ticks.
-    """
-
-    n_ticks: int = 0
-    n_late: int = 0
-    n_held: int = 0
-    n_refused: int = 0
-    intervals_s: list[float] = field(default_factory=list)
-
-    def percentiles_s(self) -> dict[str, float]:
-        """p50, p95 and p99 of the time between ticks."""
-        values = np.percentile(self.intervals_s or [0.0], (50, 95, 99)).tolist()
-        return dict(zip(("p50", "p95", "p99"), values, strict=True))
 
 
 class ServoLoop:
@@ -228,7 +202,11 @@ class ServoLoop:
     def tick(self) -> None:
         """Read, limit and send one command; called once a servo period."""
         with self._lock:
-            if self.fault is not None or self._gate.last is None:
+            if self._gate.last is None:
+                return
+            if self.fault is not None:
+                with contextlib.suppress(Exception):  # a person still wants to see where the arm is
+                    self._state = self._servo.read()
                 return
             now = self._clock()
             interval, self._ticked_s = now - self._ticked_s, now

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dpbench.arms.percentiles import percentiles
 from dpbench.arms.running import EpisodeReport
 
 LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
@@ -32,12 +33,6 @@ def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
         "n_ticks": sum(report.loop.n_ticks for report in reports),
         "n_late_ticks": sum(report.loop.n_late for report in reports),
     }
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95 and p99; zeros without values."""
-    p50, p95, p99 = np.percentile(values or [0.0], (50, 95, 99)).tolist()
-    return {"p50": p50, "p95": p95, "p99": p99}
 
 
 def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:

@@ -16,7 +16,7 @@ from dpbench.arms.driver import Waypoint
 from dpbench.arms.journal import Journal
 from dpbench.arms.keys import DISCARD, QUIT, SOLVED
 from dpbench.arms.lag import LagMeter
-from dpbench.arms.loop import LoopReport
+from dpbench.arms.loop_report import LoopReport
 from dpbench.arms.person import Person
 from dpbench.arms.recorder import Recorder
 from dpbench.arms.runtime import Prediction, RunReport, Timing, run_policy

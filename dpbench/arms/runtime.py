@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import ArmDriver, Waypoint
 from dpbench.arms.ensemble import ChunkEnsemble
+from dpbench.arms.percentiles import percentiles
 from dpbench.errors import ConfigError, check_choice
 from dpbench.policy import NoiseStreams, Policy
 
@@ -91,8 +92,7 @@ class RunReport:
         rows: dict[str, Any] = {}
         for name, values in asdict(self).items():
             if isinstance(values, list):
-                p50, p95, p99 = np.percentile(values or [0.0], (50, 95, 99)).tolist()
-                rows[name] = {"p50": p50, "p95": p95, "p99": p99, "n": len(values)}
+                rows[name] = {**percentiles(values), "n": len(values)}
             else:
                 rows[name] = values
         return rows

@@ -27,9 +27,9 @@ from typing import Any
 
 from dpbench.errors import ConfigError
 
-TABLES = ("driver_options", "camera_options", "limits", "joint_limits")
+TABLES = ("driver_options", "camera_options", "limits", "joint_limits", "kinematics")
 """Keys that are tables, whose entries a command line may change one by one."""
-KEYS = ("driver", "camera", "camera_projection", "model", "site", "watchdog_s", "stale_s", *TABLES)
+KEYS = ("driver", "camera", "camera_projection", "watchdog_s", "stale_s", *TABLES)
 
 
 def read_station(path: Path) -> dict[str, Any]:

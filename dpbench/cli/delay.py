@@ -118,16 +118,22 @@ def _print(rows: pd.DataFrame) -> None:
 
     from dpbench.comparison.delay_sweep import LEGEND
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("policy", "action", "latency", "success", "score"):
-        table.add_column(head, no_wrap=True)
-    for _, row in rows.iterrows():
-        task = row["task"].removeprefix("dpbench/")
-        figures = [f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]" for name in FIGURES]
-        table.add_row(f"{task}/{row['policy']}", row["action"], str(row["latency_steps"]), *figures)
-    console = Console()
-    console.print(table)
-    console.print(LEGEND, style="dim")
+    console = Console(highlight=False)
+    for (task, policy, action), part in rows.groupby(["task", "policy", "action"], sort=False):
+        table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
+        table.title = f"{str(task).removeprefix('dpbench/')}/{policy}, {action} actions"
+        for head in ("latency", *FIGURES):
+            table.add_column(head, no_wrap=True)
+        for _, row in part.iterrows():
+            figures = [_interval(row, name, digits) for name, digits in FIGURES.items()]
+            table.add_row(str(row["latency_steps"]), *figures)
+        console.print(table)
+    console.print(f"{LEGEND} Score: the task's own, at its best in an episode.", style="dim")
 
 
-FIGURES = ("success", "score")
+FIGURES = {"success": 2, "score": 2, "length": 0}
+"""Columns of the terminal's tables, and their digits."""
+
+
+def _interval(row: pd.Series[Any], name: str, digits: int) -> str:
+    return f"{row[name]:.{digits}f} [{row[f'{name}_low']:.{digits}f}, {row[f'{name}_high']:.{digits}f}]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
 from typing import Any, Literal, SupportsFloat
 
 import gymnasium as gym
@@ -15,7 +14,6 @@ from dpbench.arms.driver import Waypoint
 from dpbench.arms.dry_run import DryRun
 from dpbench.arms.loop import Servo, ServoLoop
 from dpbench.arms.observing import Observer
-from dpbench.arms.safety import Limits
 from dpbench.errors import ConfigError, check_choice
 from dpbench.registry import registry
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
@@ -24,12 +22,13 @@ from dpbench.spaces import action_space, nested, observation_space
 from .actions import action as action_between
 from .actions import waypoints
 from .drivers.sim import SimServo
+from .options import TWIN_JOINTS, arm_model, tool_limits, twin_model
+from .options import joint_limits as joint_limits_of
 from .task import (
     ACTION,
     AGENT_POS,
     CAMERA,
     ENVIRONMENT_STATE,
-    LIMITS,
     PIXELS,
     RATE_HZ,
     VELOCITY_ACTION,
@@ -78,6 +77,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera_options: arguments of the camera.
         camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
         limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table.
+        joint_limits: fields of `dpbench.arms.joints.JointLimits`; on the twin in real time its own are the default.
+        kinematics: `path` of an MJCF or URDF file of the arm, name of the `tool` in it, `offset_m` of the tool from it.
         watchdog_s: without a sign of life from who commands it for so long the arm brakes.
         stale_s: a measured state older than this is a fault.
         real_time: the twin's own clock and process; without, it moves as fast as it can and repeats bit for bit.
@@ -101,6 +102,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera_options: Mapping[str, Any] | None = None,
         camera_projection: Sequence[Sequence[float]] | None = None,
         limits: Mapping[str, Any] | None = None,
+        joint_limits: Mapping[str, Any] | None = None,
+        kinematics: Mapping[str, Any] | None = None,
         watchdog_s: float = 1.0,
         stale_s: float = 0.2,
         real_time: bool = False,
@@ -124,9 +127,12 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._real_time, self._clock = True, time.monotonic
             projection = None if camera_projection is None else np.array(camera_projection, dtype=np.float64)
             self._world = Table(registry("camera").load(camera or "")(**(camera_options or {})), projection)
-        self.limits = _limits(limits or {})
+        self.limits = tool_limits(limits)
+        joints, model = joint_limits_of(joint_limits), arm_model(kinematics)
+        if isinstance(servo, SimServo) and real_time:
+            joints, model = joints or TWIN_JOINTS, model or twin_model()
         sent_to = servo if dry_run is None else DryRun(servo, dry_run)
-        self.loop = ServoLoop(sent_to, self.limits, watchdog_s, stale_s, clock=self._clock)
+        self.loop = ServoLoop(sent_to, self.limits, watchdog_s, stale_s, self._clock, joints, model)
         self.camera = self._world.camera
         self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
         self.observer = Observer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
@@ -226,10 +232,3 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         else:
             values = {key: read()[1] for key, read in self._sources.items()}
         return nested(values)
-
-
-def _limits(changed: Mapping[str, Any]) -> Limits:
-    if unknown := sorted(set(changed) - {field.name for field in fields(Limits)}):
-        raise ConfigError(f"limits {', '.join(unknown)} are unknown; known are {', '.join(vars(LIMITS))}.")
-    values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in changed.items()}
-    return replace(LIMITS, **values)

@@ -154,18 +154,19 @@ class Emulator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-        self.drop()
+        self.unplug()
 
     def report(self) -> dict[str, Any]:
         """What was received."""
         names = ("commands", "targets", "tcp", "watchdog_hz", "scripts", "n_kicks")
         return {name: getattr(self, name) for name in names}
 
-    def drop(self) -> None:
-        """Cut all connections, as a pulled cable does."""
+    def unplug(self) -> None:
+        """Cut all connections and take no new ones."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        self._servers.clear()
         for connection in list(self._sockets):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

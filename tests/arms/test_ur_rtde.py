@@ -34,7 +34,7 @@ def run_cases() -> subprocess.CompletedProcess[str]:
 def test_every_case_holds_with_the_real_library() -> None:
     done = run_cases()
     if done.returncode < 0:
-        # A thread of the library that throws ends its whole process; a case that fails is never tried again.
+        # The library may end its whole process when a connection breaks; a case that fails is never tried again.
         print(f"the cases died from signal {-done.returncode} and are run once more:\n{done.stdout}{done.stderr}")
         done = run_cases()
     assert done.returncode == 0, f"exit status {done.returncode}:\n{done.stdout}\n{done.stderr}"

@@ -200,7 +200,7 @@ def test_a_stop_of_the_robot_is_a_latched_fault(robot: Robot, bits: int, words: 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ("drop", "connection|script|reached|take a command"),
+        ("unplug", "connection|script|reached|take a command"),
         ("kill", "connection|reached|take a command"),
         ("freeze", "old"),
         ("end_program", "control script"),

@@ -24,10 +24,19 @@ class NewestFrame:
         grab: waits for the next picture, `(H, W, 3)` RGB; raises OSError when there is none any more.
         size_px: height and width of what is kept.
         stale_s: a frame older than this means that the camera has stopped.
+        latency_s: from the light to `grab`, taken off the time of each frame.
     """
 
-    def __init__(self, name: str, grab: Callable[[], Picture], size_px: tuple[int, int], stale_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        grab: Callable[[], Picture],
+        size_px: tuple[int, int],
+        stale_s: float,
+        latency_s: float,
+    ) -> None:
         self._name, self._grab, self._size_px, self._stale_s = name, grab, size_px, stale_s
+        self._latency_s = latency_s
         self._newest: Frame | None = None
         self._error: OSError | None = None
         self._first, self._end = threading.Event(), threading.Event()
@@ -73,7 +82,7 @@ class NewestFrame:
         try:
             while not self._end.is_set():
                 picture = self._grab()
-                now = time.monotonic()
+                now = time.monotonic() - self._latency_s
                 self._newest = Frame(now, covered(picture, *self._size_px))
                 self._first.set()
         except OSError as error:

@@ -24,6 +24,7 @@ class OpenCvCamera:
         native_px: height and width that the camera is asked for, or None for its own choice.
         timeout_s: for the first picture.
         stale_s: the newest picture may be so old.
+        latency_s: of the camera itself, taken off the times of its pictures.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class OpenCvCamera:
         native_px: tuple[int, int] | None = None,
         timeout_s: float = 5.0,
         stale_s: float = 1.0,
+        latency_s: float = 0.0,
     ) -> None:
         self.size_px = (height_px, width_px)
         self._source, self._native_px = source, native_px
-        self._timeout_s, self._stale_s = timeout_s, stale_s
+        self._timeout_s, self._stale_s, self._latency_s = timeout_s, stale_s, latency_s
         self._capture: cv2.VideoCapture | None = None
         self._newest: NewestFrame | None = None
         self._period_s = self._due_s = 0.0
@@ -61,7 +63,8 @@ class OpenCvCamera:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._native_px[1])
         self._period_s = 1.0 / (capture.get(cv2.CAP_PROP_FPS) or 30.0) if is_file else 0.0
         self._due_s = time.monotonic()
-        self._newest = NewestFrame(f"camera {self._source!r}", self._grab, self.size_px, self._stale_s)
+        name = f"camera {self._source!r}"
+        self._newest = NewestFrame(name, self._grab, self.size_px, self._stale_s, self._latency_s)
         try:
             self._newest.start(self._timeout_s)
         except ConfigError:

@@ -27,6 +27,7 @@ class RealSenseCamera:
         exposure_us: fixed exposure, or None for the camera's own choice.
         timeout_s: for the first picture.
         stale_s: the newest picture may be so old.
+        latency_s: of the camera itself, taken off the times of its pictures.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class RealSenseCamera:
         exposure_us: float | None = None,
         timeout_s: float = 5.0,
         stale_s: float = 1.0,
+        latency_s: float = 0.0,
     ) -> None:
         self.size_px = (height_px, width_px)
         self._serial, self._native_px, self._rate_hz, self._exposure_us = serial, native_px, rate_hz, exposure_us
-        self._timeout_s, self._stale_s = timeout_s, stale_s
+        self._timeout_s, self._stale_s, self._latency_s = timeout_s, stale_s, latency_s
         self._pipeline: Any = None
         self._newest: NewestFrame | None = None
 
@@ -62,7 +64,8 @@ class RealSenseCamera:
                 sensor = profile.get_device().first_color_sensor()
                 sensor.set_option(rs.option.enable_auto_exposure, 0.0)
                 sensor.set_option(rs.option.exposure, self._exposure_us)
-            self._newest = NewestFrame(f"RealSense {self._serial!r}", self._grab, self.size_px, self._stale_s)
+            name = f"RealSense {self._serial!r}"
+            self._newest = NewestFrame(name, self._grab, self.size_px, self._stale_s, self._latency_s)
             self._newest.start(self._timeout_s)
         except RuntimeError as error:  # the class that librealsense raises
             self.close()

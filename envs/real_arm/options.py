@@ -1,0 +1,78 @@
+"""What a station file says of limits and of the arm's model, as the values that the control loop takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import mujoco
+
+from dpbench.arms.joints import JointLimits, Kinematics
+from dpbench.arms.safety import Limits
+from dpbench.errors import ConfigError
+
+from .kinematics import MujocoKinematics
+from .scene import JOINT_SPEED_RAD_S, N_JOINTS, model_xml
+from .task import LIMITS
+
+TWIN_JOINTS = JointLimits(
+    low=(-6.28,) * N_JOINTS,
+    high=(6.28,) * N_JOINTS,
+    speed_rad_s=(JOINT_SPEED_RAD_S,) * N_JOINTS,
+    acceleration_rad_s2=(40.0,) * N_JOINTS,
+)
+"""Two turns a joint, as of arms of this kind."""
+
+
+def tool_limits(said: Mapping[str, Any] | None) -> Limits:
+    """Limits of the tool: those of the twin's table, changed by what is said.
+
+    Raises:
+        ConfigError: for an unknown name or a value that cannot be.
+    """
+    return replace(LIMITS, **_known(Limits, "limits", said or {}))
+
+
+def joint_limits(said: Mapping[str, Any] | None) -> JointLimits | None:
+    """Limits of the joints, or None where nothing is said.
+
+    Raises:
+        ConfigError: for an unknown or missing name, or a value that cannot be.
+    """
+    if said is None:
+        return None
+    values = _known(JointLimits, "joint_limits", said)
+    try:
+        return JointLimits(**values)
+    except TypeError as error:
+        raise ConfigError(f"joint_limits {dict(said)}: {error}; expected {_names(JointLimits)}.") from error
+
+
+def arm_model(said: Mapping[str, Any] | None) -> Kinematics | None:
+    """The kinematics of a described arm, or None where nothing is said.
+
+    Raises:
+        ConfigError: for an unknown or missing name, or a file that cannot be read.
+    """
+    if said is None:
+        return None
+    unknown = set(said) - {"path", "tool", "offset_m"}
+    if unknown or not {"path", "tool"} <= set(said):
+        raise ConfigError(f"kinematics {dict(said)}: expected path and tool, and offset_m if the tool is off its link.")
+    return MujocoKinematics.from_file(said["path"], said["tool"], tuple(said.get("offset_m", (0.0, 0.0, 0.0))))
+
+
+def twin_model() -> Kinematics:
+    """The kinematics of the twin."""
+    return MujocoKinematics(mujoco.MjModel.from_xml_string(model_xml()), "tip")
+
+
+def _known(kind: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(said) - {field.name for field in fields(kind)}):
+        raise ConfigError(f"{name} {', '.join(unknown)} is unknown; known are {_names(kind)}.")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+
+
+def _names(kind: Any) -> str:
+    return ", ".join(field.name for field in fields(kind))
