@@ -198,6 +198,7 @@ class ServoLoop:
         with contextlib.suppress(Exception):
             self._servo.stop()
         self._servo.close()
+        self._state = self._gate.last = None
 
     def tick(self) -> None:
         """Read, limit and send one command; called once a servo period."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from dpbench.arms.percentiles import percentiles
+
+KEPT = 100_000
+"""Ticks whose times are remembered: three minutes at 500 Hz; an arm may stay connected for days."""
 
 
 @dataclass
@@ -16,15 +20,15 @@ class LoopReport:
         n_late: ticks that missed their deadline.
         n_held: ticks at which no fresh waypoint was there, or the arm was behind, and it braked or held.
         n_refused: ticks at which it braked in front of the limits of its joints.
-        intervals_s: time between ticks.
+        intervals_s: time between the last ticks.
     """
 
     n_ticks: int = 0
     n_late: int = 0
     n_held: int = 0
     n_refused: int = 0
-    intervals_s: list[float] = field(default_factory=list)
+    intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def percentiles_s(self) -> dict[str, float]:
         """p50, p95 and p99 of the time between ticks."""
-        return percentiles(self.intervals_s)
+        return percentiles(tuple(self.intervals_s))

@@ -135,7 +135,7 @@ def _window(stack: contextlib.ExitStack, on_stop: Callable[[], object], must: bo
         return None
     try:
         return stack.enter_context(Window(on_stop))
-    except MissingExtraError:
+    except (MissingExtraError, ConfigError):  # no pygame, or a screen that is gone
         if must:
             raise
         return None

@@ -12,7 +12,7 @@ import gymnasium as gym
 from dpbench.arms.driver import ArmState, Waypoint
 from dpbench.arms.guides import Guide
 from dpbench.arms.journal import Journal
-from dpbench.arms.keys import DISCARD, QUIT, RESET, SAVE, START
+from dpbench.arms.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP
 from dpbench.arms.person import Person
 from dpbench.arms.recorder import Recorder
 from dpbench.arms.station import picture_of, station_of
@@ -150,7 +150,7 @@ class Session:
             return
         finally:
             self._station.loop.stop()
-            if self._guide.by_hand:
+            if self._guide.by_hand and self._station.loop.fault is None:
                 self._station.loop.free_drive(False)
         if key == SAVE and self._journal.n_steps:
             self._save()
@@ -158,7 +158,10 @@ class Session:
             self._discard()
 
     def _episode(self) -> str | None:
-        """Record; returns the key that ended it, SAVE where the task is solved, None when the time is up."""
+        """Record; returns the key that ended it, SAVE where the task is solved, None when the time is up.
+
+        After the key to quit a person still decides what becomes of the episode.
+        """
         period_s = 1.0 / self._task.rate_hz
         here = _waypoint(self._station.loop.read(), time.monotonic())
         recorder = Recorder(
@@ -168,9 +171,11 @@ class Session:
         for number in range(self._task.max_episode_steps):
             if self._station.loop.fault is not None:
                 raise ArmFaultError(self._station.loop.fault)
-            pressed = self._look((f"recording, step {number}", f"{SAVE} save · {DISCARD} discard · space stop"))
-            if ended := next((key for key in pressed if key in (SAVE, DISCARD)), None):
+            pressed = self._look((f"recording, step {number}", f"{SAVE} save · {DISCARD} discard · {STOP} stop"))
+            if ended := next((key for key in pressed if key in (SAVE, DISCARD, QUIT)), None):
                 return ended
+            if SOLVED in pressed:
+                self._station.mark_success()
             now_s = max(goal.time_s, time.monotonic())
             goal = self._lead(recorder, replace(goal, time_s=now_s), pressed)
             goal = replace(goal, time_s=now_s + period_s)

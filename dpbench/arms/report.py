@@ -17,7 +17,7 @@ LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
 def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
     """Success, latencies (p50, p95, p99; s), queue depth and missed deadlines over all episodes."""
     execution = [report.execution_s for report in reports if report.execution_s is not None]
-    intervals = np.concatenate([report.loop.intervals_s for report in reports] or [[]])
+    intervals = [interval_s for report in reports for interval_s in report.loop.intervals_s]
     return {
         "n_episodes": len(reports),
         "n_success": sum(bool(report.outcome["is_success"]) for report in reports),
@@ -29,7 +29,7 @@ def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
         "slack_s": percentiles(_all(reports, "slack_s")),
         "n_chunks": len(_all(reports, "inference_s")),
         "n_late_chunks": sum(report.policy.n_late for report in reports),
-        "tick_s": percentiles(intervals.tolist()),
+        "tick_s": percentiles(intervals),
         "n_ticks": sum(report.loop.n_ticks for report in reports),
         "n_late_ticks": sum(report.loop.n_late for report in reports),
     }

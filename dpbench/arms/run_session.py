@@ -65,8 +65,9 @@ def run_session(
         DpbenchError: see `run_episode`.
     """
     station, reports = station_of(env), list[EpisodeReport]()
+    env.reset(seed=plan.first_seed)
     for number in range(plan.n_episodes):
-        if not (plan.unattended or number == 0 or _may_start(station, person, reports[-1])):
+        if not (plan.unattended or _may_start(station, person, reports[-1] if reports else None)):
             break
         report = run_episode(env, task, policy, timing, person, plan.first_seed + number, journal)
         reports.append(report)
@@ -80,14 +81,15 @@ def run_session(
     return reports
 
 
-def _may_start(station: Station, person: Person, last: EpisodeReport) -> bool:
+def _may_start(station: Station, person: Person, last: EpisodeReport | None) -> bool:
     """Wait until the person starts the next episode; False when they quit."""
     while True:
         fault = station.loop.fault
         if fault is not None:
             lines = (f"STOPPED: {fault}", f"{RESET} take up again, when it is safe · {QUIT} quit")
         else:
-            lines = (f"ended by {last.ended_by} after {last.duration_s:.1f} s", f"{START} next · {QUIT} quit")
+            before = "ready" if last is None else f"ended by {last.ended_by} after {last.duration_s:.1f} s"
+            lines = (before, f"{START} start · {QUIT} quit")
         person.show(picture_of(station), lines)
         for key in person.pressed():
             if key == QUIT:

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.journal import Journal
-from dpbench.arms.keys import DISCARD, QUIT, SOLVED
+from dpbench.arms.keys import DISCARD, QUIT, SOLVED, STOP
 from dpbench.arms.lag import LagMeter
 from dpbench.arms.loop_report import LoopReport
 from dpbench.arms.person import Person
 from dpbench.arms.recorder import Recorder
 from dpbench.arms.runtime import Prediction, RunReport, Timing, run_policy
 from dpbench.arms.station import Station, station_of
-from dpbench.arms.window import draw_chunk
+from dpbench.arms.window import draw_chunk, scale, scaled
 from dpbench.errors import ArmFaultError
 from dpbench.policy import NoiseStreams, Policy
 from dpbench.spec import TaskSpec
@@ -209,7 +209,10 @@ class _Episode:
         if prediction is None or not prediction.sent:
             return picture
         pixels = self._station.pixels(np.stack([waypoint.position for waypoint in prediction.sent]))
-        return picture if pixels is None else draw_chunk(picture, pixels, len(pixels))
+        if pixels is None:
+            return picture
+        # Drawn at the size at which it is shown: on a small picture a line would be as thick as the objects.
+        return draw_chunk(scaled(picture), pixels * scale(*picture.shape[:2]), len(pixels))
 
     def _lines(self, now: float, outcome: Mapping[str, Any]) -> tuple[str, ...]:
         thought = "thinking"
@@ -218,5 +221,5 @@ class _Episode:
             thought = f"{self._station.loop.queue_depth()} waypoints ahead, {n_late} of {n_all} actions came late"
         return (
             f"{now - self._began_s:.1f} s · {self._task.score} {float(outcome[self._task.score]):.2f} · {thought}",
-            f"{SOLVED} success · {DISCARD} end · {QUIT} quit · space stop",
+            f"{SOLVED} success · {DISCARD} end · {QUIT} quit · {STOP} stop",
         )

@@ -53,3 +53,24 @@ def test_what_is_known_without_a_connection() -> None:
         servo.read()
     servo.stop()
     servo.close()
+
+
+def test_a_connection_that_breaks_while_it_is_closed_is_let_go_of() -> None:
+    closed: list[str] = []
+
+    class Broken:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def isConnected(self) -> bool:  # noqa: N802  # as the library has it
+            return False
+
+        def disconnect(self) -> None:
+            closed.append(self.name)
+            raise RuntimeError("write: Broken pipe")
+
+    servo = UrRtdeServo("127.0.0.1")
+    servo._control, servo._receive = Broken("control"), Broken("receive")
+    servo.close()
+    servo.close()
+    assert closed == ["control", "receive"]

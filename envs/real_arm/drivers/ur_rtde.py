@@ -144,14 +144,15 @@ class UrRtdeServo:
     def close(self) -> None:
         """See `Servo`."""
         if self._is_there():
-            with contextlib.suppress(OSError):  # what is lost meanwhile is let go of, too
-                self._done(self._control.stopScript)
+            with contextlib.suppress(RuntimeError):  # what is lost meanwhile is let go of, too
+                self._control.stopScript()
         control, receive, self._control, self._receive = self._control, self._receive, None, None
         self._is_free = False
         if control is not None:
             _CLOSED.append(control)
         for interface in filter(None, (control, receive)):
-            interface.disconnect()
+            with contextlib.suppress(RuntimeError):
+                interface.disconnect()
 
     def _done(self, call: Callable[..., bool], *values: Any) -> bool:
         """What a command gives back; the library raises what C++ threw."""
