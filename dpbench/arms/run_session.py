@@ -31,12 +31,14 @@ class RunPlan:
         first_seed: of the first episode; later ones count up.
         unattended: episodes start by themselves, and a stop of the arm ends the session.
         learns_execution: compensate in each episode the execution latency that was measured in the one before.
+        max_s: time limit of an episode; the task's by default.
     """
 
     n_episodes: int
     first_seed: int
     unattended: bool
     learns_execution: bool = False
+    max_s: float | None = None
 
 
 def run_session(
@@ -69,7 +71,7 @@ def run_session(
     for number in range(plan.n_episodes):
         if not (plan.unattended or _may_start(station, person, reports[-1] if reports else None)):
             break
-        report = run_episode(env, task, policy, timing, person, plan.first_seed + number, journal)
+        report = run_episode(env, task, policy, timing, person, plan.first_seed + number, journal, plan.max_s)
         reports.append(report)
         on_report(report)
         if journal is not None and journal.n_steps:

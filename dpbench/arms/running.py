@@ -81,6 +81,7 @@ def run_episode(
     person: Person,
     seed: int,
     journal: Journal | None = None,
+    max_s: float | None = None,
 ) -> EpisodeReport:
     """Run a policy until the task is solved, the time is up, the person ends it, or the arm stops.
 
@@ -92,6 +93,7 @@ def run_episode(
         person: keys and view; `m` marks success, `d` ends the episode, `q` ends the session, space stops the arm.
         seed: of the start, where the task draws one, and of the policy's noise.
         journal: takes the steps, or None.
+        max_s: time limit; the task's by default.
 
     Raises:
         DpbenchError: when the arm cannot be connected, the policy fails, or the disk is full; the arm holds.
@@ -99,7 +101,8 @@ def run_episode(
     station = station_of(env)
     env.reset(seed=seed)
     station.loop.report = LoopReport()
-    return _Episode(station, task, policy, timing, person, seed, journal).run()
+    max_s = task.max_episode_steps / timing.rate_hz if max_s is None else max_s
+    return _Episode(station, task, policy, timing, person, seed, journal, max_s).run()
 
 
 class _Episode:
@@ -114,9 +117,10 @@ class _Episode:
         person: Person,
         seed: int,
         journal: Journal | None,
+        max_s: float,
     ) -> None:
         self._station, self._task, self._policy, self._timing = station, task, policy, timing
-        self._person, self._seed = person, seed
+        self._person, self._seed, self._max_s = person, seed, max_s
         self._began_s = time.monotonic()
         self._period_s = 1.0 / timing.rate_hz
         state = station.loop.read()
@@ -172,7 +176,7 @@ class _Episode:
             self._ended_by = "fault"
         elif outcome["is_success"]:
             self._ended_by = "success"
-        elif now - self._began_s > self._task.max_episode_steps * self._period_s:
+        elif now - self._began_s > self._max_s:
             self._ended_by = "time limit"
         self._person.show(self._picture(), self._lines(now, outcome))
 

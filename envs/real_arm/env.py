@@ -15,14 +15,13 @@ from dpbench.arms.dry_run import DryRun
 from dpbench.arms.loop import Servo, ServoLoop
 from dpbench.arms.observing import Observer
 from dpbench.errors import ConfigError, check_choice
-from dpbench.registry import registry
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
 
 from .actions import action as action_between
 from .actions import waypoints
 from .drivers.sim import SimServo
-from .options import TWIN_JOINTS, arm_model, tool_limits, twin_model
+from .options import TWIN_JOINTS, arm_model, made, tool_limits, twin_model
 from .options import joint_limits as joint_limits_of
 from .task import (
     ACTION,
@@ -114,10 +113,10 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("obs_mode", obs_mode, ("state", "image"))
         check_choice("action_kind", action_kind, ("position", "velocity"))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
-        if driver != "sim" and (obs_mode == "state" or camera is None):
-            raise ConfigError(f"driver {driver!r} knows no poses of objects: choose obs_mode='image' and a camera.")
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}
-        servo: Servo = registry("arm_driver").load(driver)(**options)
+        servo: Servo = made("arm_driver", driver, options)
+        if not isinstance(servo, SimServo) and (obs_mode == "state" or camera is None):
+            raise ConfigError(f"driver {driver!r} knows no poses of objects: choose obs_mode='image' and a camera.")
         self.render_mode, self._render_size = render_mode, render_size
         self._world: World
         if isinstance(servo, SimServo):
@@ -126,7 +125,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         else:
             self._real_time, self._clock = True, time.monotonic
             projection = None if camera_projection is None else np.array(camera_projection, dtype=np.float64)
-            self._world = Table(registry("camera").load(camera or "")(**(camera_options or {})), projection)
+            self._world = Table(made("camera", camera or "", camera_options or {}), projection)
         self.limits = tool_limits(limits)
         joints, model = joint_limits_of(joint_limits), arm_model(kinematics)
         if isinstance(servo, SimServo) and real_time:

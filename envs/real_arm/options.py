@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from inspect import signature
 from typing import Any
 
 import mujoco
@@ -11,6 +12,7 @@ import mujoco
 from dpbench.arms.joints import JointLimits, Kinematics
 from dpbench.arms.safety import Limits
 from dpbench.errors import ConfigError
+from dpbench.registry import registry
 
 from .kinematics import MujocoKinematics
 from .scene import JOINT_SPEED_RAD_S, N_JOINTS, model_xml
@@ -23,6 +25,29 @@ TWIN_JOINTS = JointLimits(
     acceleration_rad_s2=(40.0,) * N_JOINTS,
 )
 """Two turns a joint, as of arms of this kind."""
+
+
+def made(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    """A driver or camera of the registry.
+
+    Args:
+        kind: `"arm_driver"` or `"camera"`.
+        name: of it.
+        options: its arguments.
+
+    Raises:
+        UnknownNameError: with the nearest known names.
+        ConfigError: for arguments that are missing or unknown.
+    """
+    factory = registry(kind).load(name)
+    try:
+        signature(factory).bind(**options)
+    except TypeError as error:
+        known = ", ".join(signature(factory).parameters)
+        raise ConfigError(
+            f"{kind.replace('_', ' ')} {name!r} with {dict(options)}: {error}; it takes {known}."
+        ) from error
+    return factory(**options)
 
 
 def tool_limits(said: Mapping[str, Any] | None) -> Limits:

@@ -122,7 +122,7 @@ def test_an_ensemble_is_the_weighted_mean_of_all_chunks_that_reach_a_time() -> N
     first = ensemble.mean((1.0, 2.0, 3.0), np.array([[0.0], [1.0], [2.0]], np.float32))
     assert first[:, 0].tolist() == [0.0, 1.0, 2.0]
     second = ensemble.mean((2.5, 3.5), np.array([[3.5], [9.0]], np.float32))
-    # At 2.5 the older chunk says 1.5 (between its actions) and weighs 1, the newer one exp(-0.5); 3.5 it does not reach.
+    # At 2.5 the older chunk says 1.5, and weighs 1, the newer one exp(-0.5); 3.5 it does not reach.
     share = np.exp(-0.5)
     assert second[:, 0] == pytest.approx([(1.5 + share * 3.5) / (1 + share), 9.0])
     with pytest.raises(ConfigError, match="decay = -1"):

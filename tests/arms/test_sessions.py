@@ -243,7 +243,7 @@ def test_a_fault_ends_the_run_with_a_report(fault: str, tmp_path: Path) -> None:
 
 def test_a_policy_that_raises_is_heard_and_the_arm_holds() -> None:
     class Broken(Still):
-        def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:  # noqa: ARG002
             raise ConfigError("these weights are made of glass")
 
     with arm() as (env, _):

@@ -9,7 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arm_actions.setting import add_session_arguments, add_station_arguments, open_env, station_said, task_of
+from dpbench.cli.arm_actions.setting import (
+    add_session_arguments,
+    add_station_arguments,
+    open_env,
+    station_said,
+    task_of,
+)
 
 if TYPE_CHECKING:
     from dpbench.arms.guides import Guide

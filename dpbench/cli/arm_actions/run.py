@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", help="folder with a checkpoint.json, or a scripted policy such as demonstrator")
     add_station_arguments(parser)
     add_session_arguments(parser)
+    parser.add_argument("--max-s", type=float, help="time limit of an episode (default: the task's)")
     parser.add_argument("--episodes", type=int, default=1, help="how many (default 1)")
     parser.add_argument("--mode", choices=MODES, default="async", help="how chunks follow each other (default async)")
     parser.add_argument(
@@ -115,11 +116,11 @@ def _episodes(
         execution_s=0.0 if learns else _seconds(arguments.execution_s),
     )
     first = task.starts().first_seed if arguments.seed is None else arguments.seed
-    plan = RunPlan(arguments.episodes, first, arguments.view == "none", learns)
+    plan = RunPlan(arguments.episodes, first, arguments.view == "none", learns, arguments.max_s)
     journal = Journal(arguments.record, {"task": task.id, "source": arguments.checkpoint}) if arguments.record else None
     arguments.out.mkdir(parents=True, exist_ok=True)
-    more = {"dry_run": _CommandFile(arguments.out / "commands.jsonl")} if arguments.dry_run else {}
-    env = open_env(task.id, said, **more)
+    commands = CommandFile(arguments.out / "commands.jsonl") if arguments.dry_run else None
+    env = open_env(task.id, said, **({"dry_run": commands} if commands else {}))
     station = station_of(env)
 
     def write(report: EpisodeReport) -> None:
@@ -134,15 +135,19 @@ def _episodes(
             return run_session(env, task, policy, timing, person, plan, journal, write)
     finally:
         env.close()
+        if commands is not None:
+            commands.close()
 
 
-class _CommandFile:
+class CommandFile:
     """Where a dry run writes what would be sent, a line a command."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", encoding="utf-8")
+        self.close = self._file.close
 
     def __call__(self, waypoint: Waypoint) -> None:
+        """Write a command."""
         values = {key: getattr(value, "tolist", lambda value=value: value)() for key, value in vars(waypoint).items()}
         self._file.write(json.dumps(values) + "\n")
 

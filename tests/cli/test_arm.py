@@ -1,0 +1,145 @@
+"""`dpbench arm` on the twin, in real time: check, record, train, run and evaluate, by the commands that people use."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imageio.v3 as imageio
+import pytest
+
+from dpbench.cli import main
+from dpbench.data.episodes import EpisodeStore
+
+SCENE = 100_001
+"""Seed of the scene that is recorded, and run."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where everything of a test is written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DPBENCH_DATA", "data")
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_check_says_what_was_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["arm", "check", "--move", "--json", "--picture", "view.png"])
+    checks = {check["name"]: check for check in said(capsys)}
+    names = ["driver", "limits", "arm", "camera", "pictures", "pose", "control loop", "execution latency"]
+    assert list(checks) == [*names, "emergency stop"]
+    # The control loop's own figures depend on what else the machine does.
+    assert all(check["passed"] for name, check in checks.items() if name not in ("control loop", "pictures"))
+    assert 0.0 <= checks["execution latency"]["values"]["execution_s"] < 0.3
+    assert checks["emergency stop"]["values"]["refused"]
+    assert imageio.imread(folder / "view.png").shape == (384, 384, 3)
+
+
+def test_check_measures_what_was_injected_and_fails_with_advice(
+    folder: Path,  # noqa: ARG001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["arm", "check", "--json", "--driver-option", "latency_s=0.15"]) == 1
+    checks = {check["name"]: check for check in said(capsys)}
+    loop = checks["control loop"]
+    assert not loop["passed"]
+    assert "wired network" in loop["advice"]
+    assert loop["values"]["state_age_s"]["p50"] > 0.14
+    assert checks["emergency stop"]["passed"] is None, "without --move nothing moves"
+
+
+def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three demonstrations of one scene, a small policy, and the same scene: it must solve it."""
+    for number in range(3):
+        seed = str(SCENE - number)  # a session counts up from the episodes that are there
+        assert main(["arm", "record", "--operator", "script", "--episodes", "1", "--view", "none", "--seed", seed]) == 0
+    store = EpisodeStore.open(folder / "data" / "RealArm-v0.zarr")
+    assert store.n_episodes == 3
+    starts = store.read("environment_state")[[0, *store.episode_ends[:-1].tolist()]]
+    assert (abs(starts - starts[0]) < 1e-3).all(), "one scene"
+    sizes = (
+        "n_steps=1500",
+        "warmup_steps=50",
+        "dropout=0",
+        "width=256",
+        "n_obs_steps=1",
+        "horizon=8",
+        "n_action_steps=4",
+    )
+    settings = [word for size in sizes for word in ("--set", size)]
+    train = ["train", "mlp-bc", "--task", "dpbench/RealArm-v0", *settings, "--rollouts", "0", "--out", "policy"]
+    assert main([*train, "--threads", "1"]) == 0
+    capsys.readouterr()
+
+    run = ["arm", "run", "policy", "--view", "none", "--episodes", "2", "--out", "run", "--json"]
+    main([*run, "--seed", str(SCENE), "--video", "run.mp4", "--record", "kept.zarr"])
+    document = said(capsys)
+    summary, first = document["summary"], document["episodes"][0]
+    assert first["seed"] == SCENE
+    assert first["outcome"]["is_success"], first
+    assert first["ended_by"] == "success"
+    assert summary["n_episodes"] == 2
+    for name in ("observation_s", "inference_s", "execution_s", "tick_s"):
+        assert 0.0 < summary[name]["p50"] <= summary[name]["p95"] <= summary[name]["p99"] < 1.0, name
+    assert summary["n_ticks"] > 100
+    assert document["provenance"]["versions"]
+    lines = (folder / "run" / "episodes.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [SCENE, SCENE + 1]
+    assert (folder / "run" / "report.json").exists()
+    assert imageio.imread(folder / "run" / "latencies.png").ndim == 3
+    video = cv2.VideoCapture(str(folder / "run.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) > 20
+    kept = EpisodeStore.open(folder / "kept.zarr")
+    state = kept.read("environment_state")[int(kept.episode_ends[0]) - 1]
+    assert math.dist(state[:2], state[3:5]) < 0.08
+
+    assert main(["evaluate", "policy", "--episodes", "2", "--workers", "1", "--json"]) == 0
+    assert 0.0 <= said(capsys)["summary"]["success_rate"]["mean"] <= 1.0
+
+
+def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["arm", "run", "demonstrator", "--task", "RealArm", "--dry-run", "--view", "none", "--json"]
+    limits = ["--limit", "speed_m_s=0.05", "--seed", str(SCENE)]
+    main([*arguments, *limits, "--out", "dry", "--max-s", "3"])
+    assert said(capsys)["dry_run"]
+    commands = [json.loads(line) for line in (folder / "dry" / "commands.jsonl").read_text().splitlines()]
+    assert len(commands) > 50
+    steps = [math.dist(one["position"], two["position"]) for one, two in itertools.pairwise(commands)]
+    assert max(steps) <= 0.05 / 125 * 1.001, "the limit of the command line"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "--station", "none.toml"], "station file none.toml is missing"),
+        (["check", "--station", "broken.toml"], "is no TOML"),
+        (["check", "--station", "unknown.toml"], "colour is unknown; known are driver"),
+        (["check", "--driver", "ur-rdte"], "did you mean ur-rtde"),
+        (["check", "--driver", "ur-rtde"], "does not take|address"),
+        (["check", "--driver-option", "latency"], "expected KEY=VALUE"),
+        (["check", "--limit", "sped_m_s=1"], "sped_m_s is unknown"),
+        (["check", "--task", "pusht"], "is no arm|does not take"),
+        (["run", "policy", "--view", "none"], "policy"),
+        (["run", "hold", "--view", "none"], "does not know its task"),
+        (["run", "demonstrator", "--task", "RealArm", "--execution-s", "soon", "--view", "none"], "expected seconds"),
+        (["record", "--operator", "script", "--task", "RealArmImage", "--view", "none"], "no scripted demonstrator"),
+        (["record", "--view", "terminal"], "neither a screen nor a terminal"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.toml").write_text("driver = ")
+    (folder / "unknown.toml").write_text("colour = 1")
+    assert main(["arm", *arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert any(part in error for part in message.split("|")), error
