@@ -79,7 +79,7 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
     assert main([*train, "--threads", "1"]) == 0
     capsys.readouterr()
 
-    run = ["arm", "run", "policy", "--view", "none", "--episodes", "2", "--out", "run", "--json"]
+    run = ["arm", "run", "policy", "--view", "none", "--episodes", "2", "--max-s", "15", "--out", "run", "--json"]
     main([*run, "--seed", str(SCENE), "--video", "run.mp4", "--record", "kept.zarr"])
     document = said(capsys)
     summary, first = document["summary"], document["episodes"][0]
