@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.evaluation.asleep import ASLEEP, Asleep
 from dpbench.policy import NoiseStreams, Policy, PolicyRunner
 from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
@@ -169,6 +170,7 @@ def make_batch(task: TaskSpec, n_envs: int, render: bool = False) -> VectorEnv[A
         task.id,
         num_envs=n_envs,
         vector_kwargs=None if own else mode,
+        wrappers=None if own else (Asleep,),
         render_mode="rgb_array" if render else None,
         **(mode if own else {}),
     )
@@ -187,6 +189,7 @@ def _run(
     seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
     observation, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     recorders = [_Recorder(trial, observation, row) for row, trial in enumerate(wanted)]
+    batched = gym.spec(task.id).vector_entry_point is not None
     active = np.ones(len(wanted), dtype=np.bool_)
     none_yet = np.full(len(wanted), -1)
     step = 0
@@ -209,8 +212,10 @@ def _run(
             _keep_frames(env, recorders, active & over, frames.size_px)
         active &= ~over
         if over.any():
-            # Episodes that are over are started again only to keep the batch whole; nobody looks at them.
-            observation, _ = env.reset(options={**starts.reset_options, "reset_mask": over})
+            # What is over stays in the batch only to keep it whole: single environments sleep, batched ones, which
+            # cost the same for one more, start again. Nobody looks at either.
+            rest: dict[str, Any] = {} if batched else {ASLEEP: True}
+            observation, _ = env.reset(options={**starts.reset_options, **rest, "reset_mask": over})
         step += 1
     return tuple(recorder.episode() for recorder in recorders)
 

@@ -11,7 +11,6 @@ import mujoco
 import numpy as np
 
 from dpbench.arms.driver import Vector
-from dpbench.rotations import quat_from_matrix
 
 from .kinematics import MujocoKinematics
 from .scene import (
@@ -94,7 +93,9 @@ class Twin:
     @property
     def quaternion(self) -> Vector:
         """Of the rod, `(4,)` x, y, z, w."""
-        return quat_from_matrix(self._data.site_xmat[self._tip].reshape(3, 3))
+        turn = np.zeros(4)
+        mujoco.mju_mat2Quat(turn, self._data.site_xmat[self._tip])
+        return turn[[1, 2, 3, 0]]  # MuJoCo has w first
 
     @property
     def joints(self) -> Vector:
