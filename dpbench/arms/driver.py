@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from dpbench.errors import ActionError
 
 Vector = NDArray[np.float64]
+AHEAD_S = 60.0
+"""A sample so far in the future was stamped by another clock, such as `time.time`: it would never be stale."""
+WRONG_CLOCK = "its driver must stamp it with time.monotonic()"
 
 
 @dataclass(frozen=True)

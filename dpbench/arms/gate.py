@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dpbench.arms.driver import ArmState, Vector, Waypoint, check_waypoint
+from dpbench.arms.driver import AHEAD_S, WRONG_CLOCK, ArmState, Vector, Waypoint, check_waypoint
 from dpbench.arms.joints import JointLimits, JointWatch, Kinematics
 from dpbench.arms.safety import Limits, Motion, at_rest_after, step, within
 from dpbench.arms.trajectory import Ahead
@@ -177,12 +177,15 @@ def check_state(state: ArmState, now_s: float, stale_s: float) -> None:
     """Look whether an arm can go on from what it measured.
 
     Raises:
-        ArmFaultError: when it has stopped by itself, or the state is older than `stale_s` or has NaN.
+        ArmFaultError: when it has stopped by itself, or the state is older than `stale_s`, has NaN, or is stamped by
+            another clock than the host's monotonic one.
     """
     if state.fault is not None:
         raise ArmFaultError(state.fault)
     if not all(np.isfinite(value).all() for value in (state.position, state.quaternion, state.joints)):
         raise ArmFaultError(f"the measured state {state} is not finite")
+    if state.time_s > now_s + AHEAD_S:
+        raise ArmFaultError(f"the state is stamped {state.time_s:.0f} s, now is {now_s:.0f} s: {WRONG_CLOCK}")
     if not now_s - state.time_s <= stale_s:
         raise ArmFaultError(f"the last measured state is {now_s - state.time_s:.2f} s old")
 

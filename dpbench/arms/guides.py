@@ -15,7 +15,13 @@ from dpbench.policy import NoiseStreams, Policy
 
 
 class Guide(Protocol):
-    """Gives the next goal of the tool, once a control period."""
+    """Gives the next goal of the tool, once a control period.
+
+    Attributes:
+        help: what a person is told while they lead the arm, in one line; nothing where empty.
+    """
+
+    help: str
 
     @property
     def by_hand(self) -> bool:
@@ -44,6 +50,7 @@ class Device:
 
     def __init__(self, operator: Operator, station: Station, period_s: float) -> None:
         self._operator, self._limits, self._period_s = operator, station.limits, period_s
+        self.help = operator.help
 
     def begin(self, seed: int) -> None:  # noqa: ARG002  # a person draws no numbers
         """See `Guide`."""
@@ -57,7 +64,7 @@ class Device:
 class Hand:
     """A person leads the arm itself (kinesthetic teaching)."""
 
-    by_hand = True
+    by_hand, help = True, ""
 
     def begin(self, seed: int) -> None:
         """See `Guide`."""
@@ -70,7 +77,7 @@ class Hand:
 class Script:
     """A scripted policy, such as a task's demonstrator."""
 
-    by_hand = False
+    by_hand, help = False, ""
 
     def __init__(self, policy: Policy, station: Station, period_s: float) -> None:
         self._policy, self._station, self._period_s = policy, station, period_s

@@ -50,6 +50,18 @@ class Journal:
         """Episodes of the store."""
         return EpisodeStore.open(self.path).n_episodes if self.path.exists() else 0
 
+    def check_finished(self) -> None:
+        """Look whether a session can begin that asks nobody what is to become of an unfinished episode.
+
+        Raises:
+            DataError: when there is one.
+        """
+        if self.n_steps:
+            raise DataError(
+                f"{self.unfinished} has {self.n_steps} steps of an episode that was not finished: save or discard it "
+                f"with `dpbench arm record --out {self.path}`, or delete it."
+            )
+
     def add(self, row: Mapping[str, NDArray[Any]]) -> None:
         """Commit one step.
 

@@ -20,18 +20,7 @@ if sys.platform != "win32":
     import tty
 
 START, SAVE, DISCARD, STOP, RESET, SOLVED, QUIT = "c", "s", "d", "space", "f", "m", "q"
-KEYS = {
-    START: "start",
-    SAVE: "save",
-    DISCARD: "discard",
-    STOP: "emergency stop",
-    RESET: "reset a fault",
-    SOLVED: "mark success",
-    QUIT: "quit",
-}
-"""What the keys of a session do."""
-HELP = " · ".join(f"{key} {command}" for key, command in KEYS.items())
-MOVING_HELP = "arrows x, y · u j up, down · i k and o l tilt · n b turn · ] [ open, close the gripper"
+"""The keys of a session; those that move the tool are in `operators.DIRECTIONS`."""
 
 _ENDINGS = {b"A": "up", b"B": "down", b"C": "right", b"D": "left"}
 """Of the escape sequences that terminals send for arrows: ESC [ A, or ESC O A."""

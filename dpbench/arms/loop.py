@@ -1,13 +1,13 @@
 """The control loop of an arm: a thread that sends one limited command every servo tick, whatever the policy does.
 
-A driver writes a `servo.Servo`; `ServoLoop` makes an `ArmDriver` of it: it follows
-the scheduled waypoints, passes every command through `gate.Gate`, brakes when no fresh command comes, and latches
-faults until a person resets them.
+A driver writes a `servo.Servo`; `ServoLoop` makes an `ArmDriver` of it: it follows the scheduled waypoints, passes
+every command through `gate.Gate`, brakes when no fresh command comes, and latches faults until a person resets them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +20,6 @@ from dpbench.arms.safety import Limits, within
 from dpbench.arms.servo import FreeDrive, Servo
 from dpbench.arms.trajectory import Trajectory
 from dpbench.errors import ArmFaultError, ConfigError
-
-__all__ = ["FreeDrive", "LoopReport", "Servo", "ServoLoop"]
 
 LATE = 1.5
 """A tick that comes after so many periods has missed its deadline."""
@@ -41,6 +39,9 @@ class ServoLoop:
         joint_limits: what its joints may do.
         kinematics: finds the joints of every command, so that it is sent only inside `joint_limits`; without it the
             measured joints are watched.
+
+    Raises:
+        ConfigError: for times not above 0.
     """
 
     def __init__(
@@ -53,6 +54,9 @@ class ServoLoop:
         joint_limits: JointLimits | None = None,
         kinematics: Kinematics | None = None,
     ) -> None:
+        for name, value in (("watchdog_s", watchdog_s), ("stale_s", stale_s)):
+            if not (isinstance(value, (int, float)) and 0 < value < math.inf):
+                raise ConfigError(f"{name} = {value!r}: expected seconds above 0, such as 0.5.")
         self._servo, self._limits, self._clock = servo, limits, clock
         self._gate = Gate(limits, 1.0 / servo.spec.rate_hz, joint_limits, kinematics)
         self._watchdog_s, self._stale_s = watchdog_s, stale_s
@@ -74,9 +78,11 @@ class ServoLoop:
 
     def connect(self) -> None:
         """Connect, take the arm's present pose as the first command, and start the thread."""
+        self._end_thread()  # two of them would send twice as often, and the arm would go twice as fast
         self.begin()
+        self._running = threading.Event()  # its own: a thread that hung must not go on by this one's
         self._running.set()
-        self._thread = threading.Thread(target=self._run, name=f"servo loop of {self.spec.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._running,), name="servo loop", daemon=True)
         self._thread.start()
 
     def begin(self) -> None:
@@ -159,6 +165,18 @@ class ServoLoop:
                 if self._n_latched == n_latched:
                     self.fault = None  # last: without a connection the fault stays
 
+    def moved_by(self, move: Callable[[], bool]) -> None:
+        """Send nothing while `move` runs, and go on from where the arm is then if it says that it moved the arm.
+
+        Raises:
+            ArmFaultError: before `connect`, or while a fault is latched, which stays.
+        """
+        with self._lock:
+            self._check_working()
+            self._trajectory = None
+            if move():
+                self._take_up()
+
     def free_drive(self, on: bool) -> None:
         """Let a person move the arm by hand, or hold it again and take up work from where it is then.
 
@@ -191,14 +209,10 @@ class ServoLoop:
 
     def close(self) -> None:
         """Stop the thread and let go of the arm."""
-        self._running.clear()
-        if self._thread is not None:
-            self._thread.join(timeout=2.0)
-            self._thread = None
-        with contextlib.suppress(Exception):
-            self._servo.stop()
+        self._end_thread()
+        self._brake()
+        self._free, self._state, self._gate.last = False, None, None
         self._servo.close()
-        self._state = self._gate.last = None
 
     def tick(self) -> None:
         """Read, limit and send one command; called once a servo period."""
@@ -221,6 +235,12 @@ class ServoLoop:
                 self.report.n_ticks += 1
                 self.report.n_late += interval > LATE / self.spec.rate_hz
                 self.report.intervals_s.append(interval)
+
+    def _end_thread(self) -> None:
+        self._running.clear()
+        if self._thread is not None:
+            self._thread.join(timeout=2.0)
+            self._thread = None
 
     def _has_stopped(self) -> bool:
         return self.fault is not None
@@ -270,9 +290,9 @@ class ServoLoop:
     def _unconnected(self) -> ArmFaultError:
         return ArmFaultError(f"{self.spec.name} is not connected: call connect() first.")
 
-    def _run(self) -> None:
+    def _run(self, running: threading.Event) -> None:
         period, due = 1.0 / self.spec.rate_hz, time.monotonic()
-        while self._running.is_set():
+        while running.is_set():
             self.tick()
             due = max(due + period, time.monotonic() - period)  # what was missed is not caught up
             time.sleep(max(0.0, due - time.monotonic()))

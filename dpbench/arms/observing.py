@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.driver import AHEAD_S, WRONG_CLOCK
 from dpbench.errors import ArmFaultError
 
 Value = TypeVar("Value")
@@ -64,11 +65,15 @@ def newest_common(streams: Mapping[str, Stream[Value]], now_s: float, stale_s: f
     """Time of the newest sample that every stream has reached.
 
     Raises:
-        ArmFaultError: for a stream without samples, or whose last one is older than `stale_s`.
+        ArmFaultError: for a stream without samples, or whose last one is older than `stale_s` or of another clock.
     """
     for stream in streams.values():
         stream.before(now_s)
-        if now_s - stream.times_s[-1] > stale_s:
+        if stream.times_s[-1] > now_s + AHEAD_S:
+            raise ArmFaultError(
+                f"{stream.name} is stamped {stream.times_s[-1]:.0f} s, now is {now_s:.0f} s: {WRONG_CLOCK}"
+            )
+        if not now_s - stream.times_s[-1] <= stale_s:
             raise ArmFaultError(f"the last sample of {stream.name} is {now_s - stream.times_s[-1]:.2f} s old.")
     return min(stream.times_s[-1] for stream in streams.values())
 
@@ -109,8 +114,8 @@ class Observer:
         with self._lock:
             self._streams = {key: Stream(key) for key in self._sources}
             self._error = None
-        self._end.clear()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self._end = threading.Event()  # its own: a thread that hung must not go on by this one's
+        self._thread = threading.Thread(target=self._run, args=(self._end,), name="observer", daemon=True)
         self._thread.start()
 
     def newest_s(self) -> float:
@@ -121,7 +126,8 @@ class Observer:
         """
         with self._lock:
             if self._error is not None:
-                raise ArmFaultError(f"{self._error}") from self._error
+                known = isinstance(self._error, (ArmFaultError, OSError))
+                raise ArmFaultError(f"{self._error}" if known else f"{self._error!r}") from self._error
             return newest_common(self._streams, self._clock(), self._stale_s)
 
     def at(self, times_s: Sequence[float]) -> dict[str, NDArray[Any]]:
@@ -170,12 +176,15 @@ class Observer:
             self._thread.join(timeout=2.0)
             self._thread = None
 
-    def _run(self) -> None:
-        while not self._end.is_set():
+    def _run(self, end: threading.Event) -> None:
+        while not end.is_set():
             try:
                 samples = {key: read() for key, read in self._sources.items()}
-            except (ArmFaultError, OSError) as error:
-                self._error = error
+            except Exception as error:  # a stranger's camera may raise anything; who observes is told
+                if not end.is_set():
+                    self._error = error
+                return
+            if end.is_set():  # it hung, and others read by now
                 return
             with self._lock:
                 for key, (time_s, value) in samples.items():

@@ -56,7 +56,13 @@ class Twist:
 
 
 class Operator(Protocol):
-    """A person at a device."""
+    """A person at a device.
+
+    Attributes:
+        help: what moves what, in one line.
+    """
+
+    help: str
 
     def reset(self) -> None:
         """Forget what was pressed before, at the start of an episode."""
@@ -110,6 +116,8 @@ class KeyboardOperator:
         ConfigError: for speeds or a time that are not above 0.
     """
 
+    help = "arrows x, y · u j up, down · i k and o l tilt · n b turn · ] [ open, close the gripper"
+
     def __init__(
         self,
         speed_m_s: float = 0.1,
@@ -157,6 +165,8 @@ class SpaceMouseOperator:
         MissingExtraError: without the library.
         ConfigError: without a SpaceMouse or the right to read it, or for a value that cannot be.
     """
+
+    help = "first button closes the gripper, second opens it"
 
     def __init__(
         self,

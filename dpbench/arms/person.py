@@ -46,6 +46,14 @@ class Nobody:
         """Nothing."""
 
 
+CLEAR_LINE = "\r\x1b[K"
+
+
+def say(line: str) -> None:
+    """Tell a person at the terminal, above the line that `AtTerminal` writes again and again."""
+    print(f"{CLEAR_LINE if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
+
+
 class AtTerminal:
     """Keys of the terminal and one line of text."""
 
@@ -60,6 +68,12 @@ class AtTerminal:
         """See `Person`."""
         width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 200
         print("\r" + " · ".join(lines)[: width - 1].ljust(width - 1), end="", file=sys.stderr, flush=True)
+
+    @staticmethod
+    def leave() -> None:
+        """What is printed next does not stand behind the line."""
+        if sys.stderr.isatty():
+            print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
 
 
 class AtWindow:
@@ -122,6 +136,8 @@ def at_the_arm(
             if window is None and not keys.is_terminal:
                 raise ConfigError("there is neither a screen nor a terminal for keys: add --view none, and watch out.")
             person = AtTerminal(keys) if window is None else AtWindow(window, keys)
+            if window is None:
+                stack.callback(AtTerminal.leave)
         if video is not None:
             writer = stack.enter_context(imageio.get_writer(video, fps=FILM_HZ, macro_block_size=2))
             person = Filmed(person, writer, clock)

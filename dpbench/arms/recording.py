@@ -91,6 +91,8 @@ class Session:
         Raises:
             DpbenchError: when the arm cannot be connected, or an episode not be written; steps so far are kept.
         """
+        if self._plan.unattended:
+            self._journal.check_finished()
         if self._journal.n_steps:
             self._say(f"an episode of {self._journal.n_steps} steps was left unfinished in {self._journal.unfinished}")
         self._env.reset(seed=self._plan.first_seed)
@@ -102,12 +104,14 @@ class Session:
     def _attended(self) -> bool:
         """What the person wants next; False to quit, which leaves an unfinished episode to the next session."""
         if self._journal.n_steps:
-            lines = (
+            lines: tuple[str, ...] = (
                 f"{self._journal.n_steps} steps, not saved",
                 f"{SAVE} save · {DISCARD} discard · {QUIT} quit, keep them",
             )
-        else:
+        elif self._station.loop.fault is None:
             lines = ("ready", f"{START} start · {QUIT} quit")
+        else:
+            lines = (f"{QUIT} quit",)
         for key in self._keys(lines):
             if key == QUIT:
                 return False
@@ -115,7 +119,7 @@ class Session:
                 self._save()
             elif key == DISCARD:
                 self._discard()
-            elif key == START and not self._journal.n_steps:
+            elif key == START and not self._journal.n_steps and self._station.loop.fault is None:
                 self._attempt()
                 break
         return True
@@ -140,8 +144,10 @@ class Session:
             if self._guide.by_hand:
                 self._station.loop.free_drive(True)
             key = self._episode()
+            if self._guide.by_hand:
+                self._station.loop.free_drive(False)
         except (ArmFaultError, OSError) as error:
-            reason = str(error)
+            reason = self._station.loop.fault or str(error)
             if self._station.loop.fault is None:
                 # A camera that has stopped stops the arm too, until a person has looked.
                 self._station.loop.halt(reason)
@@ -150,8 +156,6 @@ class Session:
             return
         finally:
             self._station.loop.stop()
-            if self._guide.by_hand and self._station.loop.fault is None:
-                self._station.loop.free_drive(False)
         if key == SAVE and self._journal.n_steps:
             self._save()
         elif key == DISCARD:
@@ -171,7 +175,8 @@ class Session:
         for number in range(self._task.max_episode_steps):
             if self._station.loop.fault is not None:
                 raise ArmFaultError(self._station.loop.fault)
-            pressed = self._look((f"recording, step {number}", f"{SAVE} save · {DISCARD} discard · {STOP} stop"))
+            keys = f"{SAVE} save · {DISCARD} discard · {STOP} stop"
+            pressed = self._look((f"recording, step {number}", keys, *filter(None, (self._guide.help,))))
             if ended := next((key for key in pressed if key in (SAVE, DISCARD, QUIT)), None):
                 return ended
             if SOLVED in pressed:

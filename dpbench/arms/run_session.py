@@ -15,7 +15,7 @@ from dpbench.arms.person import Person
 from dpbench.arms.running import EpisodeReport, run_episode
 from dpbench.arms.runtime import Timing
 from dpbench.arms.station import Station, picture_of, station_of
-from dpbench.errors import DpbenchError
+from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.policy import Policy
 from dpbench.spec import TaskSpec
 
@@ -64,14 +64,24 @@ def run_session(
         on_report: given every report as soon as there is one.
 
     Raises:
+        DataError: when the journal holds an unfinished episode.
         DpbenchError: see `run_episode`.
     """
     station, reports = station_of(env), list[EpisodeReport]()
+    if journal is not None:
+        journal.check_finished()
     env.reset(seed=plan.first_seed)
-    for number in range(plan.n_episodes):
+    while len(reports) < plan.n_episodes:
         if not (plan.unattended or _may_start(station, person, reports[-1] if reports else None)):
             break
-        report = run_episode(env, task, policy, timing, person, plan.first_seed + number, journal, plan.max_s)
+        seed = plan.first_seed + len(reports)
+        try:
+            report = run_episode(env, task, policy, timing, person, seed, journal, plan.max_s)
+        except (ArmFaultError, OSError) as error:  # it could not begin
+            if plan.unattended:
+                raise ArmFaultError(str(error)) from error
+            station.loop.halt(str(error))
+            continue
         reports.append(report)
         on_report(report)
         if journal is not None and journal.n_steps:
@@ -85,10 +95,11 @@ def run_session(
 
 def _may_start(station: Station, person: Person, last: EpisodeReport | None) -> bool:
     """Wait until the person starts the next episode; False when they quit."""
+    tried: tuple[str, ...] = ()
     while True:
         fault = station.loop.fault
         if fault is not None:
-            lines = (f"STOPPED: {fault}", f"{RESET} take up again, when it is safe · {QUIT} quit")
+            lines = (f"STOPPED: {fault}", *tried, f"{RESET} take up again, when it is safe · {QUIT} quit")
         else:
             before = "ready" if last is None else f"ended by {last.ended_by} after {last.duration_s:.1f} s"
             lines = (before, f"{START} start · {QUIT} quit")
@@ -99,12 +110,14 @@ def _may_start(station: Station, person: Person, last: EpisodeReport | None) -> 
             if key == START and fault is None:
                 return True
             if key == RESET and fault is not None:
-                _reset(station)
+                tried = _reset(station)
         time.sleep(IDLE_S)
 
 
-def _reset(station: Station) -> None:
+def _reset(station: Station) -> tuple[str, ...]:
+    """Take up work again; what stands against it."""
     try:
         station.loop.reset_fault()
     except (DpbenchError, OSError) as error:
-        station.loop.halt(f"still stopped: {error}")
+        return (f"still stopped: {error}",)
+    return ()

@@ -144,9 +144,11 @@ class _Episode:
             self._station.loop.halt(str(error))
         finally:
             self._ended_by = self._ended_by or "fault"
+            self._station.loop.stop()  # at once: the policy may still be thinking
             thread.join(END_S)
         if self._error is not None:
             raise self._error
+        ticks, self._station.loop.report = self._station.loop.report, LoopReport()  # what follows is not the episode's
         return EpisodeReport(
             self._seed,
             self._outcome(),
@@ -154,7 +156,7 @@ class _Episode:
             self._station.loop.fault,
             time.monotonic() - self._began_s,
             self._report,
-            self._station.loop.report,
+            ticks,
             self._lag.execution_s(),
             self._n_steps,
             self._quits,

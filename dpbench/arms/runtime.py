@@ -11,6 +11,7 @@ waypoint so much earlier. A chunk that comes too late leaves the arm at the end 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -61,7 +62,7 @@ class Timing:
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
-        if not (self.rate_hz > 0 and self.execution_s >= 0 and self.margin_s >= 0):
+        if not (0 < self.rate_hz < math.inf and 0 <= self.execution_s < math.inf and 0 <= self.margin_s < math.inf):
             raise ConfigError(f"{self}: expected a rate above 0 and times of at least 0.")
         if self.replan_steps is not None and not (self.mode == "async" and self.replan_steps >= 1):
             raise ConfigError(f"replan_steps = {self.replan_steps}: expected at least 1, and mode async.")
@@ -134,7 +135,7 @@ def run_policy(
         to_waypoints: actions as poses; velocities are summed up here.
         timing: rates and latencies.
         noise: one stream.
-        over: asked before every chunk.
+        over: asked before every question, and before its answer is sent.
         on_chunk: shown every predicted chunk.
 
     Raises:
@@ -153,6 +154,8 @@ def run_policy(
             times = [observed_s + (number + 1) * period for number in range(len(chunk))]
             if ensemble is not None:
                 chunk = ensemble.mean(times, chunk)
+            if over():  # it may have thought for long
+                break
             done = time.monotonic()
             first_due_s = done + timing.margin_s + timing.execution_s
             n_dropped = sum(due_s <= first_due_s for due_s in times)

@@ -49,9 +49,14 @@ class Limits:
     lag_m: float = 0.05
 
     def __post_init__(self) -> None:
+        for corner in (self.low, self.high):
+            if not (np.shape(corner) == (3,) and all(map(_is_number, corner))):
+                raise ConfigError(f"workspace from {self.low} to {self.high}: expected x, y, z in m at each corner.")
         numbers = (self.speed_m_s, self.acceleration_m_s2, self.turn_rad_s, self.turn_rad_s2, self.gripper_m_s)
-        if not all(math.isfinite(value) and value > 0 for value in (*numbers, self.lag_m)) or not self.gripper_m >= 0:
-            raise ConfigError(f"{self}: expected speeds, accelerations and lag_m above 0, and gripper_m of 0 or more.")
+        if not all(_is_number(value) and value > 0 for value in (*numbers, self.lag_m)):
+            raise ConfigError(f"{self}: expected numbers above 0 as speeds, accelerations and lag_m.")
+        if not (_is_number(self.gripper_m) and self.gripper_m >= 0):
+            raise ConfigError(f"gripper_m = {self.gripper_m!r}: expected m, 0 or more.")
         if not all(low < high for low, high in zip(self.low, self.high, strict=True)):
             raise ConfigError(f"workspace from {self.low} to {self.high}: expected every lower bound below the upper.")
 
@@ -133,6 +138,10 @@ def at_rest_after(motion: Motion, dt_s: float, limits: Limits) -> Waypoint:
         turned(last.quaternion, _way_to_rest(motion.turn, dt_s, limits.turn_rad_s2)),
         last.gripper_m,
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _towards(

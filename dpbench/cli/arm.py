@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from importlib import import_module
+from typing import NoReturn
+
+from dpbench.errors import ArmFaultError
 
 ACTIONS = {
     "check": "is this arm fit to be run? connection, latencies, limits, camera",
     "record": "record demonstrations with a keyboard, a SpaceMouse, by hand or by a script",
     "run": "run a policy and report success, latencies and missed deadlines",
 }
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""By themselves they would end the process at once, with the arm on its way."""
 EXAMPLE = """examples:
   dpbench arm check --move
   dpbench arm record --operator keyboard
@@ -32,6 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it."""
-    status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
+    """Do it.
+
+    Raises:
+        SystemExit: when the process is told to end: the arm is stopped on the way, and the terminal put in order.
+        ArmFaultError: for what the system says of a device or a file.
+    """
+    # What is ignored stays so: a session under nohup goes on.
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in heard}
+    try:
+        status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
+    except OSError as error:
+        raise ArmFaultError(str(error)) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return status
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)

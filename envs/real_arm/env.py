@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, SupportsFloat
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.dry_run import DryRun
-from dpbench.arms.loop import Servo, ServoLoop
+from dpbench.arms.loop import ServoLoop
 from dpbench.arms.observing import Observer
+from dpbench.arms.servo import Servo
 from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
@@ -23,6 +25,7 @@ from .actions import waypoints
 from .drivers.sim import SimServo
 from .options import TWIN_JOINTS, arm_model, made, tool_limits, twin_model
 from .options import joint_limits as joint_limits_of
+from .options import projection as projection_of
 from .task import (
     ACTION,
     AGENT_POS,
@@ -62,7 +65,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     ## End
     `terminated` when the task is solved: on the twin by its rule, on a physical arm when `mark_success` was called;
-    `truncated` after 600 steps (60 s).
+    `truncated` after 300 steps (30 s).
 
     ## Info
     `is_success`; `progress`: share of the block's way to the target, at its best so far (0 or 1 on a physical arm).
@@ -75,7 +78,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera: name in the registry of cameras, for a physical arm.
         camera_options: arguments of the camera.
         camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
-        limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table.
+        limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table; the gripper's width
+            is the driver's.
         joint_limits: fields of `dpbench.arms.joints.JointLimits`; on the twin in real time its own are the default.
         kinematics: `path` of an MJCF or URDF file of the arm, name of the `tool` in it, `offset_m` of the tool from it.
         watchdog_s: without a sign of life from who commands it for so long the arm brakes.
@@ -115,8 +119,11 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("render_mode", render_mode, (None, "rgb_array"))
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}
         servo: Servo = made("arm_driver", driver, options)
-        if not isinstance(servo, SimServo) and (obs_mode == "state" or camera is None):
-            raise ConfigError(f"driver {driver!r} knows no poses of objects: choose obs_mode='image' and a camera.")
+        if not isinstance(servo, SimServo):
+            if obs_mode == "state":
+                raise ConfigError(f"driver {driver!r} knows no poses of objects: choose a task of images.")
+            if camera is None:
+                raise ConfigError(f"driver {driver!r} comes without a camera: name one, such as --camera opencv.")
         self.render_mode, self._render_size = render_mode, render_size
         self._world: World
         if isinstance(servo, SimServo):
@@ -124,9 +131,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._world = TwinWorld(servo, obs_mode == "state", real_time)
         else:
             self._real_time, self._clock = True, time.monotonic
-            projection = None if camera_projection is None else np.array(camera_projection, dtype=np.float64)
-            self._world = Table(made("camera", camera or "", camera_options or {}), projection)
-        self.limits = tool_limits(limits)
+            self._world = Table(made("camera", camera or "", camera_options or {}), projection_of(camera_projection))
+        self.limits = tool_limits({"gripper_m": servo.spec.gripper_m, **(limits or {})})
         joints, model = joint_limits_of(joint_limits), arm_model(kinematics)
         if isinstance(servo, SimServo) and real_time:
             joints, model = joints or TWIN_JOINTS, model or twin_model()
@@ -152,13 +158,13 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self.loop.connect() if self._real_time else self.loop.begin()
             self.camera.connect()
             self._connected = True
-        if self._world.start(self.np_random):
-            self.loop.reset_fault()
-        else:
-            self.loop.stop()
         if self._real_time:
+            self.loop.moved_by(lambda: self._world.start(self.np_random))
             self.observer.start()
             self.observer.wait()
+        else:
+            self._world.start(self.np_random)
+            self.loop.reset_fault()
         self._due_s = self._clock()
         here = self.loop.read()
         self._goal = Waypoint(self._due_s, here.position, here.quaternion, here.gripper_m)
@@ -215,10 +221,11 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def close(self) -> None:
         """Stop the arm and let go of it and of the camera."""
-        self.observer.close()
-        self.camera.close()
-        self.loop.close()
         self._connected = False
+        with contextlib.ExitStack() as stack:  # the arm first, and each whatever becomes of the others
+            stack.callback(self.camera.close)
+            stack.callback(self.observer.close)
+            stack.callback(self.loop.close)
 
     def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
         state = self.loop.read()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from inspect import signature
 from typing import Any
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
 from dpbench.arms.joints import JointLimits, Kinematics
 from dpbench.arms.safety import Limits
@@ -50,13 +52,13 @@ def made(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     return factory(**options)
 
 
-def tool_limits(said: Mapping[str, Any] | None) -> Limits:
+def tool_limits(said: Mapping[str, Any]) -> Limits:
     """Limits of the tool: those of the twin's table, changed by what is said.
 
     Raises:
         ConfigError: for an unknown name or a value that cannot be.
     """
-    return replace(LIMITS, **_known(Limits, "limits", said or {}))
+    return replace(LIMITS, **_known(Limits, "limits", said))
 
 
 def joint_limits(said: Mapping[str, Any] | None) -> JointLimits | None:
@@ -72,6 +74,23 @@ def joint_limits(said: Mapping[str, Any] | None) -> JointLimits | None:
         return JointLimits(**values)
     except TypeError as error:
         raise ConfigError(f"joint_limits {dict(said)}: {error}; expected {_names(JointLimits)}.") from error
+
+
+def projection(said: Sequence[Sequence[float]] | None) -> NDArray[np.float64] | None:
+    """A camera's matrix, or None where nothing is said.
+
+    Raises:
+        ConfigError: unless it has three rows of four numbers.
+    """
+    if said is None:
+        return None
+    try:
+        matrix = np.array(said, dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.zeros(0)
+    if matrix.shape != (3, 4) or not np.isfinite(matrix).all():
+        raise ConfigError(f"camera_projection = {said}: expected three rows of four numbers.")
+    return matrix
 
 
 def arm_model(said: Mapping[str, Any] | None) -> Kinematics | None:

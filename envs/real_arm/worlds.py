@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import Camera
-from dpbench.errors import ConfigError
 
 from .cameras.newest import covered
 from .cameras.sim import SimCamera, draw, to_pixels
@@ -111,14 +110,9 @@ class Table:
         camera: that looks at it.
         projection: `(3, 4)` matrix from x, y, z (m, the arm's base frame) and 1 to pixels of the camera's picture,
             times their depth (Hartley and Zisserman, eq. 6.8), or None: then chunks are not drawn.
-
-    Raises:
-        ConfigError: for a projection of another shape.
     """
 
     def __init__(self, camera: Camera, projection: NDArray[np.float64] | None) -> None:
-        if projection is not None and projection.shape != (3, 4):
-            raise ConfigError(f"camera_projection of shape {projection.shape}: expected three rows of four numbers.")
         self.camera, self._projection = camera, projection
         self._is_solved = False
 

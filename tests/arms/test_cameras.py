@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Frame
-from dpbench.envs.real_arm.cameras.newest import covered
+from dpbench.envs.real_arm.cameras.newest import NewestFrame, covered
 from dpbench.envs.real_arm.cameras.opencv import OpenCvCamera
 from dpbench.envs.real_arm.cameras.realsense import RealSenseCamera
 from dpbench.errors import ConfigError, MissingExtraError
@@ -61,6 +61,29 @@ def test_a_video_plays_at_its_rate_and_ends(tmp_path: Path) -> None:
     assert frames[-1].picture[30, 70, 2] > 150
     assert 0.4 < frames[-1].time_s - frames[0].time_s < 3.0
     assert time.monotonic() - frames[-1].time_s < 3.0
+
+
+def test_a_picture_that_cannot_be_scaled_is_named_at_once() -> None:
+    newest = NewestFrame("a broken camera", lambda: np.zeros((0, 0, 3), np.uint8), (60, 80), 1.0, 0.0)
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match=r"a broken camera gives no picture .*division"):
+        newest.start(30.0)
+    assert time.monotonic() - began < 10.0
+
+
+def test_a_camera_that_hangs_is_not_released_in_the_middle_of_a_read(tmp_path: Path) -> None:
+    class Hanging:
+        released = False
+
+        def release(self) -> None:
+            self.released = True
+
+    for is_still, released in ((True, False), (False, True)):
+        camera, capture = OpenCvCamera(video(tmp_path / "red.avi", 3), 60, 80), Hanging()
+        camera._capture = capture  # type: ignore[assignment]
+        camera._newest = SimpleNamespace(close=lambda still=is_still: not still)  # type: ignore[assignment]
+        camera.close()
+        assert capture.released == released
 
 
 def test_reading_does_not_wait(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.real_arm.demonstrator import PushDemonstrator
+from dpbench.envs.real_arm.options import projection
 from dpbench.envs.real_arm.scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 from dpbench.envs.real_arm.task import ACTION
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
@@ -111,6 +112,32 @@ def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
     env.close()
 
 
+def test_in_real_time_a_latched_fault_outlives_a_reset_of_the_episode() -> None:
+    env = make(real_time=True)
+    env.reset(seed=0)
+    env.loop.halt("emergency stop by the space bar")
+    with pytest.raises(ArmFaultError, match=r"space bar; call reset_fault"):
+        env.reset(seed=1)
+    env.loop.reset_fault()
+    env.reset(seed=1)
+    assert env.loop.fault is None
+    env.close()
+
+
+def test_however_a_camera_is_closed_the_arm_is_let_go_of_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make(real_time=True)
+    env.reset(seed=0)
+    servo = env.loop._servo
+
+    def fail() -> None:
+        assert servo.pid is None
+        raise RuntimeError("its driver is broken")
+
+    monkeypatch.setattr(env.camera, "close", fail)
+    with pytest.raises(RuntimeError, match="is broken"):
+        env.close()
+
+
 def test_in_real_time_a_step_takes_its_period() -> None:
     env = make(real_time=True)
     observation, _ = env.reset(seed=0)
@@ -124,9 +151,28 @@ def test_in_real_time_a_step_takes_its_period() -> None:
     assert np.linalg.norm(observation["agent_pos"][:3] - before) > 0.05
 
 
+def test_a_gripper_opens_as_wide_as_its_driver_says_unless_it_is_limited() -> None:
+    arm = {"driver": "ufactory", "driver_options": {"address": "192.168.0.10", "gripper_m": 0.085}}
+    table = {"camera": "opencv", "camera_options": {"source": 0, "height_px": 96, "width_px": 96}}
+    assert make("RealArmImage", **arm, **table).limits.gripper_m == 0.085
+    assert make("RealArmImage", **arm, **table, limits={"gripper_m": 0.04}).limits.gripper_m == 0.04
+    assert make("RealArm").limits.gripper_m == 0.0
+
+
 def test_bad_input_is_named() -> None:
     with pytest.raises(ConfigError, match="driver 'ur-rtde' knows no poses of objects"):
-        make(driver="ur-rtde")
+        make(driver="ur-rtde", driver_options={"address": "192.168.0.10"})
+    with pytest.raises(ConfigError, match="without a camera: name one"):
+        make("RealArmImage", driver="ur-rtde", driver_options={"address": "192.168.0.10"})
+    for limits in ({"low": [0, 0]}, {"speed_m_s": "fast"}, {"gripper_m": float("nan")}, {"low": 3}):
+        with pytest.raises(ConfigError, match="expected"):
+            make(limits=limits)
+    for times in ({"watchdog_s": "1"}, {"stale_s": 0.0}, {"watchdog_s": float("inf")}):
+        with pytest.raises(ConfigError, match="expected seconds above 0"):
+            make(**times)
+    for matrix in ([[1, 2], [3]], [[1, 2, 3]] * 3, [["a"] * 4] * 3):
+        with pytest.raises(ConfigError, match="three rows of four"):
+            projection(matrix)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="obs_mode = 'touch'"):
         make(obs_mode="touch")
     with pytest.raises(ConfigError, match="action_kind = 'delta'"):

@@ -415,3 +415,53 @@ def test_a_dry_run_shows_what_would_be_sent_and_moves_nothing() -> None:
     assert not servo.stopped, "it never moved"
     loop.close()
     assert servo.stopped, "closing is passed on"
+
+
+def test_connecting_again_does_not_leave_two_threads_that_send() -> None:
+    servo = FakeServo(Clock())
+    servo.clock = time.monotonic  # type: ignore[assignment]
+    loop = ServoLoop(servo, LIMITS, stale_s=5.0)
+    loop.connect()
+    first = loop._thread
+    loop.connect()
+    assert first is not None
+    assert not first.is_alive()
+    loop.close()
+
+
+def test_something_else_may_move_the_arm_and_a_latched_fault_stays() -> None:
+    loop, servo, clock = make()
+    loop.schedule([to(0.9, clock.now_s + 2.0)])
+    run(loop, clock, 0.2)
+
+    def carry() -> bool:
+        servo.place = np.array([0.1, 0.3, 0.2])
+        return True
+
+    loop.moved_by(carry)
+    run(loop, clock, 0.5)
+    assert loop.fault is None
+    assert np.allclose(servo.place, [0.1, 0.3, 0.2]), "it holds where it was carried"
+    loop.halt("stop")
+    with pytest.raises(ArmFaultError, match="call reset_fault"):
+        loop.moved_by(lambda: pytest.fail("nothing moves while a fault is latched"))
+    assert loop.fault == "stop"
+
+
+def test_a_state_of_another_clock_is_a_fault() -> None:
+    loop, servo, clock = make()
+    servo.frozen_s = clock.now_s + 1e9  # as of time.time()
+    run(loop, clock, 0.1)
+    assert loop.fault is not None
+    assert "time.monotonic" in loop.fault
+
+
+def test_closing_in_free_drive_ends_it() -> None:
+    clock = Clock()
+    servo = HandServo(clock)
+    loop = ServoLoop(servo, LIMITS, clock=clock)
+    loop.begin()
+    loop.free_drive(True)
+    loop.close()
+    assert not servo.free
+    assert servo.stopped

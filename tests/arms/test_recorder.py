@@ -147,3 +147,14 @@ def test_an_arm_that_stands_still_has_no_lag() -> None:
     for now in np.arange(0.0, 1.0, 0.03).tolist():
         meter.add(now, np.zeros(3), now, np.zeros(3))
     assert meter.execution_s() is None
+
+
+def test_whatever_a_source_raises_is_heard() -> None:
+    def read() -> tuple[float, NDArray[Any]]:
+        raise ZeroDivisionError("a stranger's camera")
+
+    observer = Observer({"pixels": read}, 0.1)
+    observer.start()
+    with pytest.raises(ArmFaultError, match=r"ZeroDivisionError.*stranger's camera"):
+        observer.wait(10.0)
+    observer.close()

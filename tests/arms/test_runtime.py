@@ -146,3 +146,29 @@ def test_timings_that_cannot_be_are_named() -> None:
         Timing(10.0, "both")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="a rate above 0"):
         Timing(0.0)
+
+
+def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
+    arm, ended = Paper(), [False]
+
+    class Slow(Chunks):
+        def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+            ended[0] = True  # a person ends the episode meanwhile
+            return super().act(observations, noise)
+
+    def refuse(actions: NDArray[np.float32], times: Sequence[float]) -> list[Waypoint]:  # noqa: ARG001
+        pytest.fail("nothing is sent after the end")
+
+    report = run_policy(
+        Slow(0.0), arm, lambda n: (time.monotonic(), {"agent_pos": np.zeros((n, 1), np.float32)}), refuse,
+        Timing(RATE_HZ), NoiseStreams.from_seeds(0, [0]), lambda: ended[0],
+    )  # fmt: skip
+    assert report.inference_s == []
+    assert arm.stopped
+
+
+def test_a_frame_of_another_clock_is_never_taken_for_fresh() -> None:
+    stream: Stream[float] = Stream("pixels.top")
+    stream.add(1e9, 0.0)
+    with pytest.raises(ArmFaultError, match=r"pixels.top .* time.monotonic"):
+        newest_common({"pixels.top": stream}, 100.0, 0.5)

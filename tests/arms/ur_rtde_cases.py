@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import ArmState, Waypoint
-from dpbench.arms.loop import FreeDrive, ServoLoop
+from dpbench.arms.loop import ServoLoop
 from dpbench.arms.safety import Limits
+from dpbench.arms.servo import FreeDrive
 from dpbench.envs.real_arm.drivers.poses import six_numbers
 from dpbench.envs.real_arm.drivers.ur_rtde import UrRtdeServo
 from dpbench.errors import ConfigError
@@ -144,6 +145,18 @@ def test_the_loop_drives_it_to_a_waypoint(robot: Robot) -> None:
     assert loop.fault is None
     steps = np.diff(np.array(robot.do("report")["targets"])[:, 0])
     assert (np.abs(steps) <= LIMITS.speed_m_s / 125 + 1e-9).all()
+
+
+def test_the_robot_s_watchdog_is_kept_content_until_something_is_sent(robot: Robot, servo: UrRtdeServo) -> None:
+    """In a dry run nothing ever is, and the robot would end its program."""
+    until(lambda: servo.read().fault is None and robot.do("report")["n_kicks"] >= 3)
+    state = servo.read()
+    servo.send(Waypoint(0.0, state.position, state.quaternion, 0.0))
+    until(lambda: robot.do("report")["targets"])
+    n_kicks, end_s = robot.do("report")["n_kicks"], time.monotonic() + 0.5
+    while time.monotonic() < end_s:
+        servo.read()
+    assert robot.do("report")["n_kicks"] == n_kicks, "who commands it and falls silent must not keep it going"
 
 
 def test_a_hand_moves_it_in_free_drive_only(robot: Robot, servo: UrRtdeServo) -> None:

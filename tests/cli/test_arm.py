@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ import pytest
 
 from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore
+from dpbench.errors import DataError
 
 SCENE = 100_001
 """Seed of the scene that is recorded, and run."""
@@ -56,11 +62,28 @@ def test_check_measures_what_was_injected_and_fails_with_advice(
     assert checks["emergency stop"]["passed"] is None, "without --move nothing moves"
 
 
+def test_check_tells_the_rest_when_a_camera_and_a_checkpoint_are_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "table.toml").write_text(
+        'driver = "ur-rtde"\ncamera = "opencv"\n[driver_options]\naddress = "127.250.250.250"\n'
+        '[camera_options]\nsource = "none.mp4"\nheight_px = 96\nwidth_px = 96\n'
+    )
+    more = ["--picture", "view.png", "--checkpoint", "none"]
+    assert main(["arm", "check", "--station", "table.toml", *more, "--json"]) == 1
+    checks = {check["name"]: check for check in said(capsys)}
+    assert [name for name, check in checks.items() if not check["passed"]] == ["arm", "camera", "inference"]
+    assert all(checks[name]["advice"] for name in ("arm", "camera", "inference"))
+    assert not (folder / "view.png").exists()
+
+
 def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three demonstrations of one scene, a small policy, and the same scene: it must solve it."""
+    (folder / "patient.toml").write_text("stale_s = 2.0")  # other work may keep the twin from measuring
+    station = ["--station", "patient.toml", "--view", "none"]
     for number in range(3):
         seed = str(SCENE - number)  # a session counts up from the episodes that are there
-        assert main(["arm", "record", "--operator", "script", "--episodes", "1", "--view", "none", "--seed", seed]) == 0
+        assert main(["arm", "record", *station, "--operator", "script", "--episodes", "1", "--seed", seed]) == 0
     store = EpisodeStore.open(folder / "data" / "RealArm-v0.zarr")
     assert store.n_episodes == 3
     starts = store.read("environment_state")[[0, *store.episode_ends[:-1].tolist()]]
@@ -79,7 +102,7 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
     assert main([*train, "--threads", "1"]) == 0
     capsys.readouterr()
 
-    run = ["arm", "run", "policy", "--view", "none", "--episodes", "2", "--max-s", "15", "--out", "run", "--json"]
+    run = ["arm", "run", "policy", *station, "--episodes", "2", "--max-s", "15", "--out", "run", "--json"]
     main([*run, "--seed", str(SCENE), "--video", "run.mp4", "--record", "kept.zarr"])
     document = said(capsys)
     summary, first = document["summary"], document["episodes"][0]
@@ -131,6 +154,9 @@ def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.Capt
         (["run", "hold", "--view", "none"], "does not know its task"),
         (["run", "demonstrator", "--task", "RealArm", "--execution-s", "soon", "--view", "none"], "expected seconds"),
         (["record", "--operator", "script", "--task", "RealArmImage", "--view", "none"], "no scripted demonstrator"),
+        (["record", "--view", "none"], "nobody could start"),
+        (["check", "--kinematics", "path=none.urdf", "--kinematics", "tool=tool0"], "joint_limits|none.urdf"),
+        (["check", "--driver-option", "latency_s=soon"], "must be real number"),
         (["record", "--view", "terminal"], "neither a screen nor a terminal"),
     ],
 )
@@ -143,3 +169,24 @@ def test_what_cannot_be_is_one_line(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")
     assert any(part in error for part in message.split("|")), error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process is ended without a word there")
+def test_a_session_that_is_told_to_end_keeps_the_episode_and_its_arm_ends(folder: Path) -> None:
+    command = ["record", "--operator", "script", "--view", "none", "--out", "demos.zarr"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from dpbench.cli import main; sys.exit(main())", "arm", *command],
+        cwd=folder, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until, steps = time.monotonic() + 60.0, 0
+    while steps < 5:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+        with contextlib.suppress(DataError):
+            steps = EpisodeStore.open(folder / "demos.unfinished.zarr").n_steps
+    process.terminate()
+    _, said = process.communicate(timeout=30.0)  # the twin holds its end of this pipe, and has closed it
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in said
+    assert EpisodeStore.open(folder / "demos.unfinished.zarr").n_steps >= 5

@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
                 status.update(f"checked: {check.name}")
             if arguments.checkpoint:
                 done.append(_inference(arguments.checkpoint, task.rate_hz))
-        if arguments.picture:
+        has_picture = all(check.passed for check in done if check.name in ("camera", "pictures"))
+        if arguments.picture and has_picture:  # else its advice is among the others
             _write_picture(station, arguments.picture)
     finally:
         env.close()
@@ -76,11 +77,15 @@ def _inference(checkpoint: str, rate_hz: float) -> Check:
     import torch
 
     from dpbench.arms.checking import Check
+    from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
     from dpbench.tasks import load_task
     from dpbench.training.inference import open_policy
 
-    opened = open_policy(checkpoint, micro_batch=None)
+    try:
+        opened = open_policy(checkpoint, micro_batch=None)
+    except DpbenchError as error:  # the other checks are still told
+        return Check("inference", False, "not opened", str(error))
     horizon, specs = opened.policy.horizon, load_task(opened.task_id).observations
     seen = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
     call_s = measure(opened.policy, seen, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0).call_s

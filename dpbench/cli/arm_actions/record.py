@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,9 @@ from dpbench.cli.arm_actions.setting import (
     open_env,
     station_said,
     task_of,
+    whole_number,
 )
+from dpbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from dpbench.arms.guides import Guide
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_station_arguments(parser)
     add_session_arguments(parser)
     parser.add_argument("--operator", choices=OPERATORS, default="keyboard", help="who leads the arm (keyboard)")
-    parser.add_argument("--episodes", type=int, help="end after so many saved ones (default: when you quit)")
+    parser.add_argument("--episodes", type=whole_number, help="end after so many saved ones (default: when you quit)")
     parser.add_argument("--out", type=Path, help="store (default: that of the task, DATA_ROOT/NAME.zarr)")
     parser.add_argument("--json", action="store_true", help="print what was recorded as JSON")
 
@@ -50,13 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Record."""
     from dpbench.arms.journal import Journal
-    from dpbench.arms.person import at_the_arm
+    from dpbench.arms.person import at_the_arm, say
     from dpbench.arms.recording import Plan, Session
     from dpbench.arms.station import station_of
     from dpbench.data.episodes import data_root, store_name
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
+    if arguments.operator != "script" and arguments.view == "none":
+        raise ConfigError("--view none has no keys, so that nobody could start an episode: use --operator script.")
     said = station_said(arguments)
     task = load_task(task_of(arguments, said))
     path = arguments.out or data_root(arguments.data_dir) / f"{store_name(task)}.zarr"
@@ -73,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         halt = lambda: station.loop.halt("emergency stop by the space bar")  # noqa: E731
         with at_the_arm(arguments.view, halt, arguments.video, time.monotonic) as person:
             journal = Journal(path, attributes)
-            done = Session(env, task, journal, guide, person, plan, _say).run()
+            done = Session(env, task, journal, guide, person, plan, say).run()
     finally:
         env.close()
     if arguments.json:
@@ -81,12 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{done.saved} saved, {done.discarded} discarded; {path} has {journal.n_episodes} episodes")
     if done.unfinished_steps:
-        _say(f"{done.unfinished_steps} unfinished steps are kept in {journal.unfinished}; the next session finds them")
+        say(f"{done.unfinished_steps} unfinished steps are kept in {journal.unfinished}; the next session finds them")
     return int(bool(done.faults))
-
-
-def _say(line: str) -> None:
-    print(f"\r{line}", file=sys.stderr, flush=True)
 
 
 def _guide(operator: str, station: Station, task: TaskSpec) -> Guide:
@@ -98,7 +97,6 @@ def _guide(operator: str, station: Station, task: TaskSpec) -> Guide:
     """
     from dpbench.arms.guides import Device, Hand, Script
     from dpbench.arms.operators import KeyboardOperator, SpaceMouseOperator
-    from dpbench.errors import ConfigError
     from dpbench.registry import resolve
 
     if operator == "hand":

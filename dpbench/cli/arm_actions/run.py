@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.cli.arm_actions.setting import add_session_arguments, add_station_arguments, open_env, station_said
+from dpbench.arms.runtime import MODES
+from dpbench.cli.arm_actions.setting import (
+    add_session_arguments,
+    add_station_arguments,
+    open_env,
+    seconds,
+    station_said,
+    whole_number,
+)
 from dpbench.cli.evaluate import add_sampling_arguments, sampling_options
 from dpbench.errors import ConfigError
 
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
     from dpbench.policy import Policy
     from dpbench.spec import TaskSpec
 
-MODES = ("sync", "async", "ensemble")
 EXAMPLE = """examples:
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --episodes 5                  on the twin
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --view none --video run.mp4 --json
@@ -40,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", help="folder with a checkpoint.json, or a scripted policy such as demonstrator")
     add_station_arguments(parser)
     add_session_arguments(parser)
-    parser.add_argument("--max-s", type=float, help="time limit of an episode (default: the task's)")
-    parser.add_argument("--episodes", type=int, default=1, help="how many (default 1)")
+    parser.add_argument("--max-s", type=seconds, help="time limit of an episode (default: the task's)")
+    parser.add_argument("--episodes", type=whole_number, default=1, help="how many (default 1)")
     parser.add_argument("--mode", choices=MODES, default="async", help="how chunks follow each other (default async)")
     parser.add_argument(
         "--replan-steps", type=int, help="async: a new chunk every so many steps (default: just in time)"

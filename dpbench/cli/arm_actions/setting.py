@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import gymnasium as gym
 
 from dpbench.arms.person import VIEWS
 from dpbench.arms.station_file import TABLES, read_station, with_options
+from dpbench.errors import ConfigError
 
 DEFAULT_TASK = "dpbench/RealArm-v0"
 DEFAULT_REAL_TASK = "dpbench/RealArmImage-v0"
@@ -25,7 +27,7 @@ def add_station_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--driver", help="of the arm, such as ur-rtde (default sim, the twin)")
     parser.add_argument("--camera", help="of the table, such as opencv")
     for table in TABLES:
-        name = table.removesuffix("s").replace("_", "-")
+        name = "kinematics" if table == "kinematics" else table.removesuffix("s").replace("_", "-")
         parser.add_argument(
             f"--{name}", action="append", default=[], dest=table, metavar="KEY=VALUE", help=f"of [{table}]; repeatable"
         )
@@ -37,6 +39,32 @@ def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video", type=Path, metavar="FILE.mp4", help="also write the view to a video")
     parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
     parser.add_argument("--seed", type=int, help="start of the first episode")
+
+
+def whole_number(text: str) -> int:
+    """How many of something there are to be.
+
+    Raises:
+        ArgumentTypeError: unless it is 1 or more.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time of the command line, s.
+
+    Raises:
+        ArgumentTypeError: unless it is above 0.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds above 0")
+    return value
 
 
 def station_said(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -68,11 +96,10 @@ def open_env(task_id: str, said: dict[str, Any], **more: Any) -> gym.Env[Any, An
         ConfigError: when the task is no arm, or its environment does not take what was said.
     """
     from dpbench.arms.station import station_of
-    from dpbench.errors import ConfigError
 
     try:
         env = gym.make(task_id, real_time=True, max_episode_steps=-1, disable_env_checker=True, **said, **more)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{task_id} does not take {', '.join(('real_time', *said))}: {error}") from error
     station_of(env)
     return env

@@ -38,7 +38,7 @@ class NewestFrame:
         self._name, self._grab, self._size_px, self._stale_s = name, grab, size_px, stale_s
         self._latency_s = latency_s
         self._newest: Frame | None = None
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._first, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -72,11 +72,12 @@ class NewestFrame:
             raise OSError(f"{self._name}: its newest picture is {age_s:.1f} s old; check its plug.")
         return self._newest
 
-    def close(self) -> None:
-        """End the thread."""
+    def close(self) -> bool:
+        """End the thread; False while it still waits for a picture."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -85,7 +86,7 @@ class NewestFrame:
                 now = time.monotonic() - self._latency_s
                 self._newest = Frame(now, covered(picture, *self._size_px))
                 self._first.set()
-        except OSError as error:
+        except Exception as error:  # a picture that OpenCV cannot scale, too: who reads is told, not the terminal
             self._error = error
             self._first.set()
 

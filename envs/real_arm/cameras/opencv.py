@@ -83,18 +83,18 @@ class OpenCvCamera:
 
     def close(self) -> None:
         """See `Camera`."""
-        if self._newest is not None:
-            self._newest.close()
-        if self._capture is not None:
-            self._capture.release()
-        self._newest = self._capture = None
+        newest, capture, self._newest, self._capture = self._newest, self._capture, None, None
+        # OpenCV ends the process where a camera is released in the middle of a read, as of one that hangs.
+        if (newest is None or newest.close()) and capture is not None:
+            capture.release()
 
     def _grab(self) -> Picture:
-        if self._capture is None:
+        capture = self._capture
+        if capture is None:
             raise OSError("closed")
         time.sleep(max(0.0, self._due_s - time.monotonic()))
         self._due_s += self._period_s
-        is_there, picture = self._capture.read()
+        is_there, picture = capture.read()
         if not is_there:
             raise OSError("its video has ended" if self._period_s else "it gives no more pictures; check its plug")
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ class RealSenseCamera:
         if newest is not None:
             newest.close()
         if pipeline is not None:
-            pipeline.stop()
+            with contextlib.suppress(RuntimeError):  # one that was unplugged is let go of, too
+                pipeline.stop()
 
     def _grab(self) -> Picture:
         pipeline = self._pipeline

@@ -43,7 +43,7 @@ class Scene:
 
 
 class SimServo:
-    """A `dpbench.arms.loop.Servo` over the twin.
+    """A `dpbench.arms.servo.Servo` over the twin.
 
     Args:
         latency_s: of every message, either way.
@@ -169,7 +169,8 @@ class SimServo:
     def reset(self, seed: int) -> Scene:
         """Put the arm at home at once, and draw new places for block and target.
 
-        A `ServoLoop` must be told where the arm is then, by its `reset_fault`. Unless time is real it starts anew.
+        To be called by way of `ServoLoop.moved_by`, or followed by its `reset_fault`. Unless time is real it starts
+        anew.
 
         Raises:
             ConnectionError: when the twin is gone.

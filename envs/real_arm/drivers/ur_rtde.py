@@ -31,7 +31,7 @@ FIRST_STATE_S, NEXT_STATE_S = 2.0, 0.1
 REASON_S = 0.2
 """How long to wait for the state that says why a command was refused; it comes over another connection."""
 KICK_EVERY_S = 0.1
-"""How often the robot's watchdog is told that all is well while the arm is moved by hand and nothing is sent."""
+"""How often the robot's watchdog is told that all is well while nothing is sent: by hand, and in a dry run."""
 UNUSED = 0.5
 """Speed and acceleration of servoL, which the controller ignores."""
 _CLOSED: list[Any] = []
@@ -39,7 +39,7 @@ _CLOSED: list[Any] = []
 
 
 class UrRtdeServo:
-    """A `dpbench.arms.loop.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
+    """A `dpbench.arms.servo.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
 
     Args:
         address: name or IP of the robot's controller.
@@ -76,13 +76,13 @@ class UrRtdeServo:
         self._control: Any = None
         self._receive: Any = None
         self._robot_s = self._time_s = self._kicked_s = 0.0
-        self._is_free = False
+        self._is_free = self._has_sent = False
 
     def connect(self) -> None:
         """Connect, anew after a fault, and start the control script; see `Servo`."""
         receive, control = client_library("rtde_receive", "ur"), client_library("rtde_control", "ur")
         self.close()
-        self._robot_s = -1.0  # the robot's clock may have started anew
+        self._robot_s, self._has_sent = -1.0, False  # the robot's clock may have started anew
         try:
             self._receive = receive.RTDEReceiveInterface(self._address, self.spec.rate_hz, VARIABLES)
             if not self._has_next_state(FIRST_STATE_S):
@@ -109,7 +109,8 @@ class UrRtdeServo:
         if robot_s != self._robot_s:
             self._robot_s, self._time_s = robot_s, time.monotonic()
         position, quaternion = place_and_quaternion(receive.getActualTCPPose())
-        if self._is_free and time.monotonic() - self._kicked_s > KICK_EVERY_S:
+        is_idle = self._is_free or not self._has_sent
+        if is_idle and time.monotonic() - self._kicked_s > KICK_EVERY_S:
             self._kicked_s = time.monotonic()
             self._done(self._connected(self._control).kickWatchdog)
         return ArmState(self._time_s, position, quaternion, np.array(receive.getActualQ()), 0.0, self._fault())
@@ -117,7 +118,7 @@ class UrRtdeServo:
     def send(self, waypoint: Waypoint) -> None:
         """See `Servo`."""
         control, period_s = self._connected(self._control), 1.0 / self.spec.rate_hz
-        pose = six_numbers(waypoint)
+        pose, self._has_sent = six_numbers(waypoint), True
         if not self._done(control.servoL, pose, UNUSED, UNUSED, period_s, self._lookahead_s, self._gain):
             end_s = time.monotonic() + REASON_S
             while (reason := self._fault()) is None and time.monotonic() < end_s:
@@ -125,7 +126,7 @@ class UrRtdeServo:
             raise ArmFaultError(reason or "it did not take a command; look at its teach pendant")
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.loop.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
+        """See `dpbench.arms.servo.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
 
         Raises:
             OSError: when the robot does not do it.
