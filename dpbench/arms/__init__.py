@@ -1,1 +1,1 @@
-"""Real arms: what a driver is, the path between waypoints, and the limits that every command passes."""
+"""Real arms: what drivers and stations are, how they are controlled, recorded and run."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from dpbench.arms.control.loop_report import LoopReport
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.lag import LagMeter
-from dpbench.arms.loop_report import LoopReport
 from dpbench.arms.percentiles import percentiles
-from dpbench.arms.safety import Limits
 from dpbench.arms.station import Station
 from dpbench.errors import ArmFaultError, DpbenchError
 

@@ -77,7 +77,7 @@ class Waypoint:
 
 
 class ArmDriver(Protocol):
-    """An arm. Every driver passes its commands through `dpbench.arms.safety`."""
+    """An arm. Every driver passes its commands through `dpbench.arms.control.safety`."""
 
     @property
     def spec(self) -> ArmSpec:

@@ -12,10 +12,10 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Camera, Waypoint
-from dpbench.arms.loop import ServoLoop
 from dpbench.arms.observing import Observer
-from dpbench.arms.safety import Limits
 from dpbench.errors import ArmFaultError, ConfigError
 
 

@@ -12,7 +12,7 @@ DRIVERS = {
     "ufactory": "dpbench.envs.real_arm.drivers.ufactory:UfactoryServo",
     "franka": "dpbench.envs.real_arm.drivers.franka:FrankaServo",
 }
-"""Name -> class of a `dpbench.arms.servo.Servo`; its arguments are keywords with plain values."""
+"""Name -> class of a `dpbench.arms.control.servo.Servo`; its arguments are keywords with plain values."""
 CAMERAS = {
     "sim": "dpbench.envs.real_arm.cameras.sim:SimCamera",
     "opencv": "dpbench.envs.real_arm.cameras.opencv:OpenCvCamera",

@@ -11,11 +11,11 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.control.dry_run import DryRun
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.dry_run import DryRun
-from dpbench.arms.loop import ServoLoop
 from dpbench.arms.observing import Observer
-from dpbench.arms.servo import Servo
 from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
@@ -48,7 +48,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     Goal of the tool one control period (0.1 s) later, in the arm's base frame. `"position"`: place (3) in m, first two
     rows of its rotation matrix (6; rows that are no rotation keep the orientation), width of the gripper in m.
     `"velocity"`: velocity (3) in m/s, angular velocity (3) in rad/s, width of the gripper in m; the goal moves on from
-    the last one, at the start from where the tool is. Every command passes the limits of `dpbench.arms.safety`.
+    the last one, at the start from where the tool is. Every command passes the limits of `dpbench.arms.control.safety`.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -78,9 +78,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         camera: name in the registry of cameras, for a physical arm.
         camera_options: arguments of the camera.
         camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
-        limits: fields of `dpbench.arms.safety.Limits` that differ from those of the twin's table; the gripper's width
-            is the driver's.
-        joint_limits: fields of `dpbench.arms.joints.JointLimits`; on the twin in real time its own are the default.
+        limits: fields of `dpbench.arms.control.safety.Limits` that differ from those of the twin's table; the gripper's
+            width is the driver's.
+        joint_limits: fields of `dpbench.arms.control.joints.JointLimits`; the twin in real time has its own.
         kinematics: `path` of an MJCF or URDF file of the arm, name of the `tool` in it, `offset_m` of the tool from it.
         watchdog_s: without a sign of life from who commands it for so long the arm brakes.
         stale_s: a measured state older than this is a fault.

@@ -28,7 +28,7 @@ _DAMPED = DAMPING**2 * np.eye(6)
 
 
 class MujocoKinematics:
-    """A `dpbench.arms.joints.Kinematics`; called from one thread.
+    """A `dpbench.arms.control.joints.Kinematics`; called from one thread.
 
     Args:
         model: of the arm, its base frame at the origin.

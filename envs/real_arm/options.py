@@ -11,8 +11,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.joints import JointLimits, Kinematics
-from dpbench.arms.safety import Limits
+from dpbench.arms.control.joints import JointLimits, Kinematics
+from dpbench.arms.control.safety import Limits
 from dpbench.errors import ConfigError
 from dpbench.registry import registry
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dpbench.arms.safety import Limits
+from dpbench.arms.control.safety import Limits
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS

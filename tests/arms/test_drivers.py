@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpbench.arms.control.servo import FreeDrive
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.servo import FreeDrive
 from dpbench.envs.real_arm.drivers.franka import FREE, FrankaServo
 from dpbench.envs.real_arm.drivers.lerobot import GRIPPER_KEY, POSE_KEYS, LeRobotServo
 from dpbench.envs.real_arm.drivers.poses import place_and_quaternion, six_numbers

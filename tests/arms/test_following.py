@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dpbench.arms.control.quaternions import rotvec_between, slerp, turned
+from dpbench.arms.control.safety import Limits, Motion, at_rest_after, step
+from dpbench.arms.control.trajectory import Trajectory
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.quaternions import rotvec_between, slerp, turned
-from dpbench.arms.safety import Limits, Motion, at_rest_after, step
-from dpbench.arms.trajectory import Trajectory
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, quat_from_matrix, rotvec_from_matrix
 
 LIMITS = Limits((0.0, -1.0, 0.0), (2.0, 1.0, 1.0))

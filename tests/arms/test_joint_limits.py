@@ -8,11 +8,11 @@ import mujoco
 import numpy as np
 import pytest
 
+from dpbench.arms.control.gate import Gate
+from dpbench.arms.control.joints import JointLimits
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import ArmState, Waypoint
-from dpbench.arms.gate import Gate
-from dpbench.arms.joints import JointLimits
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.safety import Limits
 from dpbench.envs.real_arm.drivers.sim import SimServo
 from dpbench.envs.real_arm.kinematics import MujocoKinematics
 from dpbench.envs.real_arm.scene import DOWN, HOME_M, WORKSPACE_HIGH_M, WORKSPACE_LOW_M, model_xml

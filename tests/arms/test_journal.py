@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpbench.arms.journal import Journal
+from dpbench.arms.recording.journal import Journal
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
 
@@ -53,7 +53,7 @@ def test_what_is_unfinished_is_readable_and_can_be_discarded(tmp_path: Path) -> 
 def test_the_next_session_finds_what_a_killed_one_left(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     code = (
-        "import sys, time, numpy as np\nfrom pathlib import Path\nfrom dpbench.arms.journal import Journal\n"
+        "import sys, time, numpy as np\nfrom pathlib import Path\nfrom dpbench.arms.recording.journal import Journal\n"
         f"journal = Journal(Path({str(path)!r}), {{}})\n"
         "for number in range(10_000):\n"
         "    journal.add({'agent_pos': np.full(3, number, np.float32)})\n"

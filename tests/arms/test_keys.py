@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from dpbench.arms.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP, TerminalKeys, decoded
-from dpbench.arms.operators import DIRECTIONS, KeyboardOperator
+from dpbench.arms.person.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP, TerminalKeys, decoded
+from dpbench.arms.person.operators import DIRECTIONS, KeyboardOperator
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
@@ -142,7 +142,7 @@ def test_a_program_that_ends_without_leaving_puts_it_in_order_too(terminal: tupl
     _, program = terminal
     before = termios.tcgetattr(program)
     code = (
-        "import sys, termios\nfrom dpbench.arms.keys import TerminalKeys\n"
+        "import sys, termios\nfrom dpbench.arms.person.keys import TerminalKeys\n"
         "before = termios.tcgetattr(0)\nTerminalKeys(lambda: None).__enter__()\n"
         "sys.exit(7 if termios.tcgetattr(0) != before else 1)"
     )

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
+from dpbench.arms.control.dry_run import DryRun
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.dry_run import DryRun
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.safety import Limits
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
 
 LIMITS = Limits(low=(0.0, -0.5, 0.0), high=(1.0, 0.5, 1.0), speed_m_s=0.5, acceleration_m_s2=4.0)

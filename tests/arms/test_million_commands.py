@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.quaternions import rotvec_between
+from dpbench.arms.control.safety import Limits, Motion, step
+from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.quaternions import rotvec_between
-from dpbench.arms.safety import Limits, Motion, step
-from dpbench.arms.trajectory import Ahead
 from dpbench.errors import ActionError, ArmFaultError
 
 LIMITS = Limits(low=(0.25, -0.45, 0.05), high=(0.77, 0.40, 0.5))

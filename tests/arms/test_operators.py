@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.operators import KeyboardOperator, SpaceMouseOperator, Twist, moved
+from dpbench.arms.person.operators import KeyboardOperator, SpaceMouseOperator, Twist, moved
 from dpbench.errors import ArmFaultError, ConfigError, MissingExtraError
 from dpbench.rotations import matrix_from_quat, rotvec_from_matrix
 

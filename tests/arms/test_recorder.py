@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.ensemble import ChunkEnsemble
-from dpbench.arms.journal import Journal
 from dpbench.arms.lag import LagMeter
 from dpbench.arms.observing import Observer
-from dpbench.arms.recorder import Recorder
+from dpbench.arms.recording.journal import Journal
+from dpbench.arms.recording.recorder import Recorder
+from dpbench.arms.running.ensemble import ChunkEnsemble
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ArmFaultError, ConfigError
 

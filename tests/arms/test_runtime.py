@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 from dpbench.arms.observing import Stream, newest_common, step_times
-from dpbench.arms.runtime import Timing, run_policy
+from dpbench.arms.running.runtime import Timing, run_policy
 from dpbench.errors import ArmFaultError, ConfigError
 from dpbench.policy import NoiseStreams, Observations
 from dpbench.spec import Horizon

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dpbench.arms.control.safety import Limits, Motion, step, within
 from dpbench.arms.driver import Waypoint, check_waypoint
-from dpbench.arms.safety import Limits, Motion, step, within
 from dpbench.errors import ActionError, ConfigError
 from dpbench.rotations import matrix_from_quat, rotvec_from_matrix
 

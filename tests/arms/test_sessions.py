@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.arms.driver import Frame
-from dpbench.arms.guides import Device, Hand, Script
-from dpbench.arms.journal import Journal
-from dpbench.arms.operators import KeyboardOperator
-from dpbench.arms.person import Nobody
-from dpbench.arms.recording import Plan, Recorded, Session
-from dpbench.arms.run_session import RunPlan, run_session
-from dpbench.arms.running import run_episode
-from dpbench.arms.runtime import Timing
+from dpbench.arms.person.operators import KeyboardOperator
+from dpbench.arms.person.view import Nobody
+from dpbench.arms.recording.guides import Device, Hand, Script
+from dpbench.arms.recording.journal import Journal
+from dpbench.arms.recording.session import Plan, Recorded, Session
+from dpbench.arms.running.episode import run_episode
+from dpbench.arms.running.runtime import Timing
+from dpbench.arms.running.session import RunPlan, run_session
 from dpbench.arms.station import station_of
 from dpbench.data.episodes import EpisodeStore
 from dpbench.envs.real_arm.drivers.sim import SimServo

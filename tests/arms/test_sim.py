@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.safety import Limits
 from dpbench.envs.real_arm.cameras.sim import SimCamera, to_pixels
 from dpbench.envs.real_arm.channel import Channel, Faults
 from dpbench.envs.real_arm.drivers.sim import SimServo

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.safety import Limits
 from dpbench.envs.real_arm.drivers.sim import SimServo
 from dpbench.envs.real_arm.scene import DOWN, HOME_M, WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 from dpbench.errors import ArmFaultError, ConfigError

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpbench.arms.control.loop import ServoLoop
+from dpbench.arms.control.safety import Limits
+from dpbench.arms.control.servo import FreeDrive
 from dpbench.arms.driver import ArmState, Waypoint
-from dpbench.arms.loop import ServoLoop
-from dpbench.arms.safety import Limits
-from dpbench.arms.servo import FreeDrive
 from dpbench.envs.real_arm.drivers.poses import six_numbers
 from dpbench.envs.real_arm.drivers.ur_rtde import UrRtdeServo
 from dpbench.errors import ConfigError

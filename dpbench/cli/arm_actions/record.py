@@ -19,7 +19,7 @@ from dpbench.cli.arm_actions.setting import (
 from dpbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dpbench.arms.guides import Guide
+    from dpbench.arms.recording.guides import Guide
     from dpbench.arms.station import Station
     from dpbench.spec import TaskSpec
 
@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record."""
-    from dpbench.arms.journal import Journal
-    from dpbench.arms.person import at_the_arm, say
-    from dpbench.arms.recording import Plan, Session
+    from dpbench.arms.person.view import at_the_arm, say
+    from dpbench.arms.recording.journal import Journal
+    from dpbench.arms.recording.session import Plan, Session
     from dpbench.arms.station import station_of
     from dpbench.data.episodes import data_root, store_name
     from dpbench.provenance import provenance
@@ -95,8 +95,8 @@ def _guide(operator: str, station: Station, task: TaskSpec) -> Guide:
         ConfigError: when the device is not there, or the task has no script.
         MissingExtraError: without the device's library.
     """
-    from dpbench.arms.guides import Device, Hand, Script
-    from dpbench.arms.operators import KeyboardOperator, SpaceMouseOperator
+    from dpbench.arms.person.operators import KeyboardOperator, SpaceMouseOperator
+    from dpbench.arms.recording.guides import Device, Hand, Script
     from dpbench.registry import resolve
 
     if operator == "hand":

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.arms.runtime import MODES
+from dpbench.arms.running.runtime import MODES
 from dpbench.cli.arm_actions.setting import (
     add_session_arguments,
     add_station_arguments,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dpbench.arms.driver import Waypoint
-    from dpbench.arms.running import EpisodeReport
+    from dpbench.arms.running.episode import EpisodeReport
     from dpbench.policy import Policy
     from dpbench.spec import TaskSpec
 
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch  # heavy imports only when something is run
     from rich.console import Console
 
-    from dpbench.arms.report import summary, write_figure
+    from dpbench.arms.running.report import summary, write_figure
     from dpbench.cli.demos import task_id
     from dpbench.files import write_json
     from dpbench.provenance import provenance
@@ -109,10 +109,10 @@ def _episodes(
     arguments: argparse.Namespace, said: dict[str, Any], policy: Policy, task: TaskSpec
 ) -> list[EpisodeReport]:
     """All episodes; the file of reports grows by a line an episode, so that a killed session has those before."""
-    from dpbench.arms.journal import Journal
-    from dpbench.arms.person import at_the_arm
-    from dpbench.arms.run_session import RunPlan, run_session
-    from dpbench.arms.runtime import Timing
+    from dpbench.arms.person.view import at_the_arm
+    from dpbench.arms.recording.journal import Journal
+    from dpbench.arms.running.runtime import Timing
+    from dpbench.arms.running.session import RunPlan, run_session
     from dpbench.arms.station import station_of
 
     learns = arguments.execution_s == "auto"

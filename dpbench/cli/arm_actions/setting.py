@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from dpbench.arms.person import VIEWS
+from dpbench.arms.person.view import VIEWS
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.errors import ConfigError
 

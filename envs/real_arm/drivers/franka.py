@@ -27,7 +27,7 @@ GRIPPER_M, GRIPPER_SPEED_M_S, GRIPPER_STEP_M, GRIPPER_EVERY_S = 0.08, 0.1, 0.005
 
 
 class FrankaServo:
-    """A `dpbench.arms.servo.Servo`; the arm's lights are blue and FCI is activated in Desk.
+    """A `dpbench.arms.control.servo.Servo`; the arm's lights are blue and FCI is activated in Desk.
 
     Args:
         address: name or IP of the controller.
@@ -101,7 +101,7 @@ class FrankaServo:
             self._hand.wanted_m = waypoint.gripper_m
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.servo.FreeDrive`; a tracker without stiffness takes the place of the usual one.
+        """See `dpbench.arms.control.servo.FreeDrive`; a tracker without stiffness takes the place of the usual one.
 
         Raises:
             OSError: when the arm does not switch.

@@ -23,7 +23,7 @@ GRIPPER_KEY, JOINT_ENDING = "ee.gripper_pos", ".pos"
 
 
 class LeRobotServo:
-    """A `dpbench.arms.servo.Servo`.
+    """A `dpbench.arms.control.servo.Servo`.
 
     Cameras belong to dpbench's own drivers, not to the `Robot`: its `get_observation` would wait for them.
 
@@ -90,7 +90,7 @@ class LeRobotServo:
             raise ArmFaultError(f"LeRobot refused the pose {action}: {error}") from error
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.servo.FreeDrive`; without torque the arm falls, so that a hand must hold it.
+        """See `dpbench.arms.control.servo.FreeDrive`; without torque the arm falls, so that a hand must hold it.
 
         Raises:
             ConfigError: for a `Robot` without a `bus` that switches the torque of its motors.

@@ -43,7 +43,7 @@ class Scene:
 
 
 class SimServo:
-    """A `dpbench.arms.servo.Servo` over the twin.
+    """A `dpbench.arms.control.servo.Servo` over the twin.
 
     Args:
         latency_s: of every message, either way.

@@ -26,7 +26,7 @@ GRIPPER_EVERY_S, GRIPPER_STEP_M = 0.1, 0.001
 
 
 class UfactoryServo:
-    """A `dpbench.arms.servo.Servo`.
+    """A `dpbench.arms.control.servo.Servo`.
 
     Args:
         address: IP of the controller.
@@ -112,7 +112,7 @@ class UfactoryServo:
             arm.set_gripper_position(self._wanted_m * PULSES_PER_M, wait=False, wait_motion=False)
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.servo.FreeDrive`; the controller must know what the tool weighs, or the arm sinks.
+        """See `dpbench.arms.control.servo.FreeDrive`; the controller must know what the tool weighs, or the arm sinks.
 
         Raises:
             OSError: when the controller refuses.

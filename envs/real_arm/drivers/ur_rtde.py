@@ -39,7 +39,7 @@ _CLOSED: list[Any] = []
 
 
 class UrRtdeServo:
-    """A `dpbench.arms.servo.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
+    """A `dpbench.arms.control.servo.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
 
     Args:
         address: name or IP of the robot's controller.
@@ -126,7 +126,7 @@ class UrRtdeServo:
             raise ArmFaultError(reason or "it did not take a command; look at its teach pendant")
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.servo.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
+        """See `dpbench.arms.control.servo.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
 
         Raises:
             OSError: when the robot does not do it.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dpbench.arms.driver import Vector, Waypoint
-from dpbench.arms.keys import STOP
+from dpbench.arms.person.keys import STOP
 from dpbench.errors import ArmFaultError, ConfigError, MissingExtraError
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, quat_from_matrix
 
@@ -72,7 +72,7 @@ class Operator(Protocol):
         """What the person wants now.
 
         Args:
-            pressed: names of the keys pressed since the last call; see `dpbench.arms.keys`.
+            pressed: names of the keys pressed since the last call; see `dpbench.arms.person.keys`.
         """
         ...
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.servo import Servo
 
 
 class DryRun:

@@ -14,8 +14,8 @@ import imageio.v2 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.keys import TerminalKeys
-from dpbench.arms.window import Window
+from dpbench.arms.person.keys import TerminalKeys
+from dpbench.arms.person.window import Window
 from dpbench.errors import ConfigError, MissingExtraError, check_choice
 
 View = Literal["auto", "window", "terminal", "none"]
@@ -27,7 +27,7 @@ class Person(Protocol):
     """Where a session takes its keys from and shows what goes on. The stop key acts by itself, at once."""
 
     def pressed(self) -> tuple[str, ...]:
-        """Names of the keys since the last call, see `dpbench.arms.keys`."""
+        """Names of the keys since the last call, see `dpbench.arms.person.keys`."""
         ...
 
     def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:

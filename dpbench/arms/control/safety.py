@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpbench.arms.control.quaternions import length, rotvec_between, turned
+from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import Vector, Waypoint
-from dpbench.arms.quaternions import length, rotvec_between, turned
-from dpbench.arms.trajectory import Ahead
 from dpbench.errors import ConfigError
 
 _SMALL = 1e-300

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import ArmDriver, Waypoint
-from dpbench.arms.ensemble import ChunkEnsemble
 from dpbench.arms.percentiles import percentiles
+from dpbench.arms.running.ensemble import ChunkEnsemble
 from dpbench.errors import ConfigError, check_choice
 from dpbench.policy import NoiseStreams, Policy
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dpbench.arms.control.joints import JointLimits, JointWatch, Kinematics
+from dpbench.arms.control.safety import Limits, Motion, at_rest_after, step, within
+from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import AHEAD_S, WRONG_CLOCK, ArmState, Vector, Waypoint, check_waypoint
-from dpbench.arms.joints import JointLimits, JointWatch, Kinematics
-from dpbench.arms.safety import Limits, Motion, at_rest_after, step, within
-from dpbench.arms.trajectory import Ahead
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
 
 LAG_S = 1.0

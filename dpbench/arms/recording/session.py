@@ -10,11 +10,11 @@ from typing import Any
 import gymnasium as gym
 
 from dpbench.arms.driver import ArmState, Waypoint
-from dpbench.arms.guides import Guide
-from dpbench.arms.journal import Journal
-from dpbench.arms.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP
-from dpbench.arms.person import Person
-from dpbench.arms.recorder import Recorder
+from dpbench.arms.person.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP
+from dpbench.arms.person.view import Person
+from dpbench.arms.recording.guides import Guide
+from dpbench.arms.recording.journal import Journal
+from dpbench.arms.recording.recorder import Recorder
 from dpbench.arms.station import picture_of, station_of
 from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.spec import TaskSpec

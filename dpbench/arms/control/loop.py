@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from dpbench.arms.control.gate import Gate, check_state
+from dpbench.arms.control.joints import JointLimits, Kinematics
+from dpbench.arms.control.loop_report import LoopReport
+from dpbench.arms.control.safety import Limits, within
+from dpbench.arms.control.servo import FreeDrive, Servo
+from dpbench.arms.control.trajectory import Trajectory
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint, check_waypoint
-from dpbench.arms.gate import Gate, check_state
-from dpbench.arms.joints import JointLimits, Kinematics
-from dpbench.arms.loop_report import LoopReport
-from dpbench.arms.safety import Limits, within
-from dpbench.arms.servo import FreeDrive, Servo
-from dpbench.arms.trajectory import Trajectory
 from dpbench.errors import ArmFaultError, ConfigError
 
 LATE = 1.5

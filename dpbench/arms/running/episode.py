@@ -12,16 +12,16 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.control.loop_report import LoopReport
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.journal import Journal
-from dpbench.arms.keys import DISCARD, QUIT, SOLVED, STOP
 from dpbench.arms.lag import LagMeter
-from dpbench.arms.loop_report import LoopReport
-from dpbench.arms.person import Person
-from dpbench.arms.recorder import Recorder
-from dpbench.arms.runtime import Prediction, RunReport, Timing, run_policy
+from dpbench.arms.person.keys import DISCARD, QUIT, SOLVED, STOP
+from dpbench.arms.person.view import Person
+from dpbench.arms.person.window import draw_chunk, scale, scaled
+from dpbench.arms.recording.journal import Journal
+from dpbench.arms.recording.recorder import Recorder
+from dpbench.arms.running.runtime import Prediction, RunReport, Timing, run_policy
 from dpbench.arms.station import Station, station_of
-from dpbench.arms.window import draw_chunk, scale, scaled
 from dpbench.errors import ArmFaultError
 from dpbench.policy import NoiseStreams, Policy
 from dpbench.spec import TaskSpec

@@ -9,11 +9,11 @@ from typing import Any
 
 import gymnasium as gym
 
-from dpbench.arms.journal import Journal
-from dpbench.arms.keys import QUIT, RESET, START
-from dpbench.arms.person import Person
-from dpbench.arms.running import EpisodeReport, run_episode
-from dpbench.arms.runtime import Timing
+from dpbench.arms.person.keys import QUIT, RESET, START
+from dpbench.arms.person.view import Person
+from dpbench.arms.recording.journal import Journal
+from dpbench.arms.running.episode import EpisodeReport, run_episode
+from dpbench.arms.running.runtime import Timing
 from dpbench.arms.station import Station, picture_of, station_of
 from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.policy import Policy

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.operators import Operator, moved
+from dpbench.arms.person.operators import Operator, moved
 from dpbench.arms.station import Station
 from dpbench.policy import NoiseStreams, Policy
 

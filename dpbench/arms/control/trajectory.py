@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from dpbench.arms.control.quaternions import length, rotvec_between, slerp
 from dpbench.arms.driver import Vector, Waypoint
-from dpbench.arms.quaternions import length, rotvec_between, slerp
 from dpbench.errors import ConfigError
 
 SHARP = 0.5

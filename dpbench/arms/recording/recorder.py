@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.control.trajectory import Trajectory
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.journal import Journal
 from dpbench.arms.observing import Observer
-from dpbench.arms.trajectory import Trajectory
+from dpbench.arms.recording.journal import Journal
 
 KEPT_S = 3.0
 """How much of the path is remembered: more than any frame is late."""
