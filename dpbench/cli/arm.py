@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 from importlib import import_module
 from typing import NoReturn
 
@@ -14,6 +15,8 @@ ACTIONS = {
     "record": "record demonstrations with a keyboard, a SpaceMouse, by hand or by a script",
     "run": "run a policy and report success, latencies and missed deadlines",
 }
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """By themselves they would end the process at once, with the arm on its way."""
 EXAMPLE = """examples:
@@ -51,6 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
     except OSError as error:
         raise ArmFaultError(str(error)) from error
+    except KeyboardInterrupt:
+        print("\ninterrupted: the arm was stopped; what was recorded is on disk.", file=sys.stderr)
+        return INTERRUPTED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
