@@ -64,11 +64,13 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     The twin draws block and target, and puts the arm home. A physical arm stays where it is: a person sets the scene.
 
     ## End
-    `terminated` when the task is solved: on the twin by its rule, on a physical arm when `mark_success` was called;
+    `terminated` when the task is solved, on the twin by its rule, on a physical arm when `mark_success` was called, and
+    when the arm has stopped by a fault;
     `truncated` after 300 steps (30 s).
 
     ## Info
-    `is_success`; `progress`: share of the block's way to the target, at its best so far (0 or 1 on a physical arm).
+    `is_success`; `progress`: share of the block's way to the target, at its best so far (0 or 1 on a physical arm);
+    `fault`: why the arm has stopped, only then.
 
     Args:
         obs_mode: `"state"` or `"image"`.
@@ -175,7 +177,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
         Raises:
             ActionError: for a wrong shape, NaN or infinite numbers.
-            ArmFaultError: when the arm has stopped.
+            ArmFaultError: when the arm had stopped before.
         """
         values = self._action.check(action)
         self._due_s = max(self._due_s, self._clock()) + 1.0 / RATE_HZ
@@ -189,7 +191,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             while self.loop.fault is None and self._clock() < self._due_s - 1e-9:
                 self.loop.tick()
         info = self._world.outcome()
-        return self._observation(), float(info["is_success"]), info["is_success"], False, info
+        if self.loop.fault is not None:
+            info["fault"] = self.loop.fault
+        return self._observation(), float(info["is_success"]), info["is_success"] or "fault" in info, False, info
 
     def waypoints(self, actions: NDArray[np.floating[Any]], times_s: Sequence[float], base: Waypoint) -> list[Waypoint]:
         """Actions as goals, see `dpbench.arms.station.Station`."""

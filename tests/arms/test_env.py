@@ -112,6 +112,23 @@ def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
     env.close()
 
 
+def test_a_policy_that_goes_where_the_arm_does_not_reach_ends_its_episode() -> None:
+    env = make("RealArmVelocity")
+    env.reset(seed=0)
+    for _ in range(120):
+        _, _, terminated, _, info = env.step(np.array([0.14, 0.14, 0.14, 0, 0, 0, 0], dtype=np.float32))
+        if terminated:
+            break
+    assert terminated
+    assert not info["is_success"]
+    assert "is it blocked" in info["fault"]
+    with pytest.raises(ArmFaultError, match="call reset_fault"):
+        env.step(np.zeros(7, dtype=np.float32))
+    env.reset(seed=1)
+    assert not env.step(np.zeros(7, dtype=np.float32))[2]
+    env.close()
+
+
 def test_in_real_time_a_latched_fault_outlives_a_reset_of_the_episode() -> None:
     env = make(real_time=True)
     env.reset(seed=0)
