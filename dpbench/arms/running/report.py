@@ -35,6 +35,21 @@ def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
     }
 
 
+def in_a_line(report: EpisodeReport) -> str:
+    """An episode for people: how it ended, latencies (p50 / p95 / p99), queue depth and missed deadlines."""
+    policy, loop = report.policy, report.loop
+    latencies = ", ".join(
+        f"{label} {' / '.join(f'{1000 * value:.0f}' for value in percentiles(getattr(policy, name)).values())} ms"
+        for name, label in LATENCIES
+    )
+    ahead = " / ".join(f"{value:.0f}" for value in percentiles(policy.queue_depth).values())
+    return (
+        f"seed {report.seed}: {'success' if report.outcome['is_success'] else 'no success'}, ended by "
+        f"{report.fault or report.ended_by} after {report.duration_s:.1f} s; {latencies}, {ahead} waypoints ahead; "
+        f"late: {policy.n_late} of {len(policy.inference_s)} chunks, {loop.n_late} of {loop.n_ticks} ticks"
+    )
+
+
 def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:
     """Latencies of every chunk, and how far ahead of its deadline each chunk came, as PNG."""
     from matplotlib.figure import Figure  # slow to import

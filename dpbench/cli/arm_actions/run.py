@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,6 +112,7 @@ def _episodes(
     """All episodes; the file of reports grows by a line an episode, so that a killed session has those before."""
     from dpbench.arms.person.view import at_the_arm
     from dpbench.arms.recording.journal import Journal
+    from dpbench.arms.running.report import in_a_line
     from dpbench.arms.running.runtime import Timing
     from dpbench.arms.running.session import RunPlan, run_session
     from dpbench.arms.station import station_of
@@ -133,6 +135,7 @@ def _episodes(
     def write(report: EpisodeReport) -> None:
         with (arguments.out / "episodes.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(report.as_json()) + "\n")
+        print(f"\r{in_a_line(report)}", file=sys.stderr, flush=True)
 
     def halt() -> None:
         station.loop.halt("emergency stop by the space bar")

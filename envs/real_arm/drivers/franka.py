@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 from dpbench.errors import ArmFaultError, ConfigError
 
 from ..client_library import client_library
+from .franka_hand import WIDEST_M, FrankaHand
 
 FREE: dict[str, Any] = {
     "translational_stiffness": 0.0,
@@ -23,7 +23,6 @@ FREE: dict[str, Any] = {
 
 The arm itself carries its weight, and that of the tool as it is set in Desk.
 """
-GRIPPER_M, GRIPPER_SPEED_M_S, GRIPPER_STEP_M, GRIPPER_EVERY_S = 0.08, 0.1, 0.005, 0.05
 
 
 class FrankaServo:
@@ -47,13 +46,13 @@ class FrankaServo:
         stiffness_nm_rad: float = 40.0,
         needs_realtime: bool = True,
     ) -> None:
-        self.spec = ArmSpec("franka", n_joints=7, rate_hz=rate_hz, gripper_m=GRIPPER_M if has_gripper else 0.0)
+        self.spec = ArmSpec("franka", n_joints=7, rate_hz=rate_hz, gripper_m=WIDEST_M if has_gripper else 0.0)
         self._address, self._needs_realtime = address, needs_realtime
         self._stiffness = {"translational_stiffness": stiffness_n_m, "rotational_stiffness": stiffness_nm_rad}
         self._franky: Any = None
         self._robot: Any = None
         self._tracker: Any = None
-        self._hand: _Hand | None = None
+        self._hand: FrankaHand | None = None
 
     def connect(self) -> None:
         """Connect, recover from errors that are past, and start the tracker; see `Servo`."""
@@ -65,7 +64,7 @@ class FrankaServo:
             self._robot.recover_from_errors()
             self._track(self._stiffness)
             if self.spec.gripper_m > 0:
-                self._hand = _Hand(franky.Gripper(self._address), franky.Exception)
+                self._hand = FrankaHand(franky.Gripper(self._address), franky.Exception)
         except franky.Exception as error:
             self.close()
             raise ConfigError(
@@ -137,32 +136,3 @@ class FrankaServo:
         if self._tracker is None or (self._hand is not None and self._hand.lost):
             raise OSError(f"the connection to the Franka arm at {self._address!r} or its hand is lost: check both.")
         return self._robot
-
-
-class _Hand:
-    """The Franka Hand in a thread of its own: each of its calls takes longer than a servo period."""
-
-    def __init__(self, gripper: Any, lost: type[Exception]) -> None:
-        self._gripper, self._error = gripper, lost
-        self.width_m = self.wanted_m = self._sent_m = float(gripper.width)
-        self.lost = False
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="Franka Hand", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._end.set()
-        self._thread.join(timeout=2.0)
-
-    def _run(self) -> None:
-        moving: Any = None
-        try:
-            while not self._end.wait(GRIPPER_EVERY_S):
-                self.width_m = float(self._gripper.width)
-                wanted_m, is_free = self.wanted_m, moving is None or moving.wait(0.0)
-                if is_free and abs(wanted_m - self._sent_m) > GRIPPER_STEP_M:
-                    self._sent_m = wanted_m
-                    moving = self._gripper.move_async(wanted_m, GRIPPER_SPEED_M_S)
-        except self._error:
-            self.lost = True
