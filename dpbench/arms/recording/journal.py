@@ -1,4 +1,4 @@
-"""The episode under way, on disk step by step, so that a fault, a crash or a cut of power leaves it readable.
+"""The episode under way, on disk step by step, so that a fault or a killed process leaves it readable.
 
 It is an episode store of its own beside the one it is meant for (`NAME.unfinished.zarr`), in which every step is
 committed like an episode. Saved, it becomes one episode of the store; what a killed session left is found by the next.

@@ -32,8 +32,8 @@ EXAMPLE = """examples:
 
 c starts an episode, s saves it, d discards it, the space bar stops the arm at once, f takes up work again after a
 stop, q quits. An episode is also saved when the task is solved. Arrows move the tool along x and y, u and j up and
-down. Every step is on disk as soon as it is made: after a stop, a crash or a cut of power the next session finds the
-unfinished episode, and saves or discards it with the same keys.
+down. Every step is on disk as soon as it is made: after a stop or a crash the next session finds the unfinished
+episode, and saves or discards it with the same keys.
 """
 
 
