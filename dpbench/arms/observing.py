@@ -23,8 +23,8 @@ from dpbench.errors import ArmFaultError
 Value = TypeVar("Value")
 KEPT_S = 4.0
 """What a stream remembers."""
-READ_S = 0.004
-"""Pause between two looks at the sources."""
+READ_S = 0.01
+"""Pause between two looks at the sources; looking more often takes Python's lock from the policy."""
 
 
 @dataclass
