@@ -128,7 +128,7 @@ def _pose(station: Station) -> Check:
         "pose",
         inside and state.fault is None,
         f"tool at {place} m" + ("" if state.fault is None else f"; {state.fault}"),
-        "move the tool into the workspace by hand or pendant; outside it the first command goes to the nearest face",
+        "move the tool into the workspace by hand or pendant; from outside it comes in slowly, or does not start",
         {"position_m": state.position.tolist(), "joints_rad": state.joints.tolist()},
     )
 
@@ -159,11 +159,8 @@ def _execution(station: Station) -> Check:
     """A small move there and back: how late the arm is where it was meant to be."""
     loop, meter = station.loop, LagMeter()
     here = loop.commanded()
-    up = WAY_M if here.position[2] + WAY_M <= station.limits.high[2] else -WAY_M
-    began = time.monotonic()
-    waypoints = _there_and_back(here, up, began)
     try:
-        accepted = loop.schedule(waypoints)
+        accepted = loop.schedule(_there_and_back(here, station.limits))
         path = np.array([waypoint.position for waypoint in accepted])
         due = np.array([waypoint.time_s for waypoint in accepted])
         while (now := time.monotonic()) < due[-1] + 0.4:
@@ -186,8 +183,10 @@ def _execution(station: Station) -> Check:
     )
 
 
-def _there_and_back(here: Waypoint, up_m: float, began_s: float) -> list[Waypoint]:
-    """A smooth move, up and down again."""
+def _there_and_back(here: Waypoint, limits: Limits) -> list[Waypoint]:
+    """A smooth move from now on, up and down again, or down and up where there is no room above."""
+    began_s = time.monotonic()
+    up_m = WAY_M if here.position[2] + WAY_M <= limits.high[2] else -WAY_M
     shares = np.linspace(0.0, 1.0, 33)[1:]
     heights = up_m * np.sin(np.pi * shares) ** 2
     return [
@@ -199,9 +198,7 @@ def _there_and_back(here: Waypoint, up_m: float, began_s: float) -> list[Waypoin
 def _stop(station: Station) -> Check:
     """Halt the arm in the middle of a move as the stop key does, and take up work again."""
     loop = station.loop
-    here = loop.commanded()
-    up = WAY_M if here.position[2] + WAY_M <= station.limits.high[2] else -WAY_M
-    waypoints = _there_and_back(here, up, time.monotonic())
+    waypoints = _there_and_back(loop.commanded(), station.limits)
     try:
         loop.schedule(waypoints)
         while time.monotonic() < waypoints[len(waypoints) // 4].time_s:  # half of the way up, where it is fastest

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dpbench.comparison import store
-from dpbench.comparison.cells import Cell, evaluate, identity
+from dpbench.comparison.cells import Cell, identity
+from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.files import write_bytes
 from dpbench.tasks import load_task
 
@@ -47,12 +47,7 @@ def sweep(
     late = [replace(cell, sampling={**cell.sampling, "latency_steps": str(n)}) for cell in cells for n in steps]
     wanted = [(cell, identity(cell, cell.open())[0]) for cell in late]
     for cell, digest in wanted:
-        record = store.newest(store.read_all(records), digest)
-        if record is None:
-            record = evaluate(cell, n_workers, on_done=on_done).record
-            store.add(records, record)
-        else:
-            on_done(record["summary"]["n_episodes"])
+        record = known_or_evaluated(cell, digest, records, n_workers, on_done)
         policy, summary = record["cell"]["policy"], record["summary"]
         row = {
             "task": cell.task_id,

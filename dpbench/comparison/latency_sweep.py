@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dpbench.baseline import Baseline
-from dpbench.comparison import store
-from dpbench.comparison.cells import Cell, evaluate, identity, time_policy
+from dpbench.comparison.cells import Cell, identity, time_policy
+from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.errors import ConfigError
 from dpbench.evaluation.latency import Latency
 from dpbench.files import write_bytes
@@ -72,10 +72,7 @@ def sweep(
 
 
 def _success(cell: Cell, records: Path, n_workers: int) -> dict[str, Any]:
-    record = store.newest(store.read_all(records), identity(cell, cell.open())[0])
-    if record is None:
-        record = evaluate(cell, n_workers).record
-        store.add(records, record)
+    record = known_or_evaluated(cell, identity(cell, cell.open())[0], records, n_workers)
     success, score = record["summary"]["success_rate"], record["summary"]["mean_max_reward"]
     return {
         "success": success["mean"], "success_low": success["low"], "success_high": success["high"],

@@ -50,6 +50,8 @@ Act = str | Callable[[], object]
 class Keys:
     """Presses each key when the text that it waits for is shown; or does something then."""
 
+    looks = True
+
     def __init__(self, *script: tuple[str, Act]) -> None:
         self._script = list(script)
         self.lines: Sequence[str] = ()

@@ -26,6 +26,11 @@ FILM_HZ = 20.0
 class Person(Protocol):
     """Where a session takes its keys from and shows what goes on. The stop key acts by itself, at once."""
 
+    @property
+    def looks(self) -> bool:
+        """Whether pictures are looked at; else they need not be drawn."""
+        ...
+
     def pressed(self) -> tuple[str, ...]:
         """Names of the keys since the last call, see `dpbench.arms.person.keys`."""
         ...
@@ -37,6 +42,8 @@ class Person(Protocol):
 
 class Nobody:
     """No keys and no view: for scripts."""
+
+    looks = False
 
     def pressed(self) -> tuple[str, ...]:
         """None."""
@@ -56,6 +63,8 @@ def say(line: str) -> None:
 
 class AtTerminal:
     """Keys of the terminal and one line of text."""
+
+    looks = False
 
     def __init__(self, keys: TerminalKeys) -> None:
         self._keys = keys
@@ -79,6 +88,8 @@ class AtTerminal:
 class AtWindow:
     """A window; its keys and those of the terminal count alike."""
 
+    looks = True
+
     def __init__(self, window: Window, keys: TerminalKeys) -> None:
         self._window, self._keys = window, keys
 
@@ -93,6 +104,8 @@ class AtWindow:
 
 class Filmed:
     """A person whose view is also written to a video."""
+
+    looks = True
 
     def __init__(self, person: Person, writer: Any, clock: Callable[[], float]) -> None:
         self._person, self._writer, self._clock = person, writer, clock

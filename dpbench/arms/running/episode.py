@@ -21,7 +21,7 @@ from dpbench.arms.person.window import draw_chunk, scale, scaled
 from dpbench.arms.recording.journal import Journal
 from dpbench.arms.recording.recorder import Recorder
 from dpbench.arms.running.runtime import Prediction, RunReport, Timing, run_policy
-from dpbench.arms.station import Station, station_of
+from dpbench.arms.station import NO_PICTURE, Station, station_of
 from dpbench.errors import ArmFaultError
 from dpbench.policy import NoiseStreams, Policy
 from dpbench.spec import TaskSpec
@@ -180,7 +180,7 @@ class _Episode:
             self._ended_by = "success"
         elif now - self._began_s > self._max_s:
             self._ended_by = "time limit"
-        self._person.show(self._picture(), self._lines(now, outcome))
+        self._person.show(self._picture() if self._person.looks else NO_PICTURE, self._lines(now, outcome))
 
     def _outcome(self) -> Mapping[str, Any]:
         try:

@@ -1,0 +1,35 @@
+"""A record that is there already is not made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dpbench.comparison import store
+from dpbench.comparison.cells import Cell, evaluate
+
+
+def known_or_evaluated(
+    cell: Cell,
+    digest: str,
+    records: Path,
+    n_workers: int,
+    on_done: Callable[[int], object] = lambda _: None,
+) -> Mapping[str, Any]:
+    """The newest record of a cell, or a new one, which is kept.
+
+    Args:
+        cell: what to evaluate.
+        digest: its identity (`cells.identity`).
+        records: folder of the records.
+        n_workers: processes for the rollouts.
+        on_done: called with the number of episodes that have just ended, or were known.
+    """
+    record = store.newest(store.read_all(records), digest)
+    if record is not None:
+        on_done(record["summary"]["n_episodes"])
+        return record
+    made = evaluate(cell, n_workers, on_done=on_done).record
+    store.add(records, made)
+    return made
