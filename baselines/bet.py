@@ -17,12 +17,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, TrainingSet, small_training
+from dpbench.baseline import (
+    Baseline,
+    Batch,
+    ChunkConfig,
+    Features,
+    NoiseStreams,
+    Preset,
+    TrainingConfig,
+    TrainingSet,
+    small_training,
+)
 from dpbench.errors import ConfigError
 from dpbench.nets.categorical import draw, focal_loss
 from dpbench.nets.gpt import Gpt, check_heads
 from dpbench.nets.observations import ObservationEncoder
-from dpbench.policy import NoiseStreams
 
 N_KMEANS_ITERATIONS = 50
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.baseline import ScriptedPolicy
+from dpbench.baseline import NoiseStreams, Observations, Policy, ScriptedPolicy
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams, Observations, Policy
 from dpbench.registry import resolve
 from dpbench.spec import Horizon, TaskSpec
 

@@ -14,13 +14,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, small_training
+from dpbench.baseline import (
+    Baseline,
+    Batch,
+    ChunkConfig,
+    Features,
+    NoiseStreams,
+    Preset,
+    TrainingConfig,
+    small_training,
+)
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.gpt import check_heads
 from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
 from dpbench.nets.unet import ConditionalUnet1D, check_horizon
-from dpbench.policy import NoiseStreams
 
 SOLVERS = ("euler", "heun")
 BACKBONES = ("cnn", "transformer")

@@ -16,11 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, small_training
+from dpbench.baseline import (
+    Baseline,
+    Batch,
+    ChunkConfig,
+    Features,
+    NoiseStreams,
+    Preset,
+    TrainingConfig,
+    small_training,
+)
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.categorical import draw
 from dpbench.nets.observations import ObservationEncoder
-from dpbench.policy import NoiseStreams
 
 OPTIMISERS = ("dfo", "langevin")
 POSITIVE_JITTER = 1e-4

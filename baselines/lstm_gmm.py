@@ -18,11 +18,19 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, small_training
+from dpbench.baseline import (
+    Baseline,
+    Batch,
+    ChunkConfig,
+    Features,
+    NoiseStreams,
+    Preset,
+    TrainingConfig,
+    small_training,
+)
 from dpbench.errors import ConfigError
 from dpbench.nets.categorical import draw
 from dpbench.nets.observations import ObservationEncoder
-from dpbench.policy import NoiseStreams
 
 
 @dataclass(frozen=True)

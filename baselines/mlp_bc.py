@@ -15,10 +15,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, small_training
+from dpbench.baseline import (
+    Baseline,
+    Batch,
+    ChunkConfig,
+    Features,
+    NoiseStreams,
+    Preset,
+    TrainingConfig,
+    small_training,
+)
 from dpbench.errors import ConfigError
 from dpbench.nets.observations import ObservationEncoder
-from dpbench.policy import NoiseStreams
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig, TrainingSet
-from dpbench.policy import NoiseStreams
+from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, NoiseStreams, Preset, TrainingConfig, TrainingSet
 
 GRID = 8
 FIT_BATCH = 1024

@@ -13,7 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.block_push.demonstrator import BlockPushDemonstrator
 from dpbench.envs.block_push.scene import SUBSTEPS, model_xml
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
 
 SEED = 1
 MEDIANS: dict[str, float] = {}

@@ -173,7 +173,7 @@ class TaskSpec:
         archive_check: says how an archive's environment differs from this one, `"module:function"` of its attributes
             and the task; returns sentences.
         archive_export: writes episodes played again as a public archive for `dpbench data export`,
-            `"module:function"` of a path, the task and `dpbench.data.exporting.Replay`s.
+            `"module:function"` of a path, the task and `dpbench.demonstrations.exporting.Replay`s.
     """
 
     id: str

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dpbench.comparison import store
-from dpbench.comparison.table import frame, markdown
+from dpbench.leaderboard.table import frame, markdown
+from dpbench.records import store
 
 BOARD = Path(__file__).parents[1] / "leaderboards"
 RECORDS = store.read_all(BOARD / "records")

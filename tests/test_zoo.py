@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpbench.comparison import store
 from dpbench.comparison.cells import Cell, identity
 from dpbench.evaluation.rollout import rollout, trials
+from dpbench.policies.checkpoint import load_checkpoint
+from dpbench.policies.sources.opening import open_policy
+from dpbench.records import store
 from dpbench.tasks import load_task
-from dpbench.training.checkpoint import load_checkpoint
-from dpbench.training.inference import open_policy
 from dpbench.training.zoo import checkpoints, manifest
 
 ZOO = Path(__file__).parents[1] / "zoo"

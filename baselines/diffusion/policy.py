@@ -17,11 +17,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Baseline, Batch, Features, Preset, TrainingConfig, small_training
+from dpbench.baseline import Baseline, Batch, Features, NoiseStreams, Preset, TrainingConfig, small_training
 from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
 from dpbench.nets.unet import ConditionalUnet1D
-from dpbench.policy import NoiseStreams
 
 from .config import DiffusionCnnConfig, DiffusionConfig, DiffusionTransformerConfig, with_sampling
 from .samplers import SAMPLERS

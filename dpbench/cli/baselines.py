@@ -11,7 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from dpbench.baseline import Baseline, Features
+from dpbench.nets.features import Features
+from dpbench.policies.baseline import Baseline
 from dpbench.registry import registry
 from dpbench.tasks import load_task
 

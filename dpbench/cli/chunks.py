@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from dpbench.comparison.chunks import draw_panels, panel, scene
     from dpbench.errors import ConfigError
+    from dpbench.policies.sources.opening import open_policy
     from dpbench.tasks import load_task
-    from dpbench.training.inference import open_policy
 
     opened = [open_policy(source, arguments.task, device=arguments.device) for source in arguments.policies]
     if len({policy.task_id for policy in opened}) > 1:

@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate what is missing, then print and write the table."""
     from rich.console import Console  # heavy imports only when something is compared
 
-    from dpbench.comparison.page import render
-    from dpbench.comparison.table import print_table
+    from dpbench.leaderboard.page import render
+    from dpbench.leaderboard.table import print_table
 
     if arguments.train:
         train_missing(arguments.zoo, arguments.device, arguments.data_dir)
@@ -75,12 +75,12 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
     Raises:
         ConfigError: when nothing is left to compare.
     """
-    from dpbench.baseline import ScriptedPolicy
     from dpbench.cli.evaluate import sampler_seeds
     from dpbench.comparison.cells import Cell
+    from dpbench.policies.baseline import ScriptedPolicy
+    from dpbench.policies.checkpoint import read_description
     from dpbench.registry import registry
     from dpbench.tasks import load_task
-    from dpbench.training.checkpoint import read_description
     from dpbench.training.zoo import checkpoints
 
     seeds = sampler_seeds(arguments.sampler_seeds)
@@ -108,9 +108,9 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     """One record a cell: reused, or evaluated now and added to the records."""
     from tqdm import tqdm
 
-    from dpbench.comparison import store
     from dpbench.comparison.cells import evaluate, identity, time_policy
     from dpbench.provenance import commit, provenance
+    from dpbench.records import store
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
@@ -173,7 +173,7 @@ def with_other_seeds(
 
 def train_missing(zoo: Path, device: str, data_dir: str | None) -> None:
     """Train what the manifest lists and the zoo lacks; an interrupted run goes on."""
-    from dpbench.training.checkpoint import CHECKPOINT_JSON
+    from dpbench.policies.checkpoint import CHECKPOINT_JSON
     from dpbench.training.run import execute, make_run
     from dpbench.training.trainer import Execution
     from dpbench.training.zoo import export, manifest

@@ -107,7 +107,7 @@ def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
 
 def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
     from dpbench.cli.demos import task_id
-    from dpbench.data.exporting import export
+    from dpbench.demonstrations.exporting import export
     from dpbench.tasks import load_task
 
     export(load_task(task_id(arguments.task)), store, arguments.out)

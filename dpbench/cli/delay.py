@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.cli.evaluate import sampler_seeds
     from dpbench.comparison.cells import Cell
     from dpbench.comparison.delay_sweep import sweep
+    from dpbench.policies.sources.opening import open_policy
     from dpbench.provenance import provenance
-    from dpbench.training.inference import open_policy
 
     steps, seeds = latencies(arguments.steps), sampler_seeds(arguments.sampler_seeds)
     cells = [

@@ -50,7 +50,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm  # heavy imports only when something is generated
 
     from dpbench.data.episodes import data_root, store_name
-    from dpbench.data.generation import generate
+    from dpbench.demonstrations.generation import generate
     from dpbench.tasks import load_task
 
     task = load_task(task_id(arguments.task))
@@ -67,7 +67,7 @@ def _record(arguments: argparse.Namespace) -> int:
     import gymnasium as gym  # heavy imports only when something is recorded
 
     from dpbench.data.episodes import data_root, store_name
-    from dpbench.data.recording import record
+    from dpbench.demonstrations.recording import record
     from dpbench.tasks import load_task
 
     task = load_task(task_id(arguments.task))

@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from dpbench.comparison.cells import Cell, evaluate
-    from dpbench.comparison.table import frame, print_one
     from dpbench.evaluation.rollout import Frames
     from dpbench.evaluation.video import write_video
+    from dpbench.leaderboard.table import frame, print_one
+    from dpbench.policies.sources.opening import open_policy
     from dpbench.tasks import load_task
-    from dpbench.training.inference import open_policy
 
     sampling = sampling_options(arguments)
     task_id = open_policy(arguments.checkpoint, arguments.task, sampling=sampling).task_id

@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.cli.evaluate import sampler_seeds
     from dpbench.comparison.cells import Cell
     from dpbench.comparison.latency_sweep import settings, sweep
+    from dpbench.policies.checkpoint import read_description
     from dpbench.provenance import provenance
-    from dpbench.training.checkpoint import read_description
 
     torch.set_num_threads(arguments.threads)
     description = read_description(Path(arguments.checkpoint))

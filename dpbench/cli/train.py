@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dpbench.errors import ConfigError
-from dpbench.policy import Policy
+from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 
 EXAMPLE = """example:
@@ -93,7 +93,7 @@ def _rollouts(n_episodes: int) -> Any:
     if n_episodes == 0:
         return None
     from dpbench.evaluation.rollout import rollout, trials
-    from dpbench.evaluation.success import figures, summarise
+    from dpbench.metrics.success import figures, summarise
 
     def evaluate(policy: Policy, task: TaskSpec) -> dict[str, float]:
         starts = task.starts()

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from dpbench.evaluation.action_distribution import compare_actions
 from dpbench.evaluation.latency import Latency, measure
-from dpbench.evaluation.multimodality import Plan, commitment, summarise_modes
-from dpbench.evaluation.rollout import Episode, Frames, make_batch, parallel_rollout, trials
-from dpbench.evaluation.success import EpisodeFigures, Summary, figures, summarise
-from dpbench.policy import Policy
+from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout, trials
+from dpbench.metrics.episode import Episode
+from dpbench.metrics.multimodality import Plan, commitment, summarise_modes
+from dpbench.metrics.success import EpisodeFigures, Summary, figures, summarise
+from dpbench.policies.protocol import Policy
+from dpbench.policies.sources.opening import OpenedPolicy, open_policy
 from dpbench.provenance import provenance
 from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
-from dpbench.training.inference import OpenedPolicy, open_policy
 
 PROTOCOL_VERSION = 1
 """Raised whenever the harness changes in a way that can move figures."""

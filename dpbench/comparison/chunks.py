@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 from dpbench.evaluation.action_distribution import sample_policy
-from dpbench.evaluation.rollout import Trial, rollout
+from dpbench.evaluation.rollout import rollout
 from dpbench.files import write_bytes
-from dpbench.policy import Policy
+from dpbench.metrics.episode import Trial
+from dpbench.policies.protocol import Policy
 from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec

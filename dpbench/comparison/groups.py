@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.evaluation.statistics import Estimate, crossed_mean, crossed_proportion, proportion
+from dpbench.metrics.statistics.intervals import Estimate, crossed_mean, crossed_proportion, proportion
 
 BOOTSTRAP_SEED = 0
 OF_ONE_TRAINING = ("seed", "checkpoint_sha256")

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dpbench.baseline import Baseline
 from dpbench.comparison.cells import Cell, identity, time_policy
 from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.errors import ConfigError
 from dpbench.evaluation.latency import Latency
 from dpbench.files import write_bytes
+from dpbench.policies.baseline import Baseline
 from dpbench.registry import registry
 
 SWEEP_S = 5.0

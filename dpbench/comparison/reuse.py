@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dpbench.comparison import store
 from dpbench.comparison.cells import Cell, evaluate
+from dpbench.records import store
 
 
 def known_or_evaluated(

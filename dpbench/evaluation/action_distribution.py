@@ -16,14 +16,16 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.evaluation.chunk_distance import (
+from dpbench.metrics.chunk_distance import (
     energy_distance,
     invalid_share,
     maximum_mean_discrepancy,
     median_distance,
 )
-from dpbench.evaluation.statistics import Estimate, mean
-from dpbench.policy import NoiseStreams, Policy, PolicyRunner
+from dpbench.metrics.statistics.intervals import Estimate, mean
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Policy
+from dpbench.policies.runner import PolicyRunner
 from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 

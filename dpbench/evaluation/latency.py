@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.policy import NoiseStreams, Policy
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Policy
 
 PERCENTILES = (50, 95, 99)
 CLOCK = "time.perf_counter_ns"

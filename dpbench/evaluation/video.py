@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DpbenchError
-from dpbench.evaluation.rollout import Episode
+from dpbench.metrics.episode import Episode
 
 SUCCESS = (0, 158, 115)
 FAILURE = (213, 94, 0)

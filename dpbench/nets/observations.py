@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Features
 from dpbench.errors import ConfigError
+from dpbench.nets.features import Features
 from dpbench.nets.vision import DIM_CAMERA, CameraEncoder
 
 

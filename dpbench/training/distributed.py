@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dpbench.baseline import Batch
+from dpbench.policies.method import Batch
 
 
 def start(device: str) -> str:

@@ -11,18 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dpbench.baseline import Baseline, Features, Preset, config_from_json
 from dpbench.data.episodes import open_store, open_task_data
 from dpbench.errors import ConfigError
-from dpbench.policy import Policy
+from dpbench.nets.features import Features
+from dpbench.policies.baseline import Baseline, Preset, config_from_json
+from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
+from dpbench.policies.learned import MICRO_BATCH
+from dpbench.policies.protocol import Policy
+from dpbench.policies.sources.opening import policy_from_weights
 from dpbench.provenance import commit, versions
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 from dpbench.training import distributed
-from dpbench.training.checkpoint import Checkpoint, save_checkpoint
-from dpbench.training.inference import policy_from_weights
-from dpbench.training.learned_policy import MICRO_BATCH
 from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
 from dpbench.training.run_state import claim_folder, read_state
 from dpbench.training.trainer import Execution, Trained, train

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from dpbench.baseline import Fitted, TrainingConfig
 from dpbench.errors import DpbenchError
+from dpbench.policies.baseline import TrainingConfig
+from dpbench.policies.method import Fitted
 from dpbench.training import distributed
 from dpbench.training.loggers import Logger
 from dpbench.training.run_state import capture, read_state, restore, trained_parameters, write_state

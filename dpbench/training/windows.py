@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpbench.baseline import Batch
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.normalise import Normaliser, normalise_pixels
 from dpbench.data.windows import split_episodes, window_indices
 from dpbench.errors import DataError
+from dpbench.policies.method import Batch
 from dpbench.spec import Horizon, TaskSpec
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from dpbench.baseline import Baseline, Features, config_from_json
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
+from dpbench.nets.features import Features
+from dpbench.policies.baseline import Baseline, config_from_json
+from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 from dpbench.registry import registry
 from dpbench.tasks import load_task
-from dpbench.training.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 
 MANIFEST = "zoo.json"
 

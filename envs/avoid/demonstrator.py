@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
 
 from .scene import FRONT_Y_M, GAPS_X_M, ROWS_Y_M, START_STD_M

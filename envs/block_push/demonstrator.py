@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
 
 from .scene import EFFECTOR_START_M

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
 
 from .geometry import GOAL_POSE, OUTLINE, block_pose, keypoints

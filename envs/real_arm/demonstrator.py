@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_sixd, rotvec_from_matrix, sixd_from_matrix
 from dpbench.spec import ActionSpec, Horizon, TaskSpec
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, rotvec_from_matrix, sixd_from_matrix
 from dpbench.spec import Horizon, TaskSpec
 

@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.exporting import Replay
 from dpbench.data.formats.robomimic_hdf5 import Demo, write
+from dpbench.demonstrations.exporting import Replay
 from dpbench.errors import DataError
 from dpbench.rotations import (
     matrix_from_quat,

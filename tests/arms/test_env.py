@@ -18,9 +18,9 @@ from dpbench.envs.real_arm.scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 from dpbench.envs.real_arm.task import ACTION
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.sources.opening import open_policy
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 
 def make(name: str = "RealArm", **options: Any) -> Any:

@@ -14,7 +14,8 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 from dpbench.arms.observing import Stream, newest_common, step_times
 from dpbench.arms.running.runtime import Timing, run_policy
 from dpbench.errors import ArmFaultError, ConfigError
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
 
 RATE_HZ = 20.0

@@ -33,7 +33,8 @@ from dpbench.arms.station import station_of
 from dpbench.data.episodes import EpisodeStore
 from dpbench.envs.real_arm.drivers.sim import SimServo
 from dpbench.errors import ConfigError, DataError
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.registry import resolve
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from dpbench.baseline import Features
 from dpbench.baselines.diffusion import CNN
 from dpbench.baselines.diffusion.config import DiffusionCnnConfig, with_sampling
 from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.nets.features import Features
 from dpbench.nets.unet import ConditionalUnet1D, TimeConv, TimeGroupNorm, TimeUpsample
 
 FEATURES = Features({"agent_pos": (2,), "environment_state": (18,)}, dim_action=2)

@@ -7,7 +7,7 @@ import pytest
 
 from dpbench.baselines.floor import HOLD, HoldPolicy, RandomPolicy
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
 from dpbench.tasks import load_task
 
 TASK = load_task("dpbench/PushT-v0")

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from dpbench.baseline import Batch, Features
 from dpbench.baselines.ibc import BASELINE, Ibc, IbcConfig, langevin, with_sampling
 from dpbench.errors import ConfigError, UnknownNameError
-from dpbench.policy import NoiseStreams
+from dpbench.nets.features import Features
+from dpbench.policies.method import Batch
+from dpbench.policies.noise import NoiseStreams
 
 FEATURES = Features({"agent_pos": (2,)}, dim_action=2)
 TINY = IbcConfig(width=64, depth=2, dropout=0.0, n_counter_examples=32, n_samples=64, n_langevin_steps=20)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dpbench.baseline import Baseline, Features
+from dpbench.nets.features import Features
 from dpbench.nets.vision import CameraEncoder
+from dpbench.policies.baseline import Baseline
 from dpbench.registry import registry
 
 KEYPOINTS = Features({"agent_pos": (2,), "environment_state": (18,)}, dim_action=2)

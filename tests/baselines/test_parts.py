@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Features
 from dpbench.baselines.action_tokens import from_bins, to_bins
 from dpbench.baselines.bet import k_means
 from dpbench.baselines.flow_matching import FlowMatching, FlowMatchingConfig, with_sampling
@@ -18,8 +17,9 @@ from dpbench.baselines.nearest_neighbour import NearestNeighbour, NearestNeighbo
 from dpbench.baselines.vq_bet import ResidualQuantiser, VqBetConfig
 from dpbench.errors import ConfigError
 from dpbench.nets.categorical import draw, focal_loss
+from dpbench.nets.features import Features
 from dpbench.nets.transformer import ConditionalTransformer
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
 
 FEATURES = Features({"agent_pos": (2,)}, dim_action=2)
 

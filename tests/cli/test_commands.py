@@ -15,7 +15,7 @@ import pytest
 
 from dpbench.cli import COMMANDS, main
 from dpbench.data.episodes import EpisodeStore
-from dpbench.training.checkpoint import load_checkpoint
+from dpbench.policies.checkpoint import load_checkpoint
 from dpbench.training.zoo import export
 
 TASK = "dpbench/PushTKeypoints-v0"

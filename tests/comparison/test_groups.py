@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dpbench.comparison.groups import group
-from dpbench.comparison.page import order_agreement
-from dpbench.comparison.table import columns, frame
-from dpbench.evaluation.statistics import crossed_mean, crossed_proportion
+from dpbench.leaderboard.page import order_agreement
+from dpbench.leaderboard.table import columns, frame
+from dpbench.metrics.statistics.intervals import crossed_mean, crossed_proportion
 
 from .made_up import record
 

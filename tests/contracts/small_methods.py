@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dpbench.baseline import Baseline, Batch, Features, Fitted
 from dpbench.data.normalise import Normaliser
+from dpbench.nets.features import Features
+from dpbench.policies.baseline import Baseline
+from dpbench.policies.learned import LearnedPolicy
+from dpbench.policies.method import Batch, Fitted
 from dpbench.registry import registry
-from dpbench.training.learned_policy import LearnedPolicy
 
 TINY: dict[str, dict[str, Any]] = {
     "nearest-neighbour": {},

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dpbench.baseline import Batch, Features
 from dpbench.errors import DataError
-from dpbench.policy import NoiseStreams
+from dpbench.nets.features import Features
+from dpbench.policies.method import Batch
+from dpbench.policies.noise import NoiseStreams
 
 from .small_methods import baseline, build, learned, policy, tiny_config, train
 

@@ -15,8 +15,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dpbench.baseline import Batch, Features
-from dpbench.policy import NoiseStreams, PolicyRunner
+from dpbench.nets.features import Features
+from dpbench.policies.method import Batch
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.runner import PolicyRunner
 
 from .small_methods import baseline, build, learned, policy, tiny_config, train
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore
-from dpbench.data.exporting import export
 from dpbench.data.formats.robomimic_hdf5 import Demo, read, write
-from dpbench.data.generation import demonstrate
 from dpbench.data.importing import import_archive
+from dpbench.demonstrations.exporting import export
+from dpbench.demonstrations.generation import demonstrate
 from dpbench.errors import ConfigError, DataError
 from dpbench.tasks import load_task
 from dpbench.training import zoo

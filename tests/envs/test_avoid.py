@@ -18,9 +18,9 @@ from dpbench.envs.avoid.scene import FINISH_Y_M, ROWS_Y_M, START_STD_M
 from dpbench.envs.avoid.task import MODES
 from dpbench.errors import ActionError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.sources.opening import open_policy
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 
 def demonstrate(seed: int) -> tuple[NDArray[np.float32], int, dict[str, Any]]:

@@ -19,9 +19,9 @@ from dpbench.envs.block_push.progress import Progress
 from dpbench.envs.block_push.starts import draw_start
 from dpbench.errors import ActionError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.sources.opening import open_policy
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 NAMES = ("dpbench/BlockPush-v0", "dpbench/BlockPushAbs-v0", "dpbench/BlockPushImage-v0")
 APART = ((0.3, 0.2), (0.5, 0.2))

@@ -15,10 +15,10 @@ from dpbench.envs.avoid.task import MODES as WAYS
 from dpbench.envs.block_push.plans import delta_chunk_pixels, delta_plan_of, position_plan_of
 from dpbench.envs.pusht.geometry import GOAL_POSE, coverage, keypoints
 from dpbench.envs.pusht.modes import MODES, SYMMETRIC_START, plan_of, side_of
-from dpbench.evaluation.multimodality import kept_plans
 from dpbench.evaluation.rollout import rollout, trials
+from dpbench.metrics.multimodality import kept_plans
+from dpbench.policies.sources.opening import open_policy
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 
 def mirrored(x: float, y: float) -> tuple[float, float]:

@@ -7,9 +7,9 @@ import pytest
 
 from dpbench.envs.pusht.geometry import block_pose, keypoints
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.evaluation.success import figures
+from dpbench.metrics.success import figures
+from dpbench.policies.sources.opening import open_policy
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 
 @pytest.mark.parametrize("pose", [(200.0, 300.0, 0.3), (10.5, 400.0, 3.0), (256.0, 256.0, -2.0)])

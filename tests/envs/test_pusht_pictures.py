@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dpbench.data.episodes import EpisodeStore
-from dpbench.data.recording import record
+from dpbench.demonstrations.recording import record
 from dpbench.envs.pusht.env import PushTEnv
 from dpbench.envs.pusht.rendering import draw
 from dpbench.errors import ConfigError, MissingExtraError

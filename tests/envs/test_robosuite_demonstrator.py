@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import dpbench  # noqa: F401  # registers the environments
-from dpbench.data.generation import demonstrate
+from dpbench.demonstrations.generation import demonstrate
 from dpbench.errors import ConfigError
-from dpbench.policy import NoiseStreams
+from dpbench.policies.noise import NoiseStreams
 from dpbench.tasks import load_task
 
 pytest.importorskip("robosuite", reason="needs dpbench[robosuite]")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, sample_chunks
 from dpbench.envs.avoid.plans import CONDITIONAL
 from dpbench.evaluation.action_distribution import compare_actions, probes, sample_policy
-from dpbench.policy import NoiseStreams, Observations
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task
 

@@ -10,9 +10,9 @@ import pytest
 
 from dpbench.evaluation.asleep import ASLEEP, Asleep
 from dpbench.evaluation.rollout import rollout, trials
+from dpbench.policies.sources.opening import open_policy
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
-from dpbench.training.inference import open_policy
 
 
 class Ends(gym.Env[Any, Any]):

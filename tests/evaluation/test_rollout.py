@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from dpbench.baseline import Features
 from dpbench.baselines.diffusion.config import DiffusionCnnConfig
 from dpbench.baselines.diffusion.policy import build_cnn
 from dpbench.baselines.floor import HoldPolicy, RandomPolicy
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import ConfigError
-from dpbench.evaluation.rollout import Episode, Frames, Trial, flatten, parallel_rollout, rollout, trials
-from dpbench.policy import Policy
+from dpbench.evaluation.rollout import Frames, flatten, parallel_rollout, rollout, trials
+from dpbench.metrics.episode import Episode, Trial
+from dpbench.nets.features import Features
+from dpbench.policies.learned import LearnedPolicy
+from dpbench.policies.protocol import Policy
 from dpbench.tasks import load_task
-from dpbench.training.learned_policy import LearnedPolicy
 
 TASK = load_task("dpbench/PushTKeypoints-v0")
 STARTS = TASK.starts()

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from dpbench import files
-from dpbench.baseline import Batch, TrainingConfig
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.policies.baseline import TrainingConfig
+from dpbench.policies.method import Batch
 from dpbench.training.loggers import CsvLogger, TensorBoardLogger
 from dpbench.training.run_state import read_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay

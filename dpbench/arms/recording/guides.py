@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.person.operators import Operator, moved
 from dpbench.arms.station import Station
-from dpbench.policy import NoiseStreams, Policy
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Policy
 
 
 class Guide(Protocol):

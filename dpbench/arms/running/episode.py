@@ -23,7 +23,8 @@ from dpbench.arms.recording.recorder import Recorder
 from dpbench.arms.running.runtime import Prediction, RunReport, Timing, run_policy
 from dpbench.arms.station import NO_PICTURE, Station, station_of
 from dpbench.errors import ArmFaultError
-from dpbench.policy import NoiseStreams, Policy
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 
 LOOK_S = 1 / 30

@@ -24,7 +24,8 @@ from dpbench.arms.driver import ArmDriver, Waypoint
 from dpbench.arms.percentiles import percentiles
 from dpbench.arms.running.ensemble import ChunkEnsemble
 from dpbench.errors import ConfigError, check_choice
-from dpbench.policy import NoiseStreams, Policy
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Policy
 
 Mode = Literal["sync", "async", "ensemble"]
 MODES: tuple[Mode, ...] = ("sync", "async", "ensemble")

@@ -16,7 +16,7 @@ from dpbench.arms.running.episode import EpisodeReport, run_episode
 from dpbench.arms.running.runtime import Timing
 from dpbench.arms.station import Station, picture_of, station_of
 from dpbench.errors import ArmFaultError, DpbenchError
-from dpbench.policy import Policy
+from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 
 IDLE_S = 1 / 30

@@ -79,8 +79,8 @@ def _inference(checkpoint: str, rate_hz: float) -> Check:
     from dpbench.arms.checking import Check
     from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
+    from dpbench.policies.sources.opening import open_policy
     from dpbench.tasks import load_task
-    from dpbench.training.inference import open_policy
 
     try:
         opened = open_policy(checkpoint, micro_batch=None)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dpbench.arms.driver import Waypoint
     from dpbench.arms.running.episode import EpisodeReport
-    from dpbench.policy import Policy
+    from dpbench.policies.protocol import Policy
     from dpbench.spec import TaskSpec
 
 EXAMPLE = """examples:
@@ -74,9 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.arms.running.report import summary, write_figure
     from dpbench.cli.demos import task_id
     from dpbench.files import write_json
+    from dpbench.policies.sources.opening import open_policy
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
-    from dpbench.training.inference import open_policy
 
     torch.set_num_threads(arguments.threads)
     said = station_said(arguments)

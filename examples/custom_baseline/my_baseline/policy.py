@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, Preset, TrainingConfig
+from dpbench.baseline import Baseline, Batch, ChunkConfig, Features, NoiseStreams, Preset, TrainingConfig
 from dpbench.nets.observations import ObservationEncoder
-from dpbench.policy import NoiseStreams
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,0 @@
-../../dpbench/delayed_policy.py

@@ -1,1 +1,0 @@
-../../dpbench/temporal_ensemble.py

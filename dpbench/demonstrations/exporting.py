@@ -1,0 +1,107 @@
+"""Write generated demonstrations as a public archive: each episode is played again from its start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.data.episodes import EpisodeStore
+from dpbench.demonstrations.generation import ATTEMPT_STRIDE, ATTEMPTS
+from dpbench.errors import ConfigError, DataError
+from dpbench.registry import resolve
+from dpbench.spaces import flatten
+from dpbench.spec import TaskSpec
+
+TOLERANCE = 1e-5
+"""Largest difference of an observation from the stored one; the same versions give none."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One episode played again.
+
+    Attributes:
+        observations: flat key -> `(T + 1, ...)`, the last after the last action.
+        actions: `(T, Da)`.
+        rewards: of each action, `(T,)`.
+        states: before each action, as the environment's `simulator_state` gives them, `(T, S)`.
+        env: after the last step.
+    """
+
+    observations: Mapping[str, NDArray[Any]]
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    states: NDArray[np.float64]
+    env: Any
+
+
+def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
+    """Write a store of `dpbench demos generate` in the public format of the task's data.
+
+    Raises:
+        ConfigError: when the task has no such format.
+        DataError: when an episode begins from none of its starts, or goes otherwise than it was stored.
+    """
+    if task.archive_export is None:
+        raise ConfigError(f"{task.id} has no public format to write; it has no archive_export.")
+    if store.n_episodes == 0:
+        raise DataError(f"{store.path} holds no episode yet; nothing to write.")
+    resolve(task.archive_export)(path, task, replays(task, store))
+
+
+def replays(task: TaskSpec, store: EpisodeStore) -> Iterator[Replay]:
+    """Play every episode of a store again, in order.
+
+    Raises:
+        DataError: as `export`.
+    """
+    env = gym.make(task.id)
+    try:
+        start = 0
+        for number, end in enumerate(store.episode_ends.tolist()):
+            stored = {key: store.read(array, start, end) for key, array in task.store_arrays.items()}
+            yield _replay(env, stored, number, store.path)
+            start = end
+    finally:
+        env.close()
+
+
+def _replay(env: gym.Env[Any, Any], stored: Mapping[str, NDArray[Any]], number: int, path: Path) -> Replay:
+    simulator: Any = env.unwrapped
+    # Pictures may differ between machines; the vectors are the state.
+    vectors = {key: values for key, values in stored.items() if key != "action" and not key.startswith("pixels.")}
+    rows = [_begin(env, vectors, number, path)]
+    rewards, states = [], []
+    for step, action in enumerate(stored["action"]):
+        off = max(float(np.abs(rows[-1][key] - values[step]).max()) for key, values in vectors.items())
+        if off > TOLERANCE:
+            raise DataError(
+                f"step {step} of episode {number} of {path} is off its replay by {off:.2g}; "
+                "generate the demonstrations again with this version."
+            )
+        states.append(simulator.simulator_state())
+        observation, reward, *_ = env.step(action)
+        rows.append(dict(flatten(observation)))
+        rewards.append(float(reward))
+    observations = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    return Replay(observations, stored["action"], np.array(rewards), np.stack(states), simulator)
+
+
+def _begin(
+    env: gym.Env[Any, Any], vectors: Mapping[str, NDArray[Any]], number: int, path: Path
+) -> dict[str, NDArray[Any]]:
+    """Reset to the start from which the demonstrator succeeded; the first observation there."""
+    for attempt in range(ATTEMPTS):
+        observation = dict(flatten(env.reset(seed=number + attempt * ATTEMPT_STRIDE)[0]))
+        if all(np.allclose(observation[key], values[0], rtol=0.0, atol=TOLERANCE) for key, values in vectors.items()):
+            return observation
+    raise DataError(
+        f"episode {number} of {path} begins from none of its {ATTEMPTS} starts; "
+        "only stores of `dpbench demos generate` can be played again."
+    )

@@ -1,0 +1,1 @@
+"""What is measured: pure functions of recorded episodes."""

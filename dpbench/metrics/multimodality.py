@@ -1,0 +1,276 @@
+"""How many ways a policy knows, whether it keeps to one, and how close its actions are to the demonstrators'.
+
+| figure | of | range | unit | source |
+|---|---|---|---|---|
+| behaviour entropy | modes of successful rollouts | 0 (one mode) to 1 (all alike) | base-K bits | D3IL, Eq. 1 |
+| conditional behaviour entropy | the same from one start, averaged | 0 to 1 | base-K bits | D3IL, Eq. 2 |
+| mode coverage | modes with a successful rollout | 0 to 1 | share of K | - |
+| total variation | mode histograms of policy and demonstrators | 0 (equal) to 1 (disjoint) | - | - |
+| Jensen-Shannon divergence | the same | 0 to 1 | bits | Lin 1991 |
+| commitment | plans of one rollout, replan after replan | 0 to 1 | share of rollouts that never change | - |
+| energy distance | sampled action chunks | 0 (equal) upwards | units of the action | Szekely & Rizzo 2013 |
+| MMD | sampled action chunks | 0 (equal) upwards | - | Gretton et al. 2012, Eq. 3 |
+| invalid share | sampled action chunks | 0 to 1 | share in no valid mode | - |
+
+D3IL is Jia et al. 2024 (arXiv 2402.14606), K the number of the task's modes. Failures: entropies, coverage and
+divergences count rollouts that succeeded and have a mode, as D3IL does; how many were left out is part of the result.
+Entropies of few rollouts are too small: the Miller-Madow correction adds (K' - 1) / 2n nats for K' modes seen in n
+rollouts (Miller 1955), at most up to the maximum.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.errors import DataError
+from dpbench.metrics.statistics.intervals import Estimate, mean, proportion
+
+N_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class ModeCounts:
+    """How often each mode was seen.
+
+    Attributes:
+        counts: successful rollouts of each mode, `(K,)`, in the order of the task's modes.
+        n_left_out: rollouts that failed or have no mode.
+    """
+
+    counts: NDArray[np.int64]
+    n_left_out: int
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The histogram, `(K,)`, sums to 1; zeros without a rollout."""
+        shares: NDArray[np.float64] = self.counts / max(1, int(self.counts.sum()))
+        return shares
+
+
+def count_modes(modes: Sequence[str], labels: Sequence[str | None], successes: Sequence[bool]) -> ModeCounts:
+    """Count the labels of successful rollouts.
+
+    Args:
+        modes: all modes of the task.
+        labels: mode of each rollout, None for one without.
+        successes: whether each succeeded.
+
+    Raises:
+        DataError: for a label that is no mode of the task.
+    """
+    places = {mode: place for place, mode in enumerate(modes)}
+    counts = np.zeros(len(modes), dtype=np.int64)
+    for label, success in zip(labels, successes, strict=True):
+        if label is not None and label not in places:
+            raise DataError(f"mode {label!r} is none of the task's: {', '.join(modes)}.")
+        if success and label is not None:
+            counts[places[label]] += 1
+    return ModeCounts(counts, len(labels) - int(counts.sum()))
+
+
+@dataclass(frozen=True)
+class Multimodality:
+    """What the rollouts of one evaluation say of a policy's modes, see the module's table.
+
+    Attributes:
+        counts: mode -> successful rollouts.
+        n_left_out: rollouts that failed or have no mode.
+        behaviour_entropy: with its 95 % interval over rollouts.
+        behaviour_entropy_corrected: by Miller and Madow, with its interval.
+        conditional_behaviour_entropy: over starts, with its interval over them; a start without success counts as 0.
+            0 with one rollout a start.
+        mode_coverage: share of modes seen, with its interval over rollouts.
+    """
+
+    counts: dict[str, int]
+    n_left_out: int
+    behaviour_entropy: Estimate
+    behaviour_entropy_corrected: Estimate
+    conditional_behaviour_entropy: Estimate
+    mode_coverage: Estimate
+
+    def as_json(self) -> dict[str, Any]:
+        """Nested plain values."""
+        return asdict(self)
+
+
+def summarise_modes(
+    modes: Sequence[str], labels: Sequence[str | None], successes: Sequence[bool], starts: Sequence[int]
+) -> Multimodality:
+    """All figures of recorded rollouts.
+
+    Args:
+        modes: all modes of the task.
+        labels: mode of each rollout, None for one without.
+        successes: whether each succeeded.
+        starts: start seed of each.
+    """
+    counted = count_modes(modes, labels, successes)
+    numbers = np.repeat(np.arange(len(modes)), counted.counts)
+    places = np.unique(np.asarray(starts), return_inverse=True)[1]
+    by_start = np.stack(
+        [
+            count_modes(
+                modes,
+                [label for label, at in zip(labels, places, strict=True) if at == place],
+                [success for success, at in zip(successes, places, strict=True) if at == place],
+            ).counts
+            for place in range(places.max() + 1)
+        ]
+    )
+    rng = np.random.default_rng(0)
+
+    def corrected(counts: NDArray[np.int64]) -> float:
+        return behaviour_entropy(counts, miller_madow=True)
+
+    return Multimodality(
+        counts=dict(zip(modes, counted.counts.tolist(), strict=True)),
+        n_left_out=counted.n_left_out,
+        behaviour_entropy=bootstrap(behaviour_entropy, numbers, len(modes), rng),
+        behaviour_entropy_corrected=bootstrap(corrected, numbers, len(modes), rng),
+        conditional_behaviour_entropy=conditional_behaviour_entropy(by_start, rng),
+        mode_coverage=bootstrap(mode_coverage, numbers, len(modes), rng),
+    )
+
+
+def behaviour_entropy(counts: NDArray[np.int64], miller_madow: bool = False) -> float:
+    """Entropy of the modes to the base of their number K, 0 to 1; 0 without a rollout.
+
+    Args:
+        counts: `(K,)`, K at least 2.
+        miller_madow: correct for few rollouts.
+    """
+    n, n_modes = int(counts.sum()), len(counts)
+    if n == 0:
+        return 0.0
+    shares = counts[counts > 0] / n
+    nats = float(-(shares * np.log(shares)).sum())
+    if miller_madow:
+        nats += (len(shares) - 1) / (2 * n)
+    return min(1.0, nats / float(np.log(n_modes)))
+
+
+def conditional_behaviour_entropy(
+    counts_by_start: NDArray[np.int64],
+    rng: np.random.Generator,
+    miller_madow: bool = False,
+    empty_counts: bool = True,
+) -> Estimate:
+    """Mean over starts of the entropy of the rollouts from each, 0 to 1, with its interval over starts.
+
+    Args:
+        counts_by_start: `(S, K)`.
+        rng: for the bootstrap.
+        miller_madow: correct each start's entropy for few rollouts.
+        empty_counts: a start without a successful rollout counts as 0 (D3IL's aligning and pushing); False leaves
+            it out (its sorting and stacking).
+    """
+    wanted = counts_by_start if empty_counts else counts_by_start[counts_by_start.sum(axis=1) > 0]
+    if len(wanted) == 0:
+        return Estimate(0.0, 0.0, 1.0)
+    entropies = np.array([behaviour_entropy(counts, miller_madow) for counts in wanted])
+    return mean(entropies, np.arange(len(entropies)), rng)
+
+
+def mode_coverage(counts: NDArray[np.int64]) -> float:
+    """Share of modes with at least one rollout, 0 to 1."""
+    return float((counts > 0).mean())
+
+
+def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Half the sum of absolute differences of two histograms `(K,)`, 0 to 1."""
+    return float(np.abs(first - second).sum() / 2)
+
+
+def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Mean divergence of two histograms `(K,)` from their middle, in bits, 0 to 1."""
+    middle = (first + second) / 2
+
+    def divergence(shares: NDArray[np.float64]) -> float:
+        seen = shares > 0
+        return float((shares[seen] * np.log2(shares[seen] / middle[seen])).sum())
+
+    return (divergence(first) + divergence(second)) / 2
+
+
+Plan = tuple[str, str]
+"""A question and the plan's answer to it, such as `("row 2", "gap 1")`."""
+
+
+def kept_plans(plans: Sequence[Plan | None]) -> tuple[int, int]:
+    """How often a rollout kept its mind from one plan to the next that answers the same question.
+
+    Args:
+        plans: one a replan; None for a plan that tells nothing (it is passed over).
+
+    Returns:
+        Kept answers, and all pairs of successive answers to one question.
+    """
+    told = [plan for plan in plans if plan is not None]
+    pairs = [(before, after) for before, after in itertools.pairwise(told) if before[0] == after[0]]
+    return sum(before == after for before, after in pairs), len(pairs)
+
+
+def commitment(rollouts: Sequence[Sequence[Plan | None]], starts: Sequence[int]) -> Estimate:
+    """Share of rollouts that never change their answer to a question, with its interval over starts (FACTS 9.5).
+
+    A rollout whose plans tell nothing counts as one that keeps its mind.
+
+    Args:
+        rollouts: the plans of each.
+        starts: start seed of each.
+    """
+    pairs = [kept_plans(plans) for plans in rollouts]
+    return proportion(np.array([kept == n_pairs for kept, n_pairs in pairs]), np.asarray(starts))
+
+
+def histogram_distance(
+    figure: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    ours: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+) -> Estimate:
+    """A distance of two mode histograms with its 95 % interval over the rollouts of both (basic bootstrap, in [0, 1]).
+
+    Args:
+        figure: `total_variation` or `jensen_shannon`.
+        ours: counts `(K,)`, at least one.
+        theirs: counts `(K,)`, at least one.
+    """
+    rng = np.random.default_rng(0)
+    shares, other = ours / ours.sum(), theirs / theirs.sum()
+    drawn = (rng.multinomial(counts.sum(), part, N_RESAMPLES) for counts, part in ((ours, shares), (theirs, other)))
+    resampled = [figure(mine / ours.sum(), their / theirs.sum()) for mine, their in zip(*drawn, strict=True)]
+    return _basic(figure(shares, other), np.array(resampled))
+
+
+def bootstrap(
+    figure: Callable[[NDArray[np.int64]], float], labels: NDArray[np.int64], n_modes: int, rng: np.random.Generator
+) -> Estimate:
+    """A figure of mode counts with its 95 % bootstrap interval over rollouts.
+
+    The basic interval (Davison & Hinkley 1997, Eq. 5.6), since entropies of resampled rollouts are smaller than that of
+    the rollouts themselves by about as much as that is smaller than the truth; clipped to [0, 1].
+
+    Args:
+        figure: of counts `(K,)`.
+        labels: mode numbers of the successful rollouts, `(n,)`.
+        n_modes: K.
+        rng: the only source of randomness.
+    """
+    value = figure(np.bincount(labels, minlength=n_modes))
+    if len(labels) == 0:
+        return Estimate(value, 0.0, 1.0)
+    shares = np.bincount(labels, minlength=n_modes) / len(labels)
+    resampled = [figure(counts) for counts in rng.multinomial(len(labels), shares, size=N_RESAMPLES)]
+    return _basic(value, np.array(resampled))
+
+
+def _basic(value: float, resampled: NDArray[np.float64]) -> Estimate:
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(value, float(np.clip(2 * value - high, 0, 1)), float(np.clip(2 * value - low, 0, 1)))

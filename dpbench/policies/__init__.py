@@ -1,0 +1,1 @@
+"""What acts: the Policy protocol, noise streams, the runner, learned policies, checkpoints, and opening by name."""

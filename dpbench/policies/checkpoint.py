@@ -1,0 +1,133 @@
+"""Checkpoints: `checkpoint.json` (what it is) beside one safetensors file (weights and normalisers).
+
+Nothing in a checkpoint is executed when it is loaded. The JSON holds the SHA-256 of the weights and is written
+last, so that a checkpoint is either whole or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from dpbench.data.normalise import Normaliser
+from dpbench.errors import CheckpointError
+from dpbench.files import write_json
+from dpbench.policies.tensor_files import write_tensors
+
+CHECKPOINT_JSON = "checkpoint.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained policy as it lies on disk.
+
+    Attributes:
+        description: the JSON: `baseline`, `preset`, `task`, `config`, `training`, `seed`, `step`, `data`, `versions`.
+        weights: parameter name -> tensor, float32.
+        normalisers: flat observation key or `"action"` -> normaliser.
+        sha256: of the weights file.
+    """
+
+    description: Mapping[str, Any]
+    weights: Mapping[str, Tensor]
+    normalisers: Mapping[str, Normaliser]
+    sha256: str
+
+
+def save_checkpoint(
+    folder: Path,
+    description: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    normalisers: Mapping[str, Normaliser],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a checkpoint; `dtype` float16 halves the file.
+
+    Raises:
+        CheckpointError: when the disk is full or the folder cannot be written; an older checkpoint stays whole.
+    """
+    tensors = {f"weights.{name}": tensor.to(dtype) for name, tensor in weights.items()}
+    for key, normaliser in normalisers.items():
+        tensors[f"normaliser.{key}.scale"] = torch.from_numpy(normaliser.scale)
+        tensors[f"normaliser.{key}.offset"] = torch.from_numpy(normaliser.offset)
+    old = _weights_file(folder)
+    try:
+        # The step is part of the name: the old JSON keeps pointing to the old weights until it is replaced.
+        name = f"weights-{description['step']}.safetensors"
+        sha256 = write_tensors(folder / name, tensors)
+        write_json(
+            folder / CHECKPOINT_JSON,
+            {**description, "format_version": FORMAT_VERSION, "weights": name, "weights_sha256": sha256},
+        )
+    except OSError as error:
+        raise CheckpointError(f"{folder}: checkpoint not saved ({error}); free some space and run again.") from error
+    if old is not None and old.name != name:
+        old.unlink(missing_ok=True)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint and verify its content.
+
+    Raises:
+        CheckpointError: when it is missing, truncated, corrupt or of a newer format.
+    """
+    description = read_description(folder)
+    path = folder / str(description.get("weights"))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: weights cannot be read ({error.strerror}); copy or train it again.") from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != description.get("weights_sha256"):
+        raise CheckpointError(
+            f"{path} is corrupt or truncated: its SHA-256 is {sha256}, {CHECKPOINT_JSON} says "
+            f"{description.get('weights_sha256')}; copy or train it again."
+        )
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is no safetensors file ({error}); copy or train it again.") from error
+    normalisers = {
+        key: Normaliser(tensors[f"normaliser.{key}.scale"].numpy(), tensors[f"normaliser.{key}.offset"].numpy())
+        for key in sorted({name.split(".", 1)[1].rsplit(".", 1)[0] for name in tensors if name.startswith("norm")})
+    }
+    weights = {name[len("weights.") :]: value.float() for name, value in tensors.items() if name.startswith("weights.")}
+    return Checkpoint(description, weights, normalisers, sha256)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The JSON of a checkpoint, without its weights.
+
+    Raises:
+        CheckpointError: when it is missing, no JSON, or of a newer format.
+    """
+    path = folder / CHECKPOINT_JSON
+    try:
+        description: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{folder} holds no {CHECKPOINT_JSON}: expected a folder written by `dpbench train`, such as zoo/..."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON ({error}); copy or train it again.") from error
+    version = description.get("format_version") if isinstance(description, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path} has format_version {version!r}, expected {FORMAT_VERSION}; update dpbench.")
+    return description
+
+
+def _weights_file(folder: Path) -> Path | None:
+    try:
+        return folder / str(read_description(folder)["weights"])
+    except (CheckpointError, KeyError):
+        return None

@@ -1,0 +1,87 @@
+"""What a method is to the harness: a torch module with `loss` and `sample`, in normalised units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from dpbench.errors import DataError
+from dpbench.policies.noise import NoiseStreams
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Normalised training windows.
+
+    Attributes:
+        observations: flat key -> `(B, To, ...)` float32; `(B, Tp, ...)` for a method that sees whole windows.
+        actions: `(B, Tp, Da)` float32 in [-1, 1].
+
+    Raises:
+        DataError: for NaN or infinite values. (On a CPU only: elsewhere the look would hold up every training
+            step, and a store is looked through when it is read.)
+    """
+
+    observations: Mapping[str, Tensor]
+    actions: Tensor
+
+    def __post_init__(self) -> None:
+        for key, value in (*self.observations.items(), ("action", self.actions)):
+            # A sum is finite only when every term is.
+            if value.device.type == "cpu" and not math.isfinite(value.sum().item()):
+                raise DataError(f"{key!r} holds NaN or infinite values; look through the demonstrations.")
+
+
+class Method(Protocol):
+    """A torch module with these two functions, in normalised units; randomness as seeded by the harness."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Scalar training loss; all randomness from `generator`."""
+        ...
+
+    def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
+        """`(B, To, ...)` observations -> `(B, Tp, Da)` actions; all randomness from `noise`, one stream a row."""
+        ...
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """A Method with a memory that lasts over an episode; the harness keeps it, one row an episode."""
+
+    def initial_memory(self, n_rows: int) -> Tensor:
+        """Memory at the start of an episode, `(B, ...)`."""
+        ...
+
+    def sample_with_memory(
+        self, observations: Mapping[str, Tensor], noise: NoiseStreams, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `sample`, and the memory after it."""
+        ...
+
+
+class TrainingSet(Protocol):
+    """All training windows, normalised."""
+
+    @property
+    def actions(self) -> Tensor:
+        """`(N, Tp, Da)`."""
+        ...
+
+    def in_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Every window once, in order; the last batch may be smaller."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A Method that looks at the data before its first gradient step (bins, code books, or all there is to it)."""
+
+    def fit(self, data: TrainingSet, generator: torch.Generator) -> None:
+        """Set buffers or frozen parameters; what it finds must live in the module's state."""
+        ...

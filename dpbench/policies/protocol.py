@@ -1,0 +1,40 @@
+"""The `Policy` protocol: what the evaluator and the arm call, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.policies.noise import NoiseStreams
+from dpbench.spec import Horizon
+
+Observations = Mapping[str, NDArray[Any]]
+"""Flat key -> array, in the task's units."""
+
+
+class Policy(Protocol):
+    """The one door of the evaluator; a network, a script or a remote server fits it."""
+
+    @property
+    def horizon(self) -> Horizon:
+        """Observed, predicted and executed steps."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything about past episodes."""
+        ...
+
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
+        """A chunk of actions from the observation history.
+
+        Args:
+            observations: flat key -> `(B, To, ...)`, in the task's units.
+            noise: B streams; the only source of randomness.
+
+        Returns:
+            `(B, Ta, Da)` in the task's units.
+        """
+        ...

@@ -1,0 +1,68 @@
+"""The runner that turns single observations into single actions: observation history and receding horizon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.protocol import Observations, Policy
+
+
+class PolicyRunner:
+    """Receding horizon over a batch of environments that started together.
+
+    Keeps the last To observations (the first one repeated before the start), asks the policy for a
+    chunk every Ta steps and hands out its actions one by one. Finished episodes are left out of the
+    policy's batch; their last action is repeated.
+    """
+
+    def __init__(self, policy: Policy, noise: NoiseStreams) -> None:
+        self._policy = policy
+        self._noise = noise
+        self._history: dict[str, NDArray[Any]] = {}
+        self._chunk: NDArray[np.float32] | None = None
+        self._next = 0
+        policy.reset()
+
+    def replans(self) -> bool:
+        """True when the next call of `act` asks the policy for a new chunk."""
+        return self._chunk is None or self._next >= self._policy.horizon.n_action_steps
+
+    def act(self, observations: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """One action an environment.
+
+        Args:
+            observations: flat key -> `(B, ...)`, the newest.
+            active: `(B,)`, False where the episode is over.
+
+        Returns:
+            `(B, Da)` in the task's units.
+        """
+        self._remember(observations)
+        if self.replans():
+            rows = np.flatnonzero(active)
+            chunk = self._policy.act({key: value[rows] for key, value in self._history.items()}, self._noise.rows(rows))
+            if self._chunk is None:
+                self._chunk = np.zeros((len(active), *chunk.shape[1:]), dtype=np.float32)
+            else:
+                self._chunk[:] = self._chunk[:, -1:]
+            self._chunk[rows] = chunk
+            self._next = 0
+        assert self._chunk is not None
+        action = self._chunk[:, self._next]
+        self._next += 1
+        return action
+
+    def _remember(self, observations: Observations) -> None:
+        n_obs_steps = self._policy.horizon.n_obs_steps
+        if not self._history:
+            # (B, ...) -> (B, To, ...), the first observation repeated
+            self._history = {key: np.repeat(value[:, None], n_obs_steps, axis=1) for key, value in observations.items()}
+            return
+        for key, value in observations.items():
+            history = self._history[key]
+            history[:, :-1] = history[:, 1:]
+            history[:, -1] = value

@@ -1,0 +1,52 @@
+"""Generated demonstrations: successful, resumable, the same whoever makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dpbench.cli import main
+from dpbench.data.episodes import EpisodeStore
+from dpbench.demonstrations.generation import demonstrate, generate
+from dpbench.errors import ConfigError
+from dpbench.tasks import load_task
+
+TASK = "dpbench/Avoid-v0"
+
+
+def test_a_run_that_goes_on_gives_the_store_of_one_that_was_not_stopped(tmp_path: Path) -> None:
+    task = load_task(TASK)
+    whole = generate(task, tmp_path / "whole.zarr", 6, n_workers=2)
+    generate(task, tmp_path / "pieces.zarr", 2, n_workers=1)
+    pieces = generate(task, tmp_path / "pieces.zarr", 6, n_workers=1)
+    assert whole.n_episodes == pieces.n_episodes == 6
+    for name in ("agent_pos", "target", "action"):
+        assert np.array_equal(whole.read(name), pieces.read(name))
+
+
+def test_an_episode_is_what_the_demonstrator_did() -> None:
+    arrays = demonstrate(TASK, 3)
+    assert {name: values.shape[1:] for name, values in arrays.items()} == {
+        "agent_pos": (2,),
+        "target": (2,),
+        "action": (2,),
+    }
+    np.testing.assert_allclose(arrays["target"][1:], arrays["action"][:-1])
+    assert len(demonstrate("dpbench/AvoidImage-v0", 0)["pixels.top"][0]) == 96
+
+
+def test_the_command_generates_and_training_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data-dir", str(tmp_path)]
+    command = ["train", "mlp-bc", "--task", TASK, "--set", "n_steps=2", "--set", "batch_size=4", "--rollouts", "0"]
+    assert main([*command, *data, "--out", str(tmp_path / "run")]) == 2
+    assert "dpbench demos generate dpbench/Avoid-v0" in capsys.readouterr().err
+    assert main(["demos", "generate", TASK, "--episodes", "4", "--workers", "1", *data]) == 0
+    assert EpisodeStore.open(tmp_path / "Avoid-v0.zarr").n_episodes == 4
+    assert main([*command, *data, "--out", str(tmp_path / "run")]) == 0
+
+
+def test_a_task_without_a_demonstrator_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no scripted demonstrator"):
+        generate(load_task("dpbench/PushTImage-v0"), tmp_path / "x.zarr", 1, 1)

@@ -1,0 +1,156 @@
+"""Checkpoints are whole or not there, and never execute anything."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dpbench import files
+from dpbench.baselines.mlp_bc import BASELINE, MlpBcConfig
+from dpbench.data.normalise import Normaliser
+from dpbench.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from dpbench.nets.features import Features
+from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.sources.opening import open_policy
+from dpbench.tasks import load_task
+
+TASK = load_task("dpbench/PushT-v0")
+CONFIG = MlpBcConfig(width=16, depth=1)
+
+
+def normaliser(dim: int) -> Normaliser:
+    return Normaliser(np.full(dim, 1 / 256, dtype=np.float32), np.full(dim, -1, dtype=np.float32))
+
+
+def write(folder: Path, step: int = 10, **changes: Any) -> Path:
+    torch.manual_seed(step)
+    module = BASELINE.build(CONFIG, Features.from_task(TASK))
+    description = {
+        "baseline": "mlp-bc", "preset": "small", "task": TASK.id, "seed": 0, "step": step,
+        "config": {"width": 16, "depth": 1},
+    }  # fmt: skip
+    normalisers = {"agent_pos": normaliser(2), "environment_state": normaliser(3), "action": normaliser(2)}
+    save_checkpoint(folder, {**description, **changes}, module.state_dict(), normalisers)
+    return folder
+
+
+def observations(n_rows: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = {"agent_pos": 2, "environment_state": 3}
+    return {key: rng.uniform(0, 512, (n_rows, 2, dim)).astype(np.float32) for key, dim in shapes.items()}
+
+
+def test_round_trip_acts_in_the_tasks_units(tmp_path: Path) -> None:
+    opened = open_policy(str(write(tmp_path)), "dpbench/PushT-v0")
+    actions = opened.policy.act(observations(3), NoiseStreams.from_seeds(0, range(3)))
+    assert actions.shape == (3, 8, 2)
+    assert (opened.name, opened.task_id, opened.identity["step"]) == ("mlp-bc", "dpbench/PushT-v0", 10)
+    assert abs(actions - 256).max() < 1000, "denormalised to px"
+
+
+def test_an_episode_does_not_depend_on_its_batch(tmp_path: Path) -> None:
+    policy = open_policy(str(write(tmp_path))).policy
+    whole = observations(23)
+    together = policy.act(whole, NoiseStreams.from_seeds(0, range(23)))
+    for row in (0, 9, 22):
+        alone = policy.act({key: value[[row]] for key, value in whole.items()}, NoiseStreams.from_seeds(0, [row]))
+        assert np.array_equal(alone[0], together[row])
+
+
+def test_a_newer_save_replaces_the_older_one(tmp_path: Path) -> None:
+    write(tmp_path, step=10)
+    write(tmp_path, step=20)
+    assert load_checkpoint(tmp_path).description["step"] == 20
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+
+
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+    whole = load_checkpoint(write(tmp_path / "whole"))
+    save_checkpoint(tmp_path / "half", whole.description, whole.weights, whole.normalisers, dtype=torch.float16)
+    half = load_checkpoint(tmp_path / "half")
+    assert all((half.weights[name] - value).abs().max() < 1e-3 for name, value in whole.weights.items())
+    assert half.weights["network.0.weight"].dtype == torch.float32
+
+
+def test_a_full_disk_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, step=10)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(CheckpointError, match=r"checkpoint not saved .*No space left"):
+            write(tmp_path, step=20)
+    assert load_checkpoint(tmp_path).description["step"] == 10
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_another_tasks_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"trained for dpbench/PushT-v0, not for dpbench/PushTKeypoints-v0"):
+        open_policy(str(write(tmp_path)), "dpbench/PushTKeypoints-v0")
+
+
+def test_truncated_weights_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path) / "weights-10.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match="corrupt or truncated: its SHA-256"):
+        load_checkpoint(tmp_path)
+
+
+def test_missing_pieces_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds no checkpoint\.json"):
+        open_policy(str(tmp_path))
+    (write(tmp_path) / "weights-10.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="weights cannot be read"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 99}'])
+def test_a_broken_description_is_named(tmp_path: Path, text: str) -> None:
+    (write(tmp_path) / CHECKPOINT_JSON).write_text(text)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
+        load_checkpoint(tmp_path)
+
+
+def test_weights_of_another_size_are_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, config={"width": 32, "depth": 1})
+    with pytest.raises(CheckpointError, match="do not fit mlp-bc"):
+        open_policy(str(folder))
+
+
+def test_unknown_configuration_fields_are_named(tmp_path: Path) -> None:
+    description = json.loads((write(tmp_path) / CHECKPOINT_JSON).read_text())
+    description["config"]["widht"] = 3
+    (tmp_path / CHECKPOINT_JSON).write_text(json.dumps(description))
+    with pytest.raises(ConfigError, match="has no field widht"):
+        open_policy(str(tmp_path))
+
+
+def test_names_that_are_no_checkpoint_are_explained() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean hold"):
+        open_policy("hodl", "dpbench/PushT-v0")
+    with pytest.raises(CheckpointError, match="train it first"):
+        open_policy("mlp-bc", "dpbench/PushT-v0")
+    with pytest.raises(ConfigError, match="name one with --task"):
+        open_policy("hold")
+
+
+def test_sampling_options_of_a_method_without_any_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mlp-bc has no sampling options"):
+        open_policy(str(write(tmp_path)), sampling={"steps": "10"})
+
+
+def test_observations_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    policy = open_policy(str(write(tmp_path))).policy
+    broken = observations(2)
+    broken["agent_pos"][0, 0, 0] = np.nan
+    with pytest.raises(DataError, match="observation 'agent_pos' holds NaN"):
+        policy.act(broken, NoiseStreams.from_seeds(0, range(2)))

@@ -1,0 +1,75 @@
+"""Model files of Stable-Baselines3 act through the same door, and nothing pickled in them is run."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.wrappers import FlattenObservation
+from stable_baselines3 import PPO, SAC
+
+import dpbench  # noqa: F401  # registers the environments
+from dpbench.cli import main
+from dpbench.errors import CheckpointError, ConfigError
+from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.sources.opening import open_policy
+
+TASK = "dpbench/PushT-v0"
+
+
+def saved(folder: Path, flat: bool) -> tuple[Any, Path]:
+    env: Any = gym.make(TASK)
+    if flat:
+        model: Any = SAC("MlpPolicy", FlattenObservation(env), buffer_size=10, policy_kwargs={"net_arch": [8]}, seed=0)
+    else:
+        model = PPO("MultiInputPolicy", env, n_steps=8, batch_size=8, policy_kwargs={"net_arch": [8]}, device="cpu")
+    model.save(folder / "model.zip")
+    return model, folder / "model.zip"
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_it_acts_as_the_model_does(tmp_path: Path, flat: bool) -> None:
+    model, path = saved(tmp_path, flat)
+    opened = open_policy(f"sb3:{path}", TASK)
+    space: Any = gym.make(TASK).observation_space
+    space.seed(0)
+    observation = space.sample()
+    wanted, _ = model.predict(gym.spaces.flatten(space, observation) if flat else observation, deterministic=True)
+    rows = {key: value[None, None] for key, value in observation.items()}
+    acted = opened.policy.act(rows, NoiseStreams.from_seeds(0, [0]))
+    assert acted.shape == (1, 1, 2)
+    np.testing.assert_allclose(acted[0, 0], wanted, rtol=1e-5)
+    assert opened.identity["checkpoint_sha256"]
+
+
+def test_the_command_evaluates_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, path = saved(tmp_path, flat=False)
+    assert main(["evaluate", f"sb3:{path}", "--task", TASK, "--episodes", "1", "--workers", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cell"]["policy"]["baseline"] == "sb3:model.zip"
+
+
+def test_pickled_arguments_are_refused_and_bad_files_named(tmp_path: Path) -> None:
+    _, path = saved(tmp_path, flat=False)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    data = json.loads(parts["data"])
+    data["policy_kwargs"] = {":type:": "<class 'dict'>", ":serialized:": "gASVKAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOU"}
+    evil = tmp_path / "evil.zip"
+    with zipfile.ZipFile(evil, "w") as archive:
+        for name, content in {**parts, "data": json.dumps(data).encode()}.items():
+            archive.writestr(name, content)
+    with pytest.raises(CheckpointError, match="pickled, which is never loaded"):
+        open_policy(f"sb3:{evil}", TASK)
+    (tmp_path / "no.zip").write_bytes(b"PK")
+    for source, message in (("no.zip", "is no model file"), ("nowhere.zip", "is no model file")):
+        with pytest.raises(CheckpointError, match=message):
+            open_policy(f"sb3:{tmp_path / source}", TASK)
+    with pytest.raises(CheckpointError, match="does not fit dpbench/PushTKeypoints-v0"):
+        open_policy(f"sb3:{path}", "dpbench/PushTKeypoints-v0")
+    with pytest.raises(ConfigError, match="name one with --task"):
+        open_policy(f"sb3:{path}")

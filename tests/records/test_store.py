@@ -1,0 +1,90 @@
+"""Records are added, never changed; the table is made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpbench.comparison.cells import Cell, evaluate, identity
+from dpbench.errors import ConfigError, DataError, UnknownNameError
+from dpbench.leaderboard.page import render
+from dpbench.leaderboard.table import columns, frame
+from dpbench.records import store
+
+CELL = Cell("hold", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    return dict(evaluate(CELL, n_workers=1).record)
+
+
+def test_a_record_tells_where_it_comes_from(record: dict[str, Any]) -> None:
+    assert record["provenance"]["versions"]["pymunk"]
+    assert record["provenance"]["hardware"]["cpu"]
+    assert record["cell"]["start_seeds"] == [100_000, 100_001, 100_002]
+    assert record["episodes"]["start_seed"] == [100_000, 100_001, 100_002] * 2
+    assert record["summary"]["n_starts"] == 3
+    json.dumps(record)
+
+
+def test_identity_is_what_decides_the_result() -> None:
+    digest = identity(CELL, CELL.open())[0]
+    assert digest == identity(CELL, CELL.open())[0]
+    changed = (
+        Cell("hold", "dpbench/PushT-v0", n_starts=4, sampler_seeds=(0, 1)),
+        Cell("hold", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 2)),
+        Cell("hold", "dpbench/PushT-v0", "legacy-4300000", 3, (0, 1)),
+        Cell("random", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 1)),
+    )
+    assert digest not in {identity(cell, cell.open())[0] for cell in changed}
+
+
+def test_records_are_kept_beside_each_other(tmp_path: Path, record: dict[str, Any]) -> None:
+    later = {**record, "provenance": {**record["provenance"], "date_utc": "2099-01-01T00:00:00+00:00"}}
+    paths = {store.add(tmp_path, one) for one in (record, later)}
+    assert len(paths) == 2
+    known = store.read_all(tmp_path)
+    assert store.newest(known, record["identity"]) == known[-1]
+    assert known[-1]["provenance"]["date_utc"].startswith("2099")
+    assert store.newest(known, "unknown") is None
+    assert store.newest(known, record["identity"], commit="another") is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": 1}'])
+def test_a_file_that_is_no_record_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    with pytest.raises(DataError, match=r"bad\.json"):
+        store.read_all(tmp_path)
+
+
+def test_the_table_is_rendered_from_records(tmp_path: Path, record: dict[str, Any]) -> None:
+    table = render([record], tmp_path)
+    assert table["policy"].tolist() == ["hold"]
+    text = columns(frame([record])).iloc[0]
+    assert text["success"].startswith("0.00 [0.00, ")
+    assert text["episodes"] == "3 x 2"
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+    assert "hold" in (tmp_path / "table.csv").read_text()
+    assert "never edited by hand" in (tmp_path / "README.md").read_text()
+
+
+def test_what_does_not_exist_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="no start states named 'x'"):
+        evaluate(Cell("hold", "dpbench/PushT-v0", "x"), n_workers=1)
+    with pytest.raises(ConfigError, match="0 episodes"):
+        evaluate(Cell("hold", "dpbench/PushT-v0", n_starts=0), n_workers=1)
+
+
+def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
+    done = evaluate(Cell("demonstrator", "dpbench/Avoid-v0", n_starts=30), n_workers=1).record
+    assert done["multimodality"]["behaviour_entropy"]["mean"] > 0.8
+    assert sum(done["multimodality"]["counts"].values()) == 90
+    assert done["multimodality"]["n_left_out"] == 0
+    assert done["multimodality"]["conditional_behaviour_entropy"]["mean"] > 0.2, "three rollouts from each start"
+    assert len(done["episodes"]["mode"]) == 90
+    text = columns(frame([done])).iloc[0]
+    assert float(text["entropy"]) > 0.8
