@@ -150,6 +150,8 @@ class TaskSpec:
         success: the success rule in one sentence.
         score: key in `info` of the task's own measure of progress (e.g. `"coverage"`), in [0, 1].
         reward_range: lowest and highest reward of a step.
+        packages: distributions whose versions decide the task's figures beside those of dpbench, numpy, gymnasium and
+            torch, e.g. `("mujoco",)`; a record holds the version of each.
         evaluation: start-state protocols; the first is the default.
         dataset: published demonstrations, or None.
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
@@ -184,6 +186,7 @@ class TaskSpec:
     success: str
     score: str
     reward_range: tuple[float, float]
+    packages: tuple[str, ...]
     evaluation: tuple[EvaluationStarts, ...]
     dataset: DatasetSpec | None = None
     store_arrays: Mapping[str, str] = field(default_factory=dict)

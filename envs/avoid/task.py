@@ -34,6 +34,7 @@ def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
         success="the finger crosses the finish line without having touched an obstacle",
         score="progress",
         reward_range=(0.0, 1.0),
+        packages=("mujoco",) if key == "environment_state" else ("mujoco", "opencv-python-headless"),
         evaluation=(EvaluationStarts("seeds-100000", 100_000, 50, source="ours"),),
         store_arrays={
             "agent_pos": "agent_pos",

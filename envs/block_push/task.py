@@ -70,6 +70,7 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
         success="both blocks are within 5 cm of different targets, which they reached one after the other",
         score="stage_reward",
         reward_range=(0.0, 0.98),
+        packages=("mujoco",) if key == "environment_state" else ("mujoco", "opencv-python-headless"),
         evaluation=(
             EvaluationStarts("seeds-100000", 100_000, 50, source="ours; the seeds' numbers as Chi et al. 2023"),
         ),

@@ -122,6 +122,7 @@ def _task(
         success="the block covers more than 95 % of the goal's area at some step, which ends the episode",
         score="coverage",
         reward_range=(0.0, 1.0),
+        packages=("pymunk",) if "environment_state" in observation else ("pymunk", "opencv-python-headless"),
         evaluation=EVALUATION,
         dataset=DATASET,
         store_arrays={"agent_pos": "agent_pos", key: array, "action": "action"},

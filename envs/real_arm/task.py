@@ -61,6 +61,7 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
         success="the block's centre is within 4 cm of the target's (on the table: a person says so)",
         score="progress",
         reward_range=(0.0, 1.0),
+        packages=("mujoco",) if key == "environment_state" else ("mujoco", "opencv-python-headless"),
         evaluation=(EvaluationStarts("seeds-100000", 100_000, 50, source="ours, on the twin"),),
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
         demonstrator="dpbench.envs.real_arm.demonstrator:demonstrator" if key == "environment_state" else None,

@@ -13,6 +13,8 @@ from . import MAX_EPISODE_STEPS, VARIANTS
 from .archives import archives
 
 RATE_HZ = 20.0
+PACKAGES = ("mujoco", "robosuite", "numba")
+"""Numba compiles the controller: another version may round another way."""
 MAX_DELTA_M, MAX_TURN_RAD = 0.05, 0.5
 """Largest displacement and turn of one control step and axis (FACTS 3.2)."""
 WORKSPACE_M = ((-1.0, -1.0, 0.0), (1.0, 1.0, 2.0))
@@ -226,6 +228,7 @@ def _task(name: str, variant: str) -> TaskSpec:
         success=scene.success,
         score="progress",
         reward_range=(0.0, 1.0),
+        packages=(*PACKAGES, "opencv-python-headless") if obs_mode == "image" else PACKAGES,
         evaluation=(
             EvaluationStarts("seeds-100000", 100_000, 50, source="ours; the seeds' numbers as Chi et al. 2023"),
         ),
