@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from dpbench.evaluation.action_distribution import compare_actions
 from dpbench.evaluation.latency import Latency, measure
@@ -19,6 +17,7 @@ from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout, tri
 from dpbench.metrics.episode import Episode
 from dpbench.metrics.multimodality import Plan, commitment, summarise_modes
 from dpbench.metrics.success import EpisodeFigures, Summary, figures, summarise
+from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Policy
 from dpbench.policies.sources.opening import OpenedPolicy, open_policy
 from dpbench.provenance import provenance
@@ -169,10 +168,7 @@ def time_policy(cell: Cell, max_s: float = MAX_LATENCY_S) -> Latency:
         first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     finally:
         env.close()
-    n_obs_steps = policy.horizon.n_obs_steps
-    histories: dict[str, NDArray[Any]] = {
-        key: np.repeat(value[:, None], n_obs_steps, axis=1) for key, value in flatten(first)
-    }
+    histories = stack_history([dict(flatten(first))], policy.horizon.n_obs_steps)
     return measure(policy, histories, N_LATENCY_CALLS, torch.get_num_threads(), max_s)
 
 

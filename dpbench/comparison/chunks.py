@@ -18,6 +18,7 @@ from dpbench.evaluation.action_distribution import sample_policy
 from dpbench.evaluation.rollout import rollout
 from dpbench.files import write_bytes
 from dpbench.metrics.episode import Trial
+from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Policy
 from dpbench.registry import resolve
 from dpbench.spaces import flatten
@@ -90,9 +91,8 @@ def panel(
         path_steps: length of a rollout.
     """
     size_px = len(shown.picture)
-    history = {
-        key: np.repeat(value[None], policy.horizon.n_obs_steps, axis=0) for key, value in shown.observation.items()
-    }
+    batch = {key: value[None] for key, value in shown.observation.items()}
+    history = {key: value[0] for key, value in stack_history([batch], policy.horizon.n_obs_steps).items()}
     chunks = sample_policy(policy, history, n_chunks, 0)
     pixels = resolve(_named(task))(
         shown.observation["agent_pos"], shown.observation.get("environment_state"), chunks, size_px

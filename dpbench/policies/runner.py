@@ -1,13 +1,12 @@
-"""The runner that turns single observations into single actions: observation history and receding horizon."""
+"""The runner: single observations in, single actions out, with an observation buffer and a receding horizon."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.observation_buffer import ObservationBuffer
 from dpbench.policies.protocol import Observations, Policy
 
 
@@ -22,7 +21,7 @@ class PolicyRunner:
     def __init__(self, policy: Policy, noise: NoiseStreams) -> None:
         self._policy = policy
         self._noise = noise
-        self._history: dict[str, NDArray[Any]] = {}
+        self._observed = ObservationBuffer(policy.horizon.n_obs_steps)
         self._chunk: NDArray[np.float32] | None = None
         self._next = 0
         policy.reset()
@@ -41,10 +40,11 @@ class PolicyRunner:
         Returns:
             `(B, Da)` in the task's units.
         """
-        self._remember(observations)
+        self._observed.add(observations)
         if self.replans():
             rows = np.flatnonzero(active)
-            chunk = self._policy.act({key: value[rows] for key, value in self._history.items()}, self._noise.rows(rows))
+            histories = {key: value[rows] for key, value in self._observed.history().items()}
+            chunk = self._policy.act(histories, self._noise.rows(rows))
             if self._chunk is None:
                 self._chunk = np.zeros((len(active), *chunk.shape[1:]), dtype=np.float32)
             else:
@@ -55,14 +55,3 @@ class PolicyRunner:
         action = self._chunk[:, self._next]
         self._next += 1
         return action
-
-    def _remember(self, observations: Observations) -> None:
-        n_obs_steps = self._policy.horizon.n_obs_steps
-        if not self._history:
-            # (B, ...) -> (B, To, ...), the first observation repeated
-            self._history = {key: np.repeat(value[:, None], n_obs_steps, axis=1) for key, value in observations.items()}
-            return
-        for key, value in observations.items():
-            history = self._history[key]
-            history[:, :-1] = history[:, 1:]
-            history[:, -1] = value
