@@ -4,9 +4,9 @@ if __name__ != "dpbench.baselines":
     raise ImportError(f"import this package as 'dpbench.baselines', not as {__name__!r}: one module has one name.")
 
 BASELINES = {
-    "random": "dpbench.baselines.floor:RANDOM",
-    "hold": "dpbench.baselines.floor:HOLD",
-    "demonstrator": "dpbench.baselines.floor:DEMONSTRATOR",
+    "random": "dpbench.baselines.scripted:RANDOM",
+    "hold": "dpbench.baselines.scripted:HOLD",
+    "demonstrator": "dpbench.baselines.scripted:DEMONSTRATOR",
     "nearest-neighbour": "dpbench.baselines.nearest_neighbour:BASELINE",
     "mlp-bc": "dpbench.baselines.mlp_bc:BASELINE",
     "lstm-gmm": "dpbench.baselines.lstm_gmm:BASELINE",

@@ -4,6 +4,7 @@ from dpbench.nets.features import Features as Features
 from dpbench.policies.baseline import Baseline as Baseline
 from dpbench.policies.baseline import ChunkConfig as ChunkConfig
 from dpbench.policies.baseline import Preset as Preset
+from dpbench.policies.baseline import Role as Role
 from dpbench.policies.baseline import ScriptedPolicy as ScriptedPolicy
 from dpbench.policies.baseline import TrainingConfig as TrainingConfig
 from dpbench.policies.baseline import small_training as small_training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.features import Features
 from dpbench.policies.protocol import Policy
+from dpbench.registry import registry
 from dpbench.spec import Horizon, TaskSpec
 
 
@@ -105,6 +107,7 @@ class Baseline:
         with_sampling: `(config, options) -> config` for inference-time choices such as `{"sampler": "ddim"}`.
         whole_windows: train on the observations of all Tp steps instead of the first To (recurrent methods).
         sweep: sampling options that `dpbench latency` goes through; empty for a method with one way to sample.
+        packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Baseline:
     with_sampling: Callable[[Any, Mapping[str, str]], Any] | None = None
     whole_windows: bool = False
     sweep: tuple[Mapping[str, str], ...] = ()
+    packages: tuple[str, ...] = ("torch",)
 
     def preset(self, name: str) -> Preset:
         """The preset of that name.
@@ -126,21 +130,41 @@ class Baseline:
         return self.presets[name]
 
 
+class Role(enum.Enum):
+    """What a scripted policy is compared for."""
+
+    REFERENCE = enum.auto()
+    """A trivial policy; a learned one should do better."""
+    DEMONSTRATOR = enum.auto()
+    """The script that demonstrates the task; mode histograms of other policies are compared with its own."""
+
+
 @dataclass(frozen=True)
 class ScriptedPolicy:
-    """A policy without training: a floor that learned ones must beat, or a demonstrator.
+    """A policy without training.
 
     Attributes:
         name: registry name.
         paper: where it comes from.
         make: `task -> Policy`; raises ConfigError for a task that it cannot act in.
         fits: whether it can act in a task; the comparison leaves it out elsewhere.
+        role: what it is compared for.
+        packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
     """
 
     name: str
     paper: str
     make: Callable[[TaskSpec], Policy]
     fits: Callable[[TaskSpec], bool] = lambda _: True
+    role: Role = Role.REFERENCE
+    packages: tuple[str, ...] = ()
+
+
+def role_of(name: str) -> Role | None:
+    """Role of the scripted policy of that name; None for a method, and for a name that is not installed."""
+    known = registry("baseline")
+    loaded = known.load(name) if name in known.entries else None
+    return loaded.role if isinstance(loaded, ScriptedPolicy) else None
 
 
 def config_from_json(config_type: type[Any], values: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import torch
 
 from dpbench.baselines.diffusion.config import DiffusionCnnConfig
 from dpbench.baselines.diffusion.policy import build_cnn
-from dpbench.baselines.floor import HoldPolicy, RandomPolicy
+from dpbench.baselines.scripted import HoldPolicy, RandomPolicy
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import ConfigError
 from dpbench.evaluation.rollout import Frames, flatten, parallel_rollout, rollout, trials

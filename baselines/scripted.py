@@ -1,7 +1,7 @@
-"""Scripted policies: floors that a learned policy must beat, and the task's own demonstrator.
+"""Scripted policies: two trivial ones that a learned policy should beat, and the task's own demonstrator.
 
-`random` draws uniformly inside the action bounds; `hold` stays where the agent is (its position for position
-actions, zero for velocities and deltas); `demonstrator` is the script that a task names, where it has one.
+`random` draws uniformly between the action bounds. `hold` commands the agent's present position, or zero where actions
+are velocities or deltas. `demonstrator` is the script that generates the task's demonstrations, where it has one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.baseline import NoiseStreams, Observations, Policy, ScriptedPolicy
+from dpbench.baseline import NoiseStreams, Observations, Policy, Role, ScriptedPolicy
 from dpbench.errors import ConfigError
 from dpbench.registry import resolve
 from dpbench.spec import Horizon, TaskSpec
@@ -75,5 +75,9 @@ def demonstrator(task: TaskSpec) -> Policy:
 
 
 DEMONSTRATOR = ScriptedPolicy(
-    "demonstrator", "none: the task's script", demonstrator, fits=lambda task: task.demonstrator is not None
+    "demonstrator",
+    "none: the task's script",
+    demonstrator,
+    fits=lambda task: task.demonstrator is not None,
+    role=Role.DEMONSTRATOR,
 )

@@ -1,12 +1,13 @@
-"""The floor policies."""
+"""The scripted policies."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from dpbench.baselines.floor import HOLD, HoldPolicy, RandomPolicy
+from dpbench.baselines.scripted import HOLD, HoldPolicy, RandomPolicy
 from dpbench.errors import ConfigError
+from dpbench.policies.baseline import Role, role_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.tasks import load_task
 
@@ -36,3 +37,8 @@ def test_hold_keeps_off_where_the_agents_pose_is_no_action() -> None:
         HoldPolicy(load_task("dpbench/LiftAbs-v0"))
     assert not HOLD.fits(load_task("dpbench/LiftAbs-v0"))
     assert HOLD.fits(load_task("dpbench/Lift-v0"))
+
+
+def test_a_role_is_asked_for_by_name() -> None:
+    roles = [role_of(name) for name in ("demonstrator", "hold", "mlp-bc", "a method that is not installed")]
+    assert roles == [Role.DEMONSTRATOR, Role.REFERENCE, None, None]
