@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Camera, Waypoint
-from dpbench.arms.observing import Observer
+from dpbench.arms.observation_buffer import ObservationBuffer
 from dpbench.errors import ArmFaultError, ConfigError
 
 
@@ -32,7 +32,7 @@ class Station(Protocol):
     loop: ServoLoop
     limits: Limits
     camera: Camera
-    observer: Observer
+    observation_buffer: ObservationBuffer
 
     def waypoints(self, actions: NDArray[np.floating[Any]], times_s: Sequence[float], base: Waypoint) -> list[Waypoint]:
         """Actions `(n, Da)` as goals of the tool; `base` is the goal one period before the first."""

@@ -15,7 +15,7 @@ from dpbench.arms.control.dry_run import DryRun
 from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.observing import Observer
+from dpbench.arms.observation_buffer import ObservationBuffer
 from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
@@ -23,7 +23,7 @@ from dpbench.spaces import action_space, nested, observation_space
 from .actions import action as action_between
 from .actions import waypoints
 from .drivers.sim import SimServo
-from .options import TWIN_JOINTS, arm_model, made, tool_limits, twin_model
+from .options import TWIN_JOINTS, arm_model, make_device, tool_limits, twin_model
 from .options import joint_limits as joint_limits_of
 from .options import projection as projection_of
 from .task import (
@@ -35,7 +35,7 @@ from .task import (
     RATE_HZ,
     VELOCITY_ACTION,
 )
-from .worlds import Source, Table, TwinWorld, World
+from .worlds import RealTable, Source, TwinWorld, World
 
 ObsMode = Literal["state", "image"]
 ActionKind = Literal["position", "velocity"]
@@ -120,7 +120,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("action_kind", action_kind, ("position", "velocity"))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}
-        servo: Servo = made("arm_driver", driver, options)
+        servo: Servo = make_device("arm_driver", driver, options)
         if not isinstance(servo, SimServo):
             if obs_mode == "state":
                 raise ConfigError(f"driver {driver!r} knows no poses of objects: choose a task of images.")
@@ -133,7 +133,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._world = TwinWorld(servo, obs_mode == "state", real_time)
         else:
             self._real_time, self._clock = True, time.monotonic
-            self._world = Table(made("camera", camera or "", camera_options or {}), projection_of(camera_projection))
+            self._world = RealTable(
+                make_device("camera", camera or "", camera_options or {}), projection_of(camera_projection)
+            )
         self.limits = tool_limits({"gripper_m": servo.spec.gripper_m, **(limits or {})})
         joints, model = joint_limits_of(joint_limits), arm_model(kinematics)
         if isinstance(servo, SimServo) and real_time:
@@ -142,7 +144,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.loop = ServoLoop(sent_to, self.limits, watchdog_s, stale_s, self._clock, joints, model)
         self.camera = self._world.camera
         self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
-        self.observer = Observer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
+        self.observation_buffer = ObservationBuffer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
         self._connected, self._due_s = False, 0.0
         self._action = ACTION if action_kind == "position" else VELOCITY_ACTION
         self.action_space = action_space(self._action)
@@ -162,8 +164,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._connected = True
         if self._real_time:
             self.loop.moved_by(lambda: self._world.start(self.np_random))
-            self.observer.start()
-            self.observer.wait()
+            self.observation_buffer.start()
+            self.observation_buffer.wait()
         else:
             self._world.start(self.np_random)
             self.loop.reset_fault()
@@ -228,7 +230,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._connected = False
         with contextlib.ExitStack() as stack:  # the arm first, and each whatever becomes of the others
             stack.callback(self.camera.close)
-            stack.callback(self.observer.close)
+            stack.callback(self.observation_buffer.close)
             stack.callback(self.loop.close)
 
     def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
@@ -238,7 +240,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _observation(self) -> dict[str, Any]:
         if self._real_time:
-            values = {key: value[0] for key, value in self.observer.observe(1)[1].items()}
+            values = {key: value[0] for key, value in self.observation_buffer.observe(1)[1].items()}
         else:
             values = {key: read()[1] for key, read in self._sources.items()}
         return nested(values)

@@ -29,7 +29,7 @@ TWIN_JOINTS = JointLimits(
 """Two turns a joint, as of arms of this kind."""
 
 
-def made(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+def make_device(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     """A driver or camera of the registry.
 
     Args:

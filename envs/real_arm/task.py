@@ -9,7 +9,7 @@ from . import MAX_EPISODE_STEPS
 from .scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
 
 RATE_HZ = 10.0
-"""Of the policy, as at the published station (FACTS 10)."""
+"""Rate of the policy. Source: `eval_real_robot.py` in real-stanford/diffusion_policy, commit 5ba07ac."""
 IMAGE_PX = 96
 CAMERA = "top"
 LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)

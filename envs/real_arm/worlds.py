@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import Camera
 
-from .cameras.newest import covered
+from .cameras.frame_grabber import crop_and_resize
 from .cameras.sim import SimCamera, draw, to_pixels
 from .drivers.sim import SimServo
 from .task import CAMERA, IMAGE_PX
@@ -103,7 +103,7 @@ class TwinWorld:
         return frame.time_s, frame.picture
 
 
-class Table:
+class RealTable:
     """A real one.
 
     Args:
@@ -147,4 +147,4 @@ class Table:
 
     def _pixels(self) -> tuple[float, NDArray[np.uint8]]:
         frame = self.camera.read()
-        return frame.time_s, covered(frame.picture, IMAGE_PX, IMAGE_PX)
+        return frame.time_s, crop_and_resize(frame.picture, IMAGE_PX, IMAGE_PX)

@@ -20,16 +20,16 @@ import pytest
 from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
+from dpbench.arms.deployment.deployment_session import DeploymentPlan, run_session
+from dpbench.arms.deployment.episode import run_episode
+from dpbench.arms.deployment.execution import ExecutionConfig
 from dpbench.arms.driver import Frame
-from dpbench.arms.person.operators import KeyboardOperator
-from dpbench.arms.person.view import Nobody
-from dpbench.arms.recording.guides import Device, Hand, Script
+from dpbench.arms.recording.goal_sources import HandGuided, ScriptedGoals, TeleoperatedGoals
 from dpbench.arms.recording.journal import Journal
-from dpbench.arms.recording.session import Plan, Recorded, Session
-from dpbench.arms.running.episode import run_episode
-from dpbench.arms.running.runtime import Timing
-from dpbench.arms.running.session import RunPlan, run_session
+from dpbench.arms.recording.recording_session import RecordingPlan, RecordingResult, RecordingSession
 from dpbench.arms.station import station_of
+from dpbench.arms.teleoperation.interface import Headless
+from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop
 from dpbench.data.episodes import EpisodeStore
 from dpbench.envs.real_arm.drivers.sim import SimServo
 from dpbench.errors import ConfigError, DataError
@@ -51,7 +51,7 @@ Act = str | Callable[[], object]
 class Keys:
     """Presses each key when the text that it waits for is shown; or does something then."""
 
-    looks = True
+    shows_pictures = True
 
     def __init__(self, *script: tuple[str, Act]) -> None:
         self._script = list(script)
@@ -85,21 +85,25 @@ def arm(
         env.close()
 
 
-def record(env: gym.Env[Any, Any], path: Path, person: Any, operator: str = "script", **plan: Any) -> Recorded:
+def record(
+    env: gym.Env[Any, Any], path: Path, interface: Any, operator: str = "script", **plan: Any
+) -> RecordingResult:
     station, policy = station_of(env), resolve(TASK.demonstrator or "")(TASK)
-    guide: Any = {
-        "script": lambda: Script(policy, station, PERIOD_S),
-        "keyboard": lambda: Device(KeyboardOperator(), station, PERIOD_S),
-        "hand": Hand,
+    goal_source: Any = {
+        "script": lambda: ScriptedGoals(policy, station, PERIOD_S),
+        "keyboard": lambda: TeleoperatedGoals(KeyboardTeleop(), station, PERIOD_S),
+        "hand": HandGuided,
     }[operator]()
-    return Session(env, TASK, Journal(path, {"task": TASK.id}), guide, person, Plan(**plan), lambda _: None).run()
+    return RecordingSession(
+        env, TASK, Journal(path, {"task": TASK.id}), goal_source, interface, RecordingPlan(**plan), lambda _: None
+    ).run()
 
 
 def test_a_script_records_until_the_task_is_solved(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     with arm() as (env, _):
-        done = record(env, path, Nobody(), first_seed=100_001, n_episodes=1, unattended=True)
-    assert done == Recorded(saved=1, discarded=0, unfinished_steps=0, faults=())
+        done = record(env, path, Headless(), first_seed=100_001, n_episodes=1, unattended=True)
+    assert done == RecordingResult(saved=1, discarded=0, unfinished_steps=0, faults=())
     store = EpisodeStore.open(path)
     state, action, place = store.read("environment_state"), store.read("action"), store.read("agent_pos")
     assert math.dist(state[-1, :2], state[-1, 3:5]) < 0.06 < math.dist(state[0, :2], state[0, 3:5])
@@ -112,12 +116,12 @@ def test_a_script_records_until_the_task_is_solved(tmp_path: Path) -> None:
 
 def test_keys_start_move_save_discard_and_quit(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
-    person = Keys(
+    interface = Keys(
         ("ready", "c"), *(("recording", "left"),) * 8, ("step 12", "s"),
         ("ready", "c"), ("step 3", "d"), ("ready", "q"),
     )  # fmt: skip
     with arm() as (env, _):
-        done = record(env, path, person, "keyboard")
+        done = record(env, path, interface, "keyboard")
     assert (done.saved, done.discarded) == (1, 1)
     store = EpisodeStore.open(path)
     assert store.n_episodes == 1
@@ -134,8 +138,8 @@ def test_by_hand_the_measured_poses_are_the_actions(tmp_path: Path) -> None:
             place = np.array([0.35, next(goals), 0.06])
             servo.hand(type(station_of(env).loop.commanded())(0.0, place, state.quaternion, 0.0))
 
-        person = Keys(("ready", "c"), *((("recording"), push),) * 16, ("step 18", "s"), ("ready", "q"))
-        done = record(env, path, person, "hand")
+        interface = Keys(("ready", "c"), *((("recording"), push),) * 16, ("step 18", "s"), ("ready", "q"))
+        done = record(env, path, interface, "hand")
     assert done.saved == 1
     store = EpisodeStore.open(path)
     place, action = store.read("agent_pos"), store.read("action")
@@ -158,12 +162,12 @@ def test_a_fault_stops_the_arm_and_the_episode_so_far_is_kept(fault: str, tmp_pa
             elif fault == "kill":
                 os.kill(servo.pid or 0, signal.SIGKILL)
             elif fault == "stale camera":
-                station.observer.close()  # nothing new comes any more
+                station.observation_buffer.close()  # nothing new comes any more
             else:
                 servo.fault(**{fault: True})
 
-        person = Keys(("ready", "c"), ("step 12", fail), ("STOPPED", "q"))
-        done = record(env, path, person)
+        interface = Keys(("ready", "c"), ("step 12", fail), ("STOPPED", "q"))
+        done = record(env, path, interface)
         if fault not in ("crash", "kill"):
             time.sleep(STILL_WITHIN_S)
             still = servo.scene().tip
@@ -181,11 +185,11 @@ def test_a_fault_stops_the_arm_and_the_episode_so_far_is_kept(fault: str, tmp_pa
 def test_after_a_fault_the_person_resets_keeps_the_episode_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     with arm() as (env, servo):
-        person = Keys(
+        interface = Keys(
             ("ready", "c"), ("step 8", lambda: servo.fault(protective_stop=True)), ("STOPPED", "f"),
             ("not saved", "s"), ("ready", "c"), ("step 5", "s"), ("ready", "q"),
         )  # fmt: skip
-        done = record(env, path, person)
+        done = record(env, path, interface)
     assert (done.saved, len(done.faults)) == (2, 1)
     assert EpisodeStore.open(path).n_episodes == 2
 
@@ -194,11 +198,11 @@ def test_a_stop_between_episodes_holds_until_it_is_reset(tmp_path: Path) -> None
     """The key that starts an episode does not end a fault."""
     with arm() as (env, _):
         loop = station_of(env).loop
-        person = Keys(
+        interface = Keys(
             ("ready", lambda: loop.halt("emergency stop by the space bar")), ("STOPPED", "c"), ("STOPPED", "f"),
             ("ready", "c"), ("step 5", "s"), ("ready", "q"),
         )  # fmt: skip
-        done = record(env, tmp_path / "demos.zarr", person)
+        done = record(env, tmp_path / "demos.zarr", interface)
     assert (done.saved, done.faults) == (1, ())
 
 
@@ -206,12 +210,12 @@ def test_a_session_that_asks_nobody_does_not_begin_on_an_unfinished_episode(tmp_
     path = tmp_path / "demos.zarr"
     row = {"agent_pos": np.zeros(10, np.float32), "environment_state": np.zeros(5, np.float32)}
     Journal(path, {}).add({**row, "action": np.zeros(10, np.float32)})
-    timing, plan = Timing(TASK.rate_hz), RunPlan(1, 0, unattended=True, max_s=1.0)
+    timing, plan = ExecutionConfig(TASK.rate_hz), DeploymentPlan(1, 0, unattended=True, max_s=1.0)
     with arm() as (env, _):
         with pytest.raises(DataError, match="1 steps of an episode that was not finished: save or discard"):
-            run_session(env, TASK, Still(), timing, Nobody(), plan, Journal(path, {}))
+            run_session(env, TASK, Still(), timing, Headless(), plan, Journal(path, {}))
         with pytest.raises(DataError, match="1 steps of an episode that was not finished: save or discard"):
-            record(env, path, Nobody(), unattended=True, n_episodes=1)
+            record(env, path, Headless(), unattended=True, n_episodes=1)
     assert Journal(path, {}).n_steps == 1
 
 
@@ -238,9 +242,9 @@ class Still:
 @pytest.mark.parametrize("mode", ["sync", "async", "ensemble"])
 def test_a_policy_runs_until_the_person_ends_it(mode: Any, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "run.zarr", {})
-    person = Keys(("1.", "m"), ("2.", "d"))
+    interface = Keys(("1.", "m"), ("2.", "d"))
     with arm() as (env, _):
-        report = run_episode(env, TASK, Still(0.05), Timing(TASK.rate_hz, mode), person, 0, journal)
+        report = run_episode(env, TASK, Still(0.05), ExecutionConfig(TASK.rate_hz, mode), interface, 0, journal)
         assert station_of(env).loop.fault is None
     assert (report.ended_by, report.quits, report.fault) == ("person", False, None)
     assert not report.outcome["is_success"], "on the twin its own rule decides"
@@ -264,9 +268,11 @@ def test_a_fault_ends_the_run_with_a_report(fault: str, tmp_path: Path) -> None:
             "protective_stop": lambda: servo.fault(protective_stop=True),
             "kill": lambda: os.kill(servo.pid or 0, signal.SIGKILL),
         }
-        person = Keys(("1.", acts[fault]))
+        interface = Keys(("1.", acts[fault]))
         journal = Journal(tmp_path / "run.zarr", {})
-        reports = run_session(env, TASK, Still(), Timing(TASK.rate_hz), person, RunPlan(3, 0, unattended=True), journal)
+        reports = run_session(
+            env, TASK, Still(), ExecutionConfig(TASK.rate_hz), interface, DeploymentPlan(3, 0, unattended=True), journal
+        )
     assert len(reports) == 1, "nobody is there to reset it"
     assert reports[0].ended_by == "fault"
     assert reports[0].fault
@@ -280,12 +286,14 @@ def test_a_run_goes_on_after_a_stop_and_reports_only_the_episodes_own_ticks() ->
         def cut() -> None:
             servo.fault(disconnected=True)
 
-        person = Keys(
+        interface = Keys(
             ("ready", "c"), ("0.5 s", cut), ("STOPPED", "f"), ("still stopped: the link", lambda: taken.append(1.0)),
             ("STOPPED", lambda: servo.fault(disconnected=False)), ("STOPPED", "f"), ("ended by fault", "c"),
             ("0.5 s", "d"), ("ended by person", lambda: time.sleep(1.0)), ("ended by person", "q"),
         )  # fmt: skip
-        reports = run_session(env, TASK, Still(), Timing(TASK.rate_hz), person, RunPlan(3, 0, unattended=False))
+        reports = run_session(
+            env, TASK, Still(), ExecutionConfig(TASK.rate_hz), interface, DeploymentPlan(3, 0, unattended=False)
+        )
     assert [report.ended_by for report in reports] == ["fault", "person"]
     assert taken, "why it cannot be reset is said"
     assert reports[1].loop.n_ticks < 125 * (reports[1].duration_s + 0.5)
@@ -298,7 +306,7 @@ def test_a_policy_that_raises_is_heard_and_the_arm_holds() -> None:
 
     with arm() as (env, _):
         with pytest.raises(ConfigError, match="made of glass"):
-            run_episode(env, TASK, Broken(), Timing(TASK.rate_hz), Nobody(), 0)
+            run_episode(env, TASK, Broken(), ExecutionConfig(TASK.rate_hz), Headless(), 0)
         assert station_of(env).loop.queue_depth() == 0
 
 
@@ -311,7 +319,7 @@ def test_a_camera_that_freezes_stops_the_run(monkeypatch: pytest.MonkeyPatch) ->
             frame = station.camera.read()
             monkeypatch.setattr(station.camera, "read", lambda: Frame(frame.time_s, frame.picture))
 
-        report = run_episode(env, task, Still(), Timing(task.rate_hz), Keys(("1.", freeze)), 0)
+        report = run_episode(env, task, Still(), ExecutionConfig(task.rate_hz), Keys(("1.", freeze)), 0)
     assert report.ended_by == "fault"
     assert report.fault is not None
     assert "last sample of pixels.top" in report.fault
@@ -321,7 +329,7 @@ def test_a_dry_run_shows_commands_and_moves_nothing() -> None:
     shown: list[Any] = []
     policy = resolve(TASK.demonstrator or "")(TASK)
     with arm(dry_run=shown.append) as (env, servo):
-        report = run_episode(env, TASK, policy, Timing(TASK.rate_hz), Keys(("2.", "d")), 0)
+        report = run_episode(env, TASK, policy, ExecutionConfig(TASK.rate_hz), Keys(("2.", "d")), 0)
         assert servo.scene().tip == pytest.approx((0.35, 0.0), abs=0.003)
     assert report.ended_by == "person"
     places = np.stack([waypoint.position for waypoint in shown])

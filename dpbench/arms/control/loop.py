@@ -1,7 +1,8 @@
 """The control loop of an arm: a thread that sends one limited command every servo tick, whatever the policy does.
 
-A driver writes a `servo.Servo`; `ServoLoop` makes an `ArmDriver` of it: it follows the scheduled waypoints, passes
-every command through `gate.Gate`, brakes when no fresh command comes, and latches faults until a person resets them.
+A driver implements `servo.Servo`; `ServoLoop` turns it into an `ArmDriver`. The loop follows the scheduled waypoints,
+passes every command through `command_filter.CommandFilter`, brakes when no fresh waypoints arrive, and latches faults
+until a person resets them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dpbench.arms.control.gate import Gate, check_state
+from dpbench.arms.control.command_filter import CommandFilter, check_state
 from dpbench.arms.control.joints import JointLimits, Kinematics
 from dpbench.arms.control.loop_report import LoopReport
 from dpbench.arms.control.safety import Limits, within
@@ -58,7 +59,7 @@ class ServoLoop:
             if not (isinstance(value, (int, float)) and 0 < value < math.inf):
                 raise ConfigError(f"{name} = {value!r}: expected seconds above 0, such as 0.5.")
         self._servo, self._limits, self._clock = servo, limits, clock
-        self._gate = Gate(limits, 1.0 / servo.spec.rate_hz, joint_limits, kinematics)
+        self._filter = CommandFilter(limits, 1.0 / servo.spec.rate_hz, joint_limits, kinematics)
         self._watchdog_s, self._stale_s = watchdog_s, stale_s
         self._lock = threading.Lock()
         self._fault_lock = threading.Lock()
@@ -107,9 +108,9 @@ class ServoLoop:
         Raises:
             ArmFaultError: before `connect`.
         """
-        if self._gate.last is None:
+        if self._filter.last is None:
             raise self._unconnected()
-        return self._gate.last.motion.waypoint
+        return self._filter.last.motion.waypoint
 
     def queue_depth(self) -> int:
         """How many scheduled waypoints are still ahead."""
@@ -211,13 +212,13 @@ class ServoLoop:
         """Stop the thread and let go of the arm."""
         self._end_thread()
         self._brake()
-        self._free, self._state, self._gate.last = False, None, None
+        self._free, self._state, self._filter.last = False, None, None
         self._servo.close()
 
     def tick(self) -> None:
         """Read, limit and send one command; called once a servo period."""
         with self._lock:
-            if self._gate.last is None:
+            if self._filter.last is None:
                 return
             if self.fault is not None:
                 with contextlib.suppress(Exception):  # a person still wants to see where the arm is
@@ -252,20 +253,20 @@ class ServoLoop:
             return
         time_s, path = now + 1.0 / self.spec.rate_hz, self._trajectory
         wanted = ahead = None
-        is_behind = self._gate.is_behind(state, now)
+        is_behind = self._filter.is_behind(state, now)
         if path is not None and not is_behind and now - self._fresh_s <= self._watchdog_s:
             # The arm moves by the servo's clock: a late tick is one step, not a leap.
             wanted, ahead = path.at(time_s), path.ahead(time_s, 1.0 / self.spec.rate_hz)
-        command = self._gate.next(time_s, wanted, ahead)
+        command = self._filter.next(time_s, wanted, ahead)
         if not self._has_stopped():  # a halt may have come meanwhile
             self._servo.send(command.motion.waypoint)
-            self._gate.last = command
+            self._filter.last = command
             self.report.n_held += wanted is None
             self.report.n_refused += command.refused is not None
 
     def _take_up(self) -> None:
         self._state, now = self._servo.read(), self._clock()
-        self._gate.take_up(self._state, now)
+        self._filter.take_up(self._state, now)
         self._fresh_s = self._ticked_s = now
 
     def _latch(self, reason: str) -> None:

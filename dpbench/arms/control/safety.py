@@ -35,7 +35,7 @@ class Limits:
         gripper_m: widest opening of the gripper, which moves at `gripper_m_s`.
         gripper_m_s: its speed.
         lag_m: largest distance of the measured tool from the commanded place: behind it by more, the arm is waited
-            for; by more than twice that, or for longer than `gate.LAG_S`, is a fault.
+            for; by more than twice that, or for longer than `command_filter.LAG_S`, is a fault.
     """
 
     low: tuple[float, float, float]

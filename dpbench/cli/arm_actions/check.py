@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arm_actions.setting import add_station_arguments, open_env, station_said, task_of
+from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_said, task_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dpbench.arms.checking import Check
     from dpbench.arms.station import Station
+    from dpbench.arms.station_checks import Finding
 
 EXAMPLE = """examples:
   dpbench arm check                                        the twin
@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check and print."""
     from rich.console import Console  # heavy imports only when something is checked
 
-    from dpbench.arms.checking import check_arm
     from dpbench.arms.station import station_of
+    from dpbench.arms.station_checks import check_station
     from dpbench.tasks import load_task
 
     said = station_said(arguments)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=arguments.json)
     try:
         with console.status("checking") as status:
-            for check in check_arm(station, task.rate_hz, arguments.move):
+            for check in check_station(station, task.rate_hz, arguments.move):
                 done.append(check)
                 status.update(f"checked: {check.name}")
             if arguments.checkpoint:
@@ -71,12 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(check.passed is False for check in done))
 
 
-def _inference(checkpoint: str, rate_hz: float) -> Check:
+def _inference(checkpoint: str, rate_hz: float) -> Finding:
     """Times a policy: an answer must come well before the chunk before it ends."""
     import numpy as np
     import torch
 
-    from dpbench.arms.checking import Check
+    from dpbench.arms.station_checks import Finding
     from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
     from dpbench.policies.sources.opening import open_policy
@@ -85,13 +85,13 @@ def _inference(checkpoint: str, rate_hz: float) -> Check:
     try:
         opened = open_policy(checkpoint, micro_batch=None)
     except DpbenchError as error:  # the other checks are still told
-        return Check("inference", False, "not opened", str(error))
+        return Finding("inference", False, "not opened", str(error))
     horizon, specs = opened.policy.horizon, load_task(opened.task_id).observations
     seen = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
     call_s = measure(opened.policy, seen, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0).call_s
     chunk_s = horizon.n_action_steps / rate_hz
     times = " / ".join(f"{1000 * value:.0f}" for value in call_s.values())
-    return Check(
+    return Finding(
         "inference",
         call_s["p99"] < chunk_s / 2,
         f"{opened.name}: {times} ms (p50 / p95 / p99) for a chunk of {chunk_s:.1f} s",
@@ -107,7 +107,7 @@ def _write_picture(station: Station, path: Path) -> None:
     imageio.imwrite(path, station.picture())
 
 
-def _table(done: Sequence[Check], title: str) -> Table:
+def _table(done: Sequence[Finding], title: str) -> Table:
     from rich import box
     from rich.table import Table
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arm_actions.setting import (
+from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
     open_env,
@@ -19,7 +19,7 @@ from dpbench.cli.arm_actions.setting import (
 from dpbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dpbench.arms.recording.guides import Guide
+    from dpbench.arms.recording.goal_sources import GoalSource
     from dpbench.arms.station import Station
     from dpbench.spec import TaskSpec
 
@@ -50,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record."""
-    from dpbench.arms.person.view import at_the_arm, say
     from dpbench.arms.recording.journal import Journal
-    from dpbench.arms.recording.session import Plan, Session
+    from dpbench.arms.recording.recording_session import RecordingPlan, RecordingSession
     from dpbench.arms.station import station_of
+    from dpbench.arms.teleoperation.interface import operator_interface, say
     from dpbench.data.episodes import data_root, store_name
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
@@ -68,15 +68,15 @@ def run(arguments: argparse.Namespace) -> int:
         "source": f"recorded on {said.get('driver', 'sim')} by {arguments.operator}",
         "provenance": provenance(),
     }
-    plan = Plan(arguments.seed or 0, arguments.episodes, unattended=arguments.operator == "script")
+    plan = RecordingPlan(arguments.seed or 0, arguments.episodes, unattended=arguments.operator == "script")
     env = open_env(task.id, said)
     station = station_of(env)
     try:
-        guide = _guide(arguments.operator, station, task)
+        goal_source = _goal_source(arguments.operator, station, task)
         halt = lambda: station.loop.halt("emergency stop by the space bar")  # noqa: E731
-        with at_the_arm(arguments.view, halt, arguments.video, time.monotonic) as person:
+        with operator_interface(arguments.view, halt, arguments.video, time.monotonic) as interface:
             journal = Journal(path, attributes)
-            done = Session(env, task, journal, guide, person, plan, say).run()
+            done = RecordingSession(env, task, journal, goal_source, interface, plan, say).run()
     finally:
         env.close()
     if arguments.json:
@@ -88,22 +88,22 @@ def run(arguments: argparse.Namespace) -> int:
     return int(bool(done.faults))
 
 
-def _guide(operator: str, station: Station, task: TaskSpec) -> Guide:
+def _goal_source(operator: str, station: Station, task: TaskSpec) -> GoalSource:
     """Who leads the arm.
 
     Raises:
         ConfigError: when the device is not there, or the task has no script.
         MissingExtraError: without the device's library.
     """
-    from dpbench.arms.person.operators import KeyboardOperator, SpaceMouseOperator
-    from dpbench.arms.recording.guides import Device, Hand, Script
+    from dpbench.arms.recording.goal_sources import HandGuided, ScriptedGoals, TeleoperatedGoals
+    from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop, SpaceMouseTeleop
     from dpbench.registry import resolve
 
     if operator == "hand":
-        return Hand()
+        return HandGuided()
     if operator == "script":
         if task.demonstrator is None:
             raise ConfigError(f"{task.id} has no scripted demonstrator: choose another --operator.")
-        return Script(resolve(task.demonstrator)(task), station, 1.0 / task.rate_hz)
-    device = KeyboardOperator() if operator == "keyboard" else SpaceMouseOperator()
-    return Device(device, station, 1.0 / task.rate_hz)
+        return ScriptedGoals(resolve(task.demonstrator)(task), station, 1.0 / task.rate_hz)
+    device = KeyboardTeleop() if operator == "keyboard" else SpaceMouseTeleop()
+    return TeleoperatedGoals(device, station, 1.0 / task.rate_hz)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.arms.running.runtime import MODES
-from dpbench.cli.arm_actions.setting import (
+from dpbench.arms.deployment.execution import EXECUTIONS
+from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
     open_env,
@@ -25,8 +25,8 @@ from dpbench.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from dpbench.arms.deployment.episode import EpisodeReport
     from dpbench.arms.driver import Waypoint
-    from dpbench.arms.running.episode import EpisodeReport
     from dpbench.policies.protocol import Policy
     from dpbench.spec import TaskSpec
 
@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_arguments(parser)
     parser.add_argument("--max-s", type=seconds, help="time limit of an episode (default: the task's)")
     parser.add_argument("--episodes", type=whole_number, default=1, help="how many (default 1)")
-    parser.add_argument("--mode", choices=MODES, default="async", help="how chunks follow each other (default async)")
+    parser.add_argument(
+        "--mode", choices=EXECUTIONS, default="async", help="how chunks follow each other (default async)"
+    )
     parser.add_argument(
         "--replan-steps", type=int, help="async: a new chunk every so many steps (default: just in time)"
     )
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch  # heavy imports only when something is run
     from rich.console import Console
 
-    from dpbench.arms.running.report import summary, write_figure
+    from dpbench.arms.deployment.report import summary, write_figure
     from dpbench.cli.demos import task_id
     from dpbench.files import write_json
     from dpbench.policies.sources.opening import open_policy
@@ -110,22 +112,22 @@ def _episodes(
     arguments: argparse.Namespace, said: dict[str, Any], policy: Policy, task: TaskSpec
 ) -> list[EpisodeReport]:
     """All episodes; the file of reports grows by a line an episode, so that a killed session has those before."""
-    from dpbench.arms.person.view import at_the_arm
+    from dpbench.arms.deployment.deployment_session import DeploymentPlan, run_session
+    from dpbench.arms.deployment.execution import ExecutionConfig
+    from dpbench.arms.deployment.report import in_a_line
     from dpbench.arms.recording.journal import Journal
-    from dpbench.arms.running.report import in_a_line
-    from dpbench.arms.running.runtime import Timing
-    from dpbench.arms.running.session import RunPlan, run_session
     from dpbench.arms.station import station_of
+    from dpbench.arms.teleoperation.interface import operator_interface
 
     learns = arguments.execution_s == "auto"
-    timing = Timing(
+    timing = ExecutionConfig(
         task.rate_hz,
         arguments.mode,
         arguments.replan_steps,
         execution_s=0.0 if learns else _seconds(arguments.execution_s),
     )
     first = task.starts().first_seed if arguments.seed is None else arguments.seed
-    plan = RunPlan(arguments.episodes, first, arguments.view == "none", learns, arguments.max_s)
+    plan = DeploymentPlan(arguments.episodes, first, arguments.view == "none", learns, arguments.max_s)
     journal = Journal(arguments.record, {"task": task.id, "source": arguments.checkpoint}) if arguments.record else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     commands = CommandFile(arguments.out / "commands.jsonl") if arguments.dry_run else None
@@ -141,8 +143,8 @@ def _episodes(
         station.loop.halt("emergency stop by the space bar")
 
     try:
-        with at_the_arm(arguments.view, halt, arguments.video, time.monotonic) as person:
-            return run_session(env, task, policy, timing, person, plan, journal, write)
+        with operator_interface(arguments.view, halt, arguments.video, time.monotonic) as interface:
+            return run_session(env, task, policy, timing, interface, plan, journal, write)
     finally:
         env.close()
         if commands is not None:

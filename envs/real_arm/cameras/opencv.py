@@ -11,7 +11,7 @@ import numpy as np
 from dpbench.arms.driver import Frame
 from dpbench.errors import ConfigError
 
-from .newest import NewestFrame, Picture
+from .frame_grabber import FrameGrabber, Picture
 
 
 class OpenCvCamera:
@@ -41,7 +41,7 @@ class OpenCvCamera:
         self._source, self._native_px = source, native_px
         self._timeout_s, self._stale_s, self._latency_s = timeout_s, stale_s, latency_s
         self._capture: cv2.VideoCapture | None = None
-        self._newest: NewestFrame | None = None
+        self._newest: FrameGrabber | None = None
         self._period_s = self._due_s = 0.0
 
     def connect(self) -> None:
@@ -64,7 +64,7 @@ class OpenCvCamera:
         self._period_s = 1.0 / (capture.get(cv2.CAP_PROP_FPS) or 30.0) if is_file else 0.0
         self._due_s = time.monotonic()
         name = f"camera {self._source!r}"
-        self._newest = NewestFrame(name, self._grab, self.size_px, self._stale_s, self._latency_s)
+        self._newest = FrameGrabber(name, self._grab, self.size_px, self._stale_s, self._latency_s)
         try:
             self._newest.start(self._timeout_s)
         except ConfigError:

@@ -11,7 +11,7 @@ from dpbench.arms.driver import Frame
 from dpbench.errors import ConfigError
 
 from ..client_library import client_library
-from .newest import NewestFrame, Picture
+from .frame_grabber import FrameGrabber, Picture
 
 WAIT_MS = 1000
 
@@ -47,7 +47,7 @@ class RealSenseCamera:
         self._serial, self._native_px, self._rate_hz, self._exposure_us = serial, native_px, rate_hz, exposure_us
         self._timeout_s, self._stale_s, self._latency_s = timeout_s, stale_s, latency_s
         self._pipeline: Any = None
-        self._newest: NewestFrame | None = None
+        self._newest: FrameGrabber | None = None
 
     def connect(self) -> None:
         """See `Camera`."""
@@ -66,7 +66,7 @@ class RealSenseCamera:
                 sensor.set_option(rs.option.enable_auto_exposure, 0.0)
                 sensor.set_option(rs.option.exposure, self._exposure_us)
             name = f"RealSense {self._serial!r}"
-            self._newest = NewestFrame(name, self._grab, self.size_px, self._stale_s, self._latency_s)
+            self._newest = FrameGrabber(name, self._grab, self.size_px, self._stale_s, self._latency_s)
             self._newest.start(self._timeout_s)
         except RuntimeError as error:  # the class that librealsense raises
             self.close()

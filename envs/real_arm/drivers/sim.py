@@ -14,7 +14,7 @@ from dpbench.errors import ArmFaultError, ConfigError
 from ..channel import Faults
 from ..controller import FAULTS, Kind, as_numbers
 from ..scene import N_JOINTS, RATE_HZ
-from ..station import Station, TwinHere
+from ..twin_link import InProcessTwin, Station
 from ..twin_process import TwinProcess
 
 LARGEST_SEED = 2**53
@@ -96,7 +96,7 @@ class SimServo:
             return
         self.close()
         self._faults = self._link
-        self._station = (TwinProcess if self._real_time else TwinHere)(self._faults, self._seed)
+        self._station = (TwinProcess if self._real_time else InProcessTwin)(self._faults, self._seed)
 
     def read(self) -> ArmState:
         """The newest state that has come through the link.

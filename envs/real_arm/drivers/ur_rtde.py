@@ -1,10 +1,12 @@
 """Arms of Universal Robots (CB3 and e-Series) over RTDE, with the library ur_rtde.
 
-The published station of Diffusion Policy (FACTS 10): servoL at 125 Hz, lookahead 0.1 s, gain 300, the tool 0.13 m in
-front of the flange. The arm has no gripper of its own.
+Defaults are those of the published Diffusion Policy station: servoL at 125 Hz, lookahead 0.1 s, gain 300, tool centre
+point 0.13 m in front of the flange. Source: `diffusion_policy/real_world/real_env.py` in
+real-stanford/diffusion_policy, commit 5ba07ac. The arm has no gripper of its own.
 
-Where a connection breaks while a command is sent, the library (1.6.5) may end the whole process: it did in 3 of 26 runs
-of `tests/arms/ur_rtde_cases.py`, which break it in two of their cases. The robot's own watchdog stops the arm then.
+If the connection breaks while a command is being sent, the library (1.6.5) may end the whole process. That happened in
+3 of 26 runs of `tests/envs/real_arm/ur_rtde_cases.py`, which breaks it in two of its cases. The robot's own watchdog
+then stops the arm.
 """
 
 from __future__ import annotations

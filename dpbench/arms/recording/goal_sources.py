@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.person.operators import Operator, moved
 from dpbench.arms.station import Station
+from dpbench.arms.teleoperation.teleoperators import Teleoperator, moved
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 
 
-class Guide(Protocol):
+class GoalSource(Protocol):
     """Gives the next goal of the tool, once a control period.
 
     Attributes:
@@ -25,7 +25,7 @@ class Guide(Protocol):
     help: str
 
     @property
-    def by_hand(self) -> bool:
+    def hand_guided(self) -> bool:
         """Whether the arm is moved by hand, and `goal` is never asked."""
         ...
 
@@ -44,12 +44,12 @@ class Guide(Protocol):
         ...
 
 
-class Device:
+class TeleoperatedGoals:
     """A keyboard or SpaceMouse."""
 
-    by_hand = False
+    hand_guided = False
 
-    def __init__(self, operator: Operator, station: Station, period_s: float) -> None:
+    def __init__(self, operator: Teleoperator, station: Station, period_s: float) -> None:
         self._operator, self._limits, self._period_s = operator, station.limits, period_s
         self.help = operator.help
 
@@ -62,10 +62,10 @@ class Device:
         return moved(before, self._operator.twist(pressed), self._period_s, self._limits.low, self._limits.high)
 
 
-class Hand:
+class HandGuided:
     """A person leads the arm itself (kinesthetic teaching)."""
 
-    by_hand, help = True, ""
+    hand_guided, help = True, ""
 
     def begin(self, seed: int) -> None:
         """See `Guide`."""
@@ -75,10 +75,10 @@ class Hand:
         return before
 
 
-class Script:
+class ScriptedGoals:
     """A scripted policy, such as a task's demonstrator."""
 
-    by_hand, help = False, ""
+    hand_guided, help = False, ""
 
     def __init__(self, policy: Policy, station: Station, period_s: float) -> None:
         self._policy, self._station, self._period_s = policy, station, period_s

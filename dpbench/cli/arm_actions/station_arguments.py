@@ -9,8 +9,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from dpbench.arms.person.view import VIEWS
 from dpbench.arms.station_file import TABLES, read_station, with_options
+from dpbench.arms.teleoperation.interface import VIEWS
 from dpbench.errors import ConfigError
 
 DEFAULT_TASK = "dpbench/RealArm-v0"

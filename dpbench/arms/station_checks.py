@@ -12,7 +12,7 @@ import numpy as np
 from dpbench.arms.control.loop_report import LoopReport
 from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.lag import LagMeter
+from dpbench.arms.execution_latency import ExecutionLatencyMeter
 from dpbench.arms.percentiles import percentiles
 from dpbench.arms.station import Station
 from dpbench.errors import ArmFaultError, DpbenchError
@@ -30,7 +30,7 @@ POLL_S = 0.004
 
 
 @dataclass(frozen=True)
-class Check:
+class Finding:
     """One result.
 
     Attributes:
@@ -48,7 +48,7 @@ class Check:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def check_arm(station: Station, rate_hz: float, moves: bool) -> Iterator[Check]:
+def check_station(station: Station, rate_hz: float, moves: bool) -> Iterator[Finding]:
     """Check a station that is not connected; it is connected at the end.
 
     Args:
@@ -57,7 +57,7 @@ def check_arm(station: Station, rate_hz: float, moves: bool) -> Iterator[Check]:
         moves: the arm may move by 3 cm, which measures its execution latency and its stop.
     """
     spec = station.loop.spec
-    yield Check("driver", True, f"{spec.name}, {spec.n_joints} joints, commands at {spec.rate_hz:.0f} Hz")
+    yield Finding("driver", True, f"{spec.name}, {spec.n_joints} joints, commands at {spec.rate_hz:.0f} Hz")
     yield _limits(station.limits)
     connected = _connection("arm", station.loop.connect)
     yield connected
@@ -74,27 +74,27 @@ def check_arm(station: Station, rate_hz: float, moves: bool) -> Iterator[Check]:
         yield _stop(station)
     else:
         for name in ("execution latency", "emergency stop"):
-            yield Check(name, None, "left out", "stand clear and add --move: the arm moves by 3 cm")
+            yield Finding(name, None, "left out", "stand clear and add --move: the arm moves by 3 cm")
 
 
-def _limits(limits: Limits) -> Check:
+def _limits(limits: Limits) -> Finding:
     low, high = ([f"{value:.2f}" for value in corner] for corner in (limits.low, limits.high))
     box = ", ".join(f"{axis} {first} to {last}" for axis, first, last in zip("xyz", low, high, strict=True))
     speed = f"{limits.speed_m_s} m/s, {limits.acceleration_m_s2} m/s^2, {limits.turn_rad_s} rad/s"
-    return Check("limits", True, f"{box} m; {speed}", values=vars(limits))
+    return Finding("limits", True, f"{box} m; {speed}", values=vars(limits))
 
 
-def _connection(name: str, connect: Callable[[], None]) -> Check:
+def _connection(name: str, connect: Callable[[], None]) -> Finding:
     began = time.monotonic()
     try:
         connect()
     except (DpbenchError, OSError) as error:
-        return Check(name, False, "not connected", str(error))
+        return Finding(name, False, "not connected", str(error))
     took_s = time.monotonic() - began
-    return Check(name, True, f"connected in {took_s:.2f} s", values={"connected_s": took_s})
+    return Finding(name, True, f"connected in {took_s:.2f} s", values={"connected_s": took_s})
 
 
-def _frames(station: Station, rate_hz: float) -> Check:
+def _frames(station: Station, rate_hz: float) -> Finding:
     """Rate and age of the camera's pictures over some time."""
     times: list[float] = []
     ages: list[float] = []
@@ -108,10 +108,10 @@ def _frames(station: Station, rate_hz: float) -> Check:
                 ages.append(time.monotonic() - frame_s)
             time.sleep(POLL_S)
     except (ArmFaultError, OSError) as error:
-        return Check("pictures", False, "none", str(error))
+        return Finding("pictures", False, "none", str(error))
     rate, age = (len(times) - 1) / max(times[-1] - times[0], 1e-9), percentiles(ages)
     good = rate >= min(FRAME_HZ, 0.9 * rate_hz) and age["p95"] <= FRAME_OLD_S
-    return Check(
+    return Finding(
         "pictures",
         good,
         f"{shape[1]} x {shape[0]} px, {rate:.1f} a second, {_ms(age)} old when they came",
@@ -120,11 +120,11 @@ def _frames(station: Station, rate_hz: float) -> Check:
     )
 
 
-def _pose(station: Station) -> Check:
+def _pose(station: Station) -> Finding:
     state, limits = station.loop.read(), station.limits
     place = ", ".join(f"{value:.3f}" for value in state.position)
     inside = bool((state.position >= limits.low).all() and (state.position <= limits.high).all())
-    return Check(
+    return Finding(
         "pose",
         inside and state.fault is None,
         f"tool at {place} m" + ("" if state.fault is None else f"; {state.fault}"),
@@ -133,7 +133,7 @@ def _pose(station: Station) -> Check:
     )
 
 
-def _loop(station: Station) -> Check:
+def _loop(station: Station) -> Finding:
     """Rate of the control loop and age of the states, while the arm holds."""
     loop = station.loop
     loop.report = LoopReport()
@@ -146,7 +146,7 @@ def _loop(station: Station) -> Check:
     good = loop.fault is None and late <= LATE_SHARE and age["p95"] <= OLD_S
     intervals = report.percentiles_s()
     measured = f"ticks every {_ms(intervals)}, {late:.1%} late; states {_ms(age)} old"
-    return Check(
+    return Finding(
         "control loop",
         good,
         measured if loop.fault is None else f"stopped: {loop.fault}",
@@ -155,9 +155,9 @@ def _loop(station: Station) -> Check:
     )
 
 
-def _execution(station: Station) -> Check:
+def _execution(station: Station) -> Finding:
     """A small move there and back: how late the arm is where it was meant to be."""
-    loop, meter = station.loop, LagMeter()
+    loop, meter = station.loop, ExecutionLatencyMeter()
     here = loop.commanded()
     try:
         accepted = loop.schedule(_there_and_back(here, station.limits))
@@ -170,10 +170,10 @@ def _execution(station: Station) -> Check:
             meter.add(now, planned, state.time_s, state.position)
             time.sleep(POLL_S)
     except ArmFaultError as error:
-        return Check("execution latency", False, f"stopped: {error}", "look at the arm; then reset the fault")
+        return Finding("execution latency", False, f"stopped: {error}", "look at the arm; then reset the fault")
     lag_s = meter.execution_s()
     off_m = float(np.linalg.norm(loop.read().position - here.position))
-    return Check(
+    return Finding(
         "execution latency",
         lag_s is not None and off_m < 0.01,
         "the arm hardly moved" if lag_s is None else f"{1000 * lag_s:.0f} ms; back within {1000 * off_m:.1f} mm",
@@ -195,7 +195,7 @@ def _there_and_back(here: Waypoint, limits: Limits) -> list[Waypoint]:
     ]
 
 
-def _stop(station: Station) -> Check:
+def _stop(station: Station) -> Finding:
     """Halt the arm in the middle of a move as the stop key does, and take up work again."""
     loop = station.loop
     waypoints = _there_and_back(loop.commanded(), station.limits)
@@ -205,7 +205,7 @@ def _stop(station: Station) -> Check:
             loop.schedule(())
             time.sleep(POLL_S)
     except ArmFaultError as error:
-        return Check("emergency stop", False, f"stopped: {error}", "look at the arm; then reset the fault")
+        return Finding("emergency stop", False, f"stopped: {error}", "look at the arm; then reset the fault")
     before = loop.read().position
     began = time.monotonic()
     loop.halt("a check of the emergency stop")
@@ -223,8 +223,8 @@ def _stop(station: Station) -> Check:
     try:
         loop.reset_fault()
     except (DpbenchError, OSError) as error:
-        return Check("emergency stop", False, "cannot be reset", str(error))
-    return Check(
+        return Finding("emergency stop", False, "cannot be reset", str(error))
+    return Finding(
         "emergency stop",
         refused and still_s <= STILL_WITHIN_S,
         f"asked for in {1000 * asked_s:.0f} ms, still after {1000 * still_s:.0f} ms and {1000 * moved_m:.1f} mm, "

@@ -14,8 +14,8 @@ import imageio.v2 as imageio
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.person.keys import TerminalKeys
-from dpbench.arms.person.window import Window
+from dpbench.arms.teleoperation.keys import TerminalKeys
+from dpbench.arms.teleoperation.window import Window
 from dpbench.errors import ConfigError, MissingExtraError, check_choice
 
 View = Literal["auto", "window", "terminal", "none"]
@@ -23,16 +23,16 @@ VIEWS: tuple[View, ...] = ("auto", "window", "terminal", "none")
 FILM_HZ = 20.0
 
 
-class Person(Protocol):
+class OperatorInterface(Protocol):
     """Where a session takes its keys from and shows what goes on. The stop key acts by itself, at once."""
 
     @property
-    def looks(self) -> bool:
+    def shows_pictures(self) -> bool:
         """Whether pictures are looked at; else they need not be drawn."""
         ...
 
     def pressed(self) -> tuple[str, ...]:
-        """Names of the keys since the last call, see `dpbench.arms.person.keys`."""
+        """Names of the keys since the last call, see `dpbench.arms.teleoperation.keys`."""
         ...
 
     def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
@@ -40,10 +40,10 @@ class Person(Protocol):
         ...
 
 
-class Nobody:
+class Headless:
     """No keys and no view: for scripts."""
 
-    looks = False
+    shows_pictures = False
 
     def pressed(self) -> tuple[str, ...]:
         """None."""
@@ -61,10 +61,10 @@ def say(line: str) -> None:
     print(f"{CLEAR_LINE if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
 
 
-class AtTerminal:
+class TerminalInterface:
     """Keys of the terminal and one line of text."""
 
-    looks = False
+    shows_pictures = False
 
     def __init__(self, keys: TerminalKeys) -> None:
         self._keys = keys
@@ -85,10 +85,10 @@ class AtTerminal:
             print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
 
 
-class AtWindow:
+class WindowInterface:
     """A window; its keys and those of the terminal count alike."""
 
-    looks = True
+    shows_pictures = True
 
     def __init__(self, window: Window, keys: TerminalKeys) -> None:
         self._window, self._keys = window, keys
@@ -102,31 +102,31 @@ class AtWindow:
         self._window.show(picture, lines)
 
 
-class Filmed:
+class VideoInterface:
     """A person whose view is also written to a video."""
 
-    looks = True
+    shows_pictures = True
 
-    def __init__(self, person: Person, writer: Any, clock: Callable[[], float]) -> None:
-        self._person, self._writer, self._clock = person, writer, clock
+    def __init__(self, interface: OperatorInterface, writer: Any, clock: Callable[[], float]) -> None:
+        self._interface, self._writer, self._clock = interface, writer, clock
         self._due_s = clock()
 
     def pressed(self) -> tuple[str, ...]:
         """See `Person`."""
-        return self._person.pressed()
+        return self._interface.pressed()
 
     def show(self, picture: NDArray[np.uint8], lines: Sequence[str]) -> None:
         """See `Person`; a picture is repeated as often as time has passed, so that the video runs at true speed."""
-        self._person.show(picture, lines)
+        self._interface.show(picture, lines)
         while self._due_s <= self._clock():
             self._writer.append_data(picture)
             self._due_s += 1.0 / FILM_HZ
 
 
 @contextmanager
-def at_the_arm(
+def operator_interface(
     view: View, on_stop: Callable[[], object], video: Path | None, clock: Callable[[], float]
-) -> Iterator[Person]:
+) -> Iterator[OperatorInterface]:
     """A person for a session.
 
     Args:
@@ -142,19 +142,19 @@ def at_the_arm(
     """
     check_choice("view", view, VIEWS)
     with contextlib.ExitStack() as stack:
-        person: Person = Nobody()
+        interface: OperatorInterface = Headless()
         if view != "none":
             keys = stack.enter_context(TerminalKeys(on_stop))
             window = None if view == "terminal" else _window(stack, on_stop, must=view == "window")
             if window is None and not keys.is_terminal:
                 raise ConfigError("there is neither a screen nor a terminal for keys: add --view none, and watch out.")
-            person = AtTerminal(keys) if window is None else AtWindow(window, keys)
+            interface = TerminalInterface(keys) if window is None else WindowInterface(window, keys)
             if window is None:
-                stack.callback(AtTerminal.leave)
+                stack.callback(TerminalInterface.leave)
         if video is not None:
             writer = stack.enter_context(imageio.get_writer(video, fps=FILM_HZ, macro_block_size=2))
-            person = Filmed(person, writer, clock)
-        yield person
+            interface = VideoInterface(interface, writer, clock)
+        yield interface
 
 
 def _window(stack: contextlib.ExitStack, on_stop: Callable[[], object], must: bool) -> Window | None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dpbench.arms.deployment.execution import ExecutionConfig, run_policy
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.observing import Stream, newest_common, step_times
-from dpbench.arms.running.runtime import Timing, run_policy
+from dpbench.arms.observation_buffer import Stream, newest_common, step_times
 from dpbench.errors import ArmFaultError, ConfigError
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
@@ -80,7 +80,7 @@ def run(takes_s: float, mode: Any, duration_s: float, execution_s: float = 0.0) 
         ]
 
     over: Callable[[], bool] = lambda: time.monotonic() - began > duration_s  # noqa: E731
-    timing = Timing(RATE_HZ, mode, execution_s=execution_s)
+    timing = ExecutionConfig(RATE_HZ, mode, execution_s=execution_s)
     report = run_policy(Chunks(takes_s), arm, observe, to_waypoints, timing, NoiseStreams.from_seeds(0, [0]), over)
     return arm, report
 
@@ -144,9 +144,9 @@ def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
 
 def test_timings_that_cannot_be_are_named() -> None:
     with pytest.raises(ConfigError, match="mode = 'both'"):
-        Timing(10.0, "both")  # type: ignore[arg-type]
+        ExecutionConfig(10.0, "both")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="a rate above 0"):
-        Timing(0.0)
+        ExecutionConfig(0.0)
 
 
 def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
@@ -162,7 +162,7 @@ def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
 
     report = run_policy(
         Slow(0.0), arm, lambda n: (time.monotonic(), {"agent_pos": np.zeros((n, 1), np.float32)}), refuse,
-        Timing(RATE_HZ), NoiseStreams.from_seeds(0, [0]), lambda: ended[0],
+        ExecutionConfig(RATE_HZ), NoiseStreams.from_seeds(0, [0]), lambda: ended[0],
     )  # fmt: skip
     assert report.inference_s == []
     assert arm.stopped

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.person.keys import STOP
+from dpbench.arms.teleoperation.keys import STOP
 from dpbench.errors import ConfigError, MissingExtraError
 
 Picture = NDArray[np.uint8]

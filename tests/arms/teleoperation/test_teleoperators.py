@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.person.operators import KeyboardOperator, SpaceMouseOperator, Twist, moved
+from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop, SpaceMouseTeleop, Twist, moved
 from dpbench.errors import ArmFaultError, ConfigError, MissingExtraError
 from dpbench.rotations import matrix_from_quat, rotvec_from_matrix
 
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 
 def test_a_key_moves_until_a_while_after_its_last_repeat(clock: Clock) -> None:
-    operator = KeyboardOperator(clock=clock)
+    operator = KeyboardTeleop(clock=clock)
     assert np.allclose(operator.twist(()).velocity, 0.0)
     assert np.allclose(operator.twist(("up",)).velocity, (0.1, 0.0, 0.0))
     clock.now_s += 0.2
@@ -44,18 +44,18 @@ def test_a_key_moves_until_a_while_after_its_last_repeat(clock: Clock) -> None:
 
 
 def test_keys_add_up(clock: Clock) -> None:
-    twist = KeyboardOperator(clock=clock).twist(("right", "u", "k", "n", "]"))
+    twist = KeyboardTeleop(clock=clock).twist(("right", "u", "k", "n", "]"))
     assert np.allclose(twist.velocity, (0.0, -0.1, 0.1))
     assert np.allclose(twist.turn, (0.0, -0.4, 0.4))
     assert twist.gripper_m_s == pytest.approx(0.1)
-    opposite = KeyboardOperator(clock=clock).twist(("up", "down", "[", "]"))
+    opposite = KeyboardTeleop(clock=clock).twist(("up", "down", "[", "]"))
     assert np.allclose(opposite.velocity, 0.0)
     assert opposite.gripper_m_s == 0.0
 
 
 @pytest.mark.parametrize("ends", ["reset", "space"])
 def test_nothing_moves_on_after_a_reset_or_a_stop(clock: Clock, ends: str) -> None:
-    operator = KeyboardOperator(clock=clock)
+    operator = KeyboardTeleop(clock=clock)
     operator.twist(("up",))
     if ends == "reset":
         operator.reset()
@@ -65,9 +65,9 @@ def test_nothing_moves_on_after_a_reset_or_a_stop(clock: Clock, ends: str) -> No
 
 def test_speeds_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="above 0"):
-        KeyboardOperator(speed_m_s=0.0)
+        KeyboardTeleop(speed_m_s=0.0)
     with pytest.raises(ConfigError, match="hold_s"):
-        KeyboardOperator(hold_s=0.0)
+        KeyboardTeleop(hold_s=0.0)
 
 
 def test_a_goal_moves_with_the_twist() -> None:
@@ -133,7 +133,7 @@ def mouse(monkeypatch: pytest.MonkeyPatch) -> FakeMouse:
 
 
 def test_a_space_mouse_moves_along_its_axes(mouse: FakeMouse, capsys: pytest.CaptureFixture[str]) -> None:
-    operator = SpaceMouseOperator(speed_m_s=0.2, turn_rad_s=1.0, dead_zone=0.1)
+    operator = SpaceMouseTeleop(speed_m_s=0.2, turn_rad_s=1.0, dead_zone=0.1)
     assert not capsys.readouterr().out, "standard output belongs to the command"
     assert np.allclose(operator.twist(()).velocity, 0.0)
     mouse.reports = [{"x": 1.0, "y": -1.4, "z": 0.05, "yaw": 0.55}, {"roll": -0.1}]
@@ -144,7 +144,7 @@ def test_a_space_mouse_moves_along_its_axes(mouse: FakeMouse, capsys: pytest.Cap
 
 
 def test_a_space_mouse_is_read_to_its_newest_report(mouse: FakeMouse) -> None:
-    operator = SpaceMouseOperator()
+    operator = SpaceMouseTeleop()
     mouse.reports = [{"x": 1.0}] * 60 + [{"x": 0.0}]
     assert np.allclose(operator.twist(()).velocity, 0.0)
     mouse.reports = [{"x": 1.0}, {"x": 0.0}]
@@ -154,13 +154,13 @@ def test_a_space_mouse_is_read_to_its_newest_report(mouse: FakeMouse) -> None:
 
 @pytest.mark.parametrize(("buttons", "speed"), [([1, 0], -0.1), ([0, 1, 1], 0.1), ([1, 1], 0.0), ([], 0.0)])
 def test_buttons_move_the_gripper(mouse: FakeMouse, buttons: list[int], speed: float) -> None:
-    operator = SpaceMouseOperator()
+    operator = SpaceMouseTeleop()
     mouse.reports = [{"buttons": buttons}]
     assert operator.twist(()).gripper_m_s == pytest.approx(speed)
 
 
 def test_a_lost_space_mouse_is_a_fault(mouse: FakeMouse) -> None:
-    operator = SpaceMouseOperator()
+    operator = SpaceMouseTeleop()
     mouse.is_lost = True
     with pytest.raises(ArmFaultError, match="plug it in"):
         operator.twist(())
@@ -178,12 +178,12 @@ def test_without_a_space_mouse_there_is_advice(monkeypatch: pytest.MonkeyPatch) 
     library = SimpleNamespace(open=opened, AxisConvention=SimpleNamespace(ROS="ros"))
     monkeypatch.setitem(sys.modules, "pyspacemouse", library)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"No connected .*: plug one in"):
-        SpaceMouseOperator()
+        SpaceMouseTeleop()
     with pytest.raises(ConfigError, match="dead_zone"):
-        SpaceMouseOperator(dead_zone=1.0)
+        SpaceMouseTeleop(dead_zone=1.0)
     monkeypatch.setitem(sys.modules, "pyspacemouse", None)  # type: ignore[arg-type]
     with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[spacemouse\]'"):
-        SpaceMouseOperator()
+        SpaceMouseTeleop()
 
 
 def test_the_fake_is_like_the_real_library() -> None:

@@ -44,7 +44,7 @@ class Command:
     refused: str | None = None
 
 
-class Gate:
+class CommandFilter:
     """Remembers the last command that was sent, and makes the next; `take_up` comes first.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpbench.arms.person.window import Window, draw_chunk, scale, scaled
+from dpbench.arms.teleoperation.window import Window, draw_chunk, scale, scaled
 from dpbench.errors import ConfigError, MissingExtraError
 
 pygame: Any = pytest.importorskip("pygame", reason="pip install 'dpbench[human]'")
@@ -82,7 +82,7 @@ def test_without_a_screen_there_is_advice(monkeypatch: pytest.MonkeyPatch, drive
 
 
 def test_standard_output_is_left_to_the_command() -> None:
-    code = "from dpbench.arms.person.window import Window; Window(lambda: None)"
+    code = "from dpbench.arms.teleoperation.window import Window; Window(lambda: None)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert not done.stdout
 

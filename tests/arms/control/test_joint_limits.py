@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from dpbench.arms.control.gate import Gate
+from dpbench.arms.control.command_filter import CommandFilter
 from dpbench.arms.control.joints import JointLimits
 from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.safety import Limits
@@ -82,7 +82,7 @@ def test_in_front_of_a_limit_it_rests_and_comes_back() -> None:
     twin, model = Twin(), kinematics()
     limits = limits_around(twin.joints, 0.25, 2.0, 20.0)
     servo, loop = connected(limits, model)
-    gate = loop._gate
+    command_filter = loop._filter
 
     def go(y: float, ticks: int) -> None:
         for tick in range(ticks):
@@ -90,8 +90,8 @@ def test_in_front_of_a_limit_it_rests_and_comes_back() -> None:
                 loop.schedule([Waypoint(servo.clock() + 0.5, np.array([HOME_M[0], y, 0.05]), UPRIGHT, 0.0)])
             loop.tick()
             assert loop.fault is None
-            assert gate.last is not None
-            assert limits.out_of_range(gate.last.joints) is None
+            assert command_filter.last is not None
+            assert limits.out_of_range(command_filter.last.joints) is None
 
     go(0.3, 500)
     assert loop.report.n_refused > 100
@@ -111,7 +111,7 @@ def test_where_even_braking_would_leave_the_limits_nothing_is_sent() -> None:
     for _ in range(30):
         loop.tick()
     last, ticks = loop.commanded(), servo.scene().n_ticks
-    loop._gate._allowed = limits_around(home, 1.0, 0.01, 0.1)
+    loop._filter._allowed = limits_around(home, 1.0, 0.01, 0.1)
     loop.tick()
     assert "no command would keep the limits of the joints" in str(loop.fault)
     assert loop.commanded() is last
@@ -164,28 +164,28 @@ class NoKinematics:
 
 def test_joints_that_are_no_numbers_are_refused() -> None:
     twin = Twin()
-    gate = Gate(LIMITS, 1 / RATE_HZ, limits_around(twin.joints, 1.0, 2.0, 20.0), NoKinematics())
+    command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(twin.joints, 1.0, 2.0, 20.0), NoKinematics())
     state = ArmState(0.0, twin.position, twin.quaternion, twin.joints, 0.0)
     with pytest.raises(ArmFaultError, match="check the tool"):
-        gate.take_up(state, 0.0)
-    gate._kinematics = kinematics()
-    gate.take_up(state, 0.0)
-    gate._kinematics = NoKinematics()
+        command_filter.take_up(state, 0.0)
+    command_filter._kinematics = kinematics()
+    command_filter.take_up(state, 0.0)
+    command_filter._kinematics = NoKinematics()
     with pytest.raises(ArmFaultError, match="no command would keep the limits"):
-        gate.next(0.1, None, None)
+        command_filter.next(0.1, None, None)
     with pytest.raises(ActionError, match="cannot reach"):
         kinematics().joints(Waypoint(0.0, np.full(3, np.nan), UPRIGHT, 0.0), twin.joints)
 
 
 def test_kinematics_of_another_tool_is_noticed() -> None:
     model = kinematics()
-    gate = Gate(LIMITS, 1 / RATE_HZ, limits_around(np.zeros(6), 6.0, 2.0, 20.0), model)
+    command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(np.zeros(6), 6.0, 2.0, 20.0), model)
     twin = Twin()
     measured = ArmState(0.0, twin.position + np.array([0.1, 0.0, 0.0]), twin.quaternion, twin.joints, 0.0)
     with pytest.raises(ArmFaultError, match="check the tool"):
-        gate.take_up(measured, 0.0)
+        command_filter.take_up(measured, 0.0)
     with pytest.raises(ConfigError, match="kinematics without joint_limits"):
-        Gate(LIMITS, 1 / RATE_HZ, None, model)
+        CommandFilter(LIMITS, 1 / RATE_HZ, None, model)
 
 
 def test_joints_reach_their_pose_or_there_are_none() -> None:

@@ -48,7 +48,7 @@ class Station(Protocol):
         ...
 
 
-class TwinHere:
+class InProcessTwin:
     """A twin that moves one tick a commanded pose and stands still in between; for training and for exact tests.
 
     Its time starts anew at every reset, so that episodes repeat to the last bit.

@@ -10,7 +10,7 @@ LEAST_M = 0.01
 """Of way; where the arm hardly moves every shift fits."""
 
 
-class LagMeter:
+class ExecutionLatencyMeter:
     """Samples of both paths, taken side by side some thirty times a second."""
 
     def __init__(self) -> None:

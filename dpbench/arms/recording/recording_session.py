@@ -10,12 +10,12 @@ from typing import Any
 import gymnasium as gym
 
 from dpbench.arms.driver import ArmState, Waypoint
-from dpbench.arms.person.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP
-from dpbench.arms.person.view import Person
-from dpbench.arms.recording.guides import Guide
+from dpbench.arms.recording.goal_sources import GoalSource
 from dpbench.arms.recording.journal import Journal
 from dpbench.arms.recording.recorder import Recorder
 from dpbench.arms.station import picture_of, station_of
+from dpbench.arms.teleoperation.interface import OperatorInterface
+from dpbench.arms.teleoperation.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP
 from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.spec import TaskSpec
 
@@ -26,7 +26,7 @@ HAND_S = 0.008
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingPlan:
     """What a session is to do.
 
     Attributes:
@@ -41,7 +41,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingResult:
     """What a session ended with.
 
     Attributes:
@@ -57,7 +57,7 @@ class Recorded:
     faults: tuple[str, ...]
 
 
-class Session:
+class RecordingSession:
     """One session; `run` does it all.
 
     Args:
@@ -65,7 +65,7 @@ class Session:
         task: names actions, observations and rate.
         journal: of the store that the episodes go to.
         guide: who leads the arm.
-        person: keys and view.
+        interface: keys and view.
         plan: see there.
         say: told about every episode.
     """
@@ -75,17 +75,17 @@ class Session:
         env: gym.Env[Any, Any],
         task: TaskSpec,
         journal: Journal,
-        guide: Guide,
-        person: Person,
-        plan: Plan,
+        goal_source: GoalSource,
+        interface: OperatorInterface,
+        plan: RecordingPlan,
         say: Callable[[str], None],
     ) -> None:
         self._env, self._station, self._task, self._journal = env, station_of(env), task, journal
-        self._guide, self._person, self._plan, self._say = guide, person, plan, say
+        self._goal_source, self._interface, self._plan, self._say = goal_source, interface, plan, say
         self._saved = self._discarded = 0
         self._faults: list[str] = []
 
-    def run(self) -> Recorded:
+    def run(self) -> RecordingResult:
         """Record until the person quits, or the plan is done.
 
         Raises:
@@ -99,7 +99,7 @@ class Session:
         while self._plan.n_episodes is None or self._saved < self._plan.n_episodes:
             if not (self._unattended() if self._plan.unattended else self._attended()):
                 break
-        return Recorded(self._saved, self._discarded, self._journal.n_steps, tuple(self._faults))
+        return RecordingResult(self._saved, self._discarded, self._journal.n_steps, tuple(self._faults))
 
     def _attended(self) -> bool:
         """What the person wants next; False to quit, which leaves an unfinished episode to the next session."""
@@ -140,11 +140,11 @@ class Session:
         seed = self._plan.first_seed + self._journal.n_episodes + tried
         try:
             self._env.reset(seed=seed)
-            self._guide.begin(seed)
-            if self._guide.by_hand:
+            self._goal_source.begin(seed)
+            if self._goal_source.hand_guided:
                 self._station.loop.free_drive(True)
             key = self._episode()
-            if self._guide.by_hand:
+            if self._goal_source.hand_guided:
                 self._station.loop.free_drive(False)
         except (ArmFaultError, OSError) as error:
             reason = self._station.loop.fault or str(error)
@@ -169,14 +169,19 @@ class Session:
         period_s = 1.0 / self._task.rate_hz
         here = _waypoint(self._station.loop.read(), time.monotonic())
         recorder = Recorder(
-            self._station.observer, self._station.action, self._task.store_arrays, period_s, self._journal, here
+            self._station.observation_buffer,
+            self._station.action,
+            self._task.store_arrays,
+            period_s,
+            self._journal,
+            here,
         )
         goal = here
         for number in range(self._task.max_episode_steps):
             if self._station.loop.fault is not None:
                 raise ArmFaultError(self._station.loop.fault)
             keys = f"{SAVE} save · {DISCARD} discard · {STOP} stop"
-            pressed = self._look((f"recording, step {number}", keys, *filter(None, (self._guide.help,))))
+            pressed = self._look((f"recording, step {number}", keys, *filter(None, (self._goal_source.help,))))
             if ended := next((key for key in pressed if key in (SAVE, DISCARD, QUIT)), None):
                 return ended
             if SOLVED in pressed:
@@ -194,10 +199,10 @@ class Session:
 
     def _lead(self, recorder: Recorder, before: Waypoint, pressed: Sequence[str]) -> Waypoint:
         """Send the guide's next goal, due one period after `before`."""
-        if self._guide.by_hand:
+        if self._goal_source.hand_guided:
             return before
-        _, history = self._station.observer.observe(1)
-        goal = self._guide.goal({key: value[0] for key, value in history.items()}, before, pressed)
+        _, history = self._station.observation_buffer.observe(1)
+        goal = self._goal_source.goal({key: value[0] for key, value in history.items()}, before, pressed)
         accepted = self._station.loop.schedule((goal,))
         recorder.follow(before.time_s, accepted)
         return accepted[-1] if accepted else before
@@ -205,10 +210,10 @@ class Session:
     def _wait(self, recorder: Recorder, until_s: float) -> None:
         """Until the step is over; meanwhile write down where a hand has put the arm."""
         while (left_s := until_s - time.monotonic()) > 0:
-            if self._guide.by_hand:
+            if self._goal_source.hand_guided:
                 state = self._station.loop.read()
                 recorder.was_at(_waypoint(state, state.time_s))
-            time.sleep(min(left_s, HAND_S if self._guide.by_hand else left_s))
+            time.sleep(min(left_s, HAND_S if self._goal_source.hand_guided else left_s))
 
     def _keys(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Keys while nothing is recorded; a fault is shown, and reset when the person asks for it."""
@@ -225,8 +230,8 @@ class Session:
         return pressed
 
     def _look(self, lines: Sequence[str]) -> tuple[str, ...]:
-        self._person.show(picture_of(self._station), lines)
-        return self._person.pressed()
+        self._interface.show(picture_of(self._station), lines)
+        return self._interface.pressed()
 
     def _save(self) -> None:
         n_steps, number = self._journal.n_steps, self._journal.save()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Frame
-from dpbench.envs.real_arm.cameras.newest import NewestFrame, covered
+from dpbench.envs.real_arm.cameras.frame_grabber import FrameGrabber, crop_and_resize
 from dpbench.envs.real_arm.cameras.opencv import OpenCvCamera
 from dpbench.envs.real_arm.cameras.realsense import RealSenseCamera
 from dpbench.errors import ConfigError, MissingExtraError
@@ -64,7 +64,7 @@ def test_a_video_plays_at_its_rate_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_scaled_is_named_at_once() -> None:
-    newest = NewestFrame("a broken camera", lambda: np.zeros((0, 0, 3), np.uint8), (60, 80), 1.0, 0.0)
+    newest = FrameGrabber("a broken camera", lambda: np.zeros((0, 0, 3), np.uint8), (60, 80), 1.0, 0.0)
     began = time.monotonic()
     with pytest.raises(ConfigError, match=r"a broken camera gives no picture .*division"):
         newest.start(30.0)
@@ -122,10 +122,10 @@ def test_a_file_that_is_no_video(tmp_path: Path) -> None:
 def test_pictures_are_cropped_without_distortion() -> None:
     picture = np.zeros((100, 200, 3), dtype=np.uint8)
     picture[:, 50:150] = 255
-    assert (covered(picture, 50, 50) == 255).all(), "of a wide picture the middle square"
-    assert covered(picture, 240, 320).shape == (240, 320, 3)
-    assert covered(picture, 100, 200) is not picture
-    assert (covered(picture, 100, 200) == picture).all()
+    assert (crop_and_resize(picture, 50, 50) == 255).all(), "of a wide picture the middle square"
+    assert crop_and_resize(picture, 240, 320).shape == (240, 320, 3)
+    assert crop_and_resize(picture, 100, 200) is not picture
+    assert (crop_and_resize(picture, 100, 200) == picture).all()
 
 
 class FakePipeline:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dpbench.arms.deployment.episode import EpisodeReport
 from dpbench.arms.percentiles import percentiles
-from dpbench.arms.running.episode import EpisodeReport
 
 LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
 

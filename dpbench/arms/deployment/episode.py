@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.arms.control.loop_report import LoopReport
+from dpbench.arms.deployment.execution import ExecutionConfig, PolicyReport, PredictedChunk, run_policy
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.lag import LagMeter
-from dpbench.arms.person.keys import DISCARD, QUIT, SOLVED, STOP
-from dpbench.arms.person.view import Person
-from dpbench.arms.person.window import draw_chunk, scale, scaled
+from dpbench.arms.execution_latency import ExecutionLatencyMeter
 from dpbench.arms.recording.journal import Journal
 from dpbench.arms.recording.recorder import Recorder
-from dpbench.arms.running.runtime import Prediction, RunReport, Timing, run_policy
 from dpbench.arms.station import NO_PICTURE, Station, station_of
+from dpbench.arms.teleoperation.interface import OperatorInterface
+from dpbench.arms.teleoperation.keys import DISCARD, QUIT, SOLVED, STOP
+from dpbench.arms.teleoperation.window import draw_chunk, scale, scaled
 from dpbench.errors import ArmFaultError
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
@@ -55,7 +55,7 @@ class EpisodeReport:
     ended_by: str
     fault: str | None
     duration_s: float
-    policy: RunReport
+    policy: PolicyReport
     loop: LoopReport
     execution_s: float | None
     n_steps: int
@@ -78,8 +78,8 @@ def run_episode(
     env: gym.Env[Any, Any],
     task: TaskSpec,
     policy: Policy,
-    timing: Timing,
-    person: Person,
+    timing: ExecutionConfig,
+    interface: OperatorInterface,
     seed: int,
     journal: Journal | None = None,
     max_s: float | None = None,
@@ -91,7 +91,7 @@ def run_episode(
         task: names actions, observations, rate and time limit.
         policy: acts.
         timing: how it is run.
-        person: keys and view; `m` marks success, `d` ends the episode, `q` ends the session, space stops the arm.
+        interface: keys and view; `m` marks success, `d` ends the episode, `q` ends the session, space stops the arm.
         seed: of the start, where the task draws one, and of the policy's noise.
         journal: takes the steps, or None.
         max_s: time limit; the task's by default.
@@ -103,7 +103,7 @@ def run_episode(
     env.reset(seed=seed)
     station.loop.report = LoopReport()
     max_s = task.max_episode_steps / timing.rate_hz if max_s is None else max_s
-    return _Episode(station, task, policy, timing, person, seed, journal, max_s).run()
+    return _Episode(station, task, policy, timing, interface, seed, journal, max_s).run()
 
 
 class _Episode:
@@ -114,22 +114,24 @@ class _Episode:
         station: Station,
         task: TaskSpec,
         policy: Policy,
-        timing: Timing,
-        person: Person,
+        timing: ExecutionConfig,
+        interface: OperatorInterface,
         seed: int,
         journal: Journal | None,
         max_s: float,
     ) -> None:
         self._station, self._task, self._policy, self._timing = station, task, policy, timing
-        self._person, self._seed, self._max_s = person, seed, max_s
+        self._interface, self._seed, self._max_s = interface, seed, max_s
         self._began_s = time.monotonic()
         self._period_s = 1.0 / timing.rate_hz
         state = station.loop.read()
         here = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
-        self._recorder = Recorder(station.observer, station.action, task.store_arrays, self._period_s, journal, here)
-        self._lag, self._n_steps = LagMeter(), 0
-        self._prediction: Prediction | None = None
-        self._report = RunReport()
+        self._recorder = Recorder(
+            station.observation_buffer, station.action, task.store_arrays, self._period_s, journal, here
+        )
+        self._lag, self._n_steps = ExecutionLatencyMeter(), 0
+        self._prediction: PredictedChunk | None = None
+        self._report = PolicyReport()
         self._error: Exception | None = None
         self._ended_by: str | None = None
         self._quits = False
@@ -166,7 +168,7 @@ class _Episode:
     def _look(self) -> None:
         """Keys, the task's rule, the time, the record and the view."""
         now, station = time.monotonic(), self._station
-        for key in self._person.pressed():
+        for key in self._interface.pressed():
             if key == SOLVED:
                 station.mark_success()
             elif key in (QUIT, DISCARD):
@@ -181,7 +183,9 @@ class _Episode:
             self._ended_by = "success"
         elif now - self._began_s > self._max_s:
             self._ended_by = "time limit"
-        self._person.show(self._picture() if self._person.looks else NO_PICTURE, self._lines(now, outcome))
+        self._interface.show(
+            self._picture() if self._interface.shows_pictures else NO_PICTURE, self._lines(now, outcome)
+        )
 
     def _outcome(self) -> Mapping[str, Any]:
         try:
@@ -194,7 +198,8 @@ class _Episode:
         noise = NoiseStreams.from_seeds(0, [self._seed])
         try:
             self._report = run_policy(
-                self._policy, self._station.loop, self._station.observer.observe, self._waypoints, self._timing, noise,
+                self._policy, self._station.loop, self._station.observation_buffer.observe, self._waypoints,
+                self._timing, noise,
                 lambda: self._ended_by is not None or self._station.loop.fault is not None, self._take,
             )  # fmt: skip
         except ArmFaultError as error:
@@ -207,7 +212,7 @@ class _Episode:
     def _waypoints(self, actions: NDArray[np.float32], times_s: Any) -> list[Waypoint]:
         return self._station.waypoints(actions, times_s, self._recorder.planned(times_s[0] - self._period_s))
 
-    def _take(self, prediction: Prediction) -> None:
+    def _take(self, prediction: PredictedChunk) -> None:
         self._recorder.follow(time.monotonic(), prediction.sent)
         self._prediction = prediction
 

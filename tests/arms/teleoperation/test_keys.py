@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from dpbench.arms.person.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP, TerminalKeys, decoded
-from dpbench.arms.person.operators import DIRECTIONS, KeyboardOperator
+from dpbench.arms.teleoperation.keys import DISCARD, QUIT, RESET, SAVE, SOLVED, START, STOP, TerminalKeys, decoded
+from dpbench.arms.teleoperation.teleoperators import DIRECTIONS, KeyboardTeleop
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
@@ -52,7 +52,7 @@ def test_every_key_does_one_thing() -> None:
     keys = (START, SAVE, DISCARD, STOP, RESET, SOLVED, QUIT)
     assert len(set(keys)) == len(keys)
     assert not set(keys) & set(DIRECTIONS)
-    assert all(key in KeyboardOperator.help for key in DIRECTIONS if len(key) == 1)
+    assert all(key in KeyboardTeleop.help for key in DIRECTIONS if len(key) == 1)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_program_that_ends_without_leaving_puts_it_in_order_too(terminal: tupl
     _, program = terminal
     before = termios.tcgetattr(program)
     code = (
-        "import sys, termios\nfrom dpbench.arms.person.keys import TerminalKeys\n"
+        "import sys, termios\nfrom dpbench.arms.teleoperation.keys import TerminalKeys\n"
         "before = termios.tcgetattr(0)\nTerminalKeys(lambda: None).__enter__()\n"
         "sys.exit(7 if termios.tcgetattr(0) != before else 1)"
     )

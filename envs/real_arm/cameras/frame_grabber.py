@@ -16,7 +16,7 @@ from dpbench.errors import ConfigError
 Picture = NDArray[np.uint8]
 
 
-class NewestFrame:
+class FrameGrabber:
     """A thread that grabs and keeps the last.
 
     Args:
@@ -84,14 +84,14 @@ class NewestFrame:
             while not self._end.is_set():
                 picture = self._grab()
                 now = time.monotonic() - self._latency_s
-                self._newest = Frame(now, covered(picture, *self._size_px))
+                self._newest = Frame(now, crop_and_resize(picture, *self._size_px))
                 self._first.set()
         except Exception as error:  # a picture that OpenCV cannot scale, too: who reads is told, not the terminal
             self._error = error
             self._first.set()
 
 
-def covered(picture: Picture, height_px: int, width_px: int) -> Picture:
+def crop_and_resize(picture: Picture, height_px: int, width_px: int) -> Picture:
     """The middle of a picture, scaled without distortion so that it fills the size."""
     height, width = picture.shape[:2]
     scale = max(height_px / height, width_px / width)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dpbench.arms.driver import Vector, Waypoint
-from dpbench.arms.person.keys import STOP
+from dpbench.arms.teleoperation.keys import STOP
 from dpbench.errors import ArmFaultError, ConfigError, MissingExtraError
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, quat_from_matrix
 
@@ -55,7 +55,7 @@ class Twist:
     gripper_m_s: float
 
 
-class Operator(Protocol):
+class Teleoperator(Protocol):
     """A person at a device.
 
     Attributes:
@@ -72,7 +72,7 @@ class Operator(Protocol):
         """What the person wants now.
 
         Args:
-            pressed: names of the keys pressed since the last call; see `dpbench.arms.person.keys`.
+            pressed: names of the keys pressed since the last call; see `dpbench.arms.teleoperation.keys`.
         """
         ...
 
@@ -99,7 +99,7 @@ class Speeds:
         return Twist(values[:3] * self.speed_m_s, values[3:6] * self.turn_rad_s, float(values[6] * self.gripper_m_s))
 
 
-class KeyboardOperator:
+class KeyboardTeleop:
     """The keys of `DIRECTIONS`; several at once add up.
 
     A terminal says when a key is pressed or repeated, never when it is let go, so that each press moves for a while.
@@ -148,7 +148,7 @@ class KeyboardOperator:
         """Nothing to let go of."""
 
 
-class SpaceMouseOperator:
+class SpaceMouseTeleop:
     """A SpaceMouse of 3Dconnexion, over the library pyspacemouse (seen in 2.1.0).
 
     It lies before the person, who looks along the arm's x: to push the cap away moves along +x, to the left along +y,

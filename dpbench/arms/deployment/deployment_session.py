@@ -9,12 +9,12 @@ from typing import Any
 
 import gymnasium as gym
 
-from dpbench.arms.person.keys import QUIT, RESET, START
-from dpbench.arms.person.view import Person
+from dpbench.arms.deployment.episode import EpisodeReport, run_episode
+from dpbench.arms.deployment.execution import ExecutionConfig
 from dpbench.arms.recording.journal import Journal
-from dpbench.arms.running.episode import EpisodeReport, run_episode
-from dpbench.arms.running.runtime import Timing
 from dpbench.arms.station import Station, picture_of, station_of
+from dpbench.arms.teleoperation.interface import OperatorInterface
+from dpbench.arms.teleoperation.keys import QUIT, RESET, START
 from dpbench.errors import ArmFaultError, DpbenchError
 from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
@@ -23,7 +23,7 @@ IDLE_S = 1 / 30
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class DeploymentPlan:
     """What a session is to do.
 
     Attributes:
@@ -45,9 +45,9 @@ def run_session(
     env: gym.Env[Any, Any],
     task: TaskSpec,
     policy: Policy,
-    timing: Timing,
-    person: Person,
-    plan: RunPlan,
+    timing: ExecutionConfig,
+    interface: OperatorInterface,
+    plan: DeploymentPlan,
     journal: Journal | None = None,
     on_report: Callable[[EpisodeReport], object] = lambda _: None,
 ) -> list[EpisodeReport]:
@@ -58,7 +58,7 @@ def run_session(
         task: names actions, observations, rate and time limit.
         policy: acts.
         timing: how it is run.
-        person: keys and view.
+        interface: keys and view.
         plan: see there.
         journal: takes the steps of every episode as demonstrations, or None.
         on_report: given every report as soon as there is one.
@@ -72,11 +72,11 @@ def run_session(
         journal.check_finished()
     env.reset(seed=plan.first_seed)
     while len(reports) < plan.n_episodes:
-        if not (plan.unattended or _may_start(station, person, reports[-1] if reports else None)):
+        if not (plan.unattended or _may_start(station, interface, reports[-1] if reports else None)):
             break
         seed = plan.first_seed + len(reports)
         try:
-            report = run_episode(env, task, policy, timing, person, seed, journal, plan.max_s)
+            report = run_episode(env, task, policy, timing, interface, seed, journal, plan.max_s)
         except (ArmFaultError, OSError) as error:  # it could not begin
             if plan.unattended:
                 raise ArmFaultError(str(error)) from error
@@ -93,7 +93,7 @@ def run_session(
     return reports
 
 
-def _may_start(station: Station, person: Person, last: EpisodeReport | None) -> bool:
+def _may_start(station: Station, interface: OperatorInterface, last: EpisodeReport | None) -> bool:
     """Wait until the person starts the next episode; False when they quit."""
     tried: tuple[str, ...] = ()
     while True:
@@ -103,8 +103,8 @@ def _may_start(station: Station, person: Person, last: EpisodeReport | None) -> 
         else:
             before = "ready" if last is None else f"ended by {last.ended_by} after {last.duration_s:.1f} s"
             lines = (before, f"{START} start · {QUIT} quit")
-        person.show(picture_of(station), lines)
-        for key in person.pressed():
+        interface.show(picture_of(station), lines)
+        for key in interface.pressed():
             if key == QUIT:
                 return False
             if key == START and fault is None:

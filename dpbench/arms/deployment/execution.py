@@ -20,15 +20,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.arms.deployment.ensemble import ChunkEnsemble
 from dpbench.arms.driver import ArmDriver, Waypoint
 from dpbench.arms.percentiles import percentiles
-from dpbench.arms.running.ensemble import ChunkEnsemble
 from dpbench.errors import ConfigError, check_choice
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 
-Mode = Literal["sync", "async", "ensemble"]
-MODES: tuple[Mode, ...] = ("sync", "async", "ensemble")
+Execution = Literal["sync", "async", "ensemble"]
+EXECUTIONS: tuple[Execution, ...] = ("sync", "async", "ensemble")
 Observe = Callable[[int], tuple[float, Mapping[str, NDArray[Any]]]]
 """`n_obs_steps -> (time of the newest step, flat key -> (To, ...))`."""
 ToWaypoints = Callable[[NDArray[np.float32], Sequence[float]], list[Waypoint]]
@@ -39,7 +39,7 @@ RECENT = 5
 
 
 @dataclass(frozen=True)
-class Timing:
+class ExecutionConfig:
     """How a policy is run.
 
     Attributes:
@@ -55,14 +55,14 @@ class Timing:
     """
 
     rate_hz: float
-    mode: Mode = "async"
+    mode: Execution = "async"
     replan_steps: int | None = None
     decay: float = 0.01
     execution_s: float = 0.0
     margin_s: float = 0.01
 
     def __post_init__(self) -> None:
-        check_choice("mode", self.mode, MODES)
+        check_choice("mode", self.mode, EXECUTIONS)
         if not (0 < self.rate_hz < math.inf and 0 <= self.execution_s < math.inf and 0 <= self.margin_s < math.inf):
             raise ConfigError(f"{self}: expected a rate above 0 and times of at least 0.")
         if self.replan_steps is not None and not (self.mode == "async" and self.replan_steps >= 1):
@@ -70,7 +70,7 @@ class Timing:
 
 
 @dataclass
-class RunReport:
+class PolicyReport:
     """What happened in an episode; times in s.
 
     Attributes:
@@ -101,7 +101,7 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedChunk:
     """A chunk and what became of it.
 
     Attributes:
@@ -122,11 +122,11 @@ def run_policy(
     arm: ArmDriver,
     observe: Observe,
     to_waypoints: ToWaypoints,
-    timing: Timing,
+    timing: ExecutionConfig,
     noise: NoiseStreams,
     over: Callable[[], bool],
-    on_chunk: Callable[[Prediction], object] = lambda _: None,
-) -> RunReport:
+    on_chunk: Callable[[PredictedChunk], object] = lambda _: None,
+) -> PolicyReport:
     """Run a policy until `over()`; the control loop of `arm` goes on by itself meanwhile.
 
     Args:
@@ -142,7 +142,7 @@ def run_policy(
     Raises:
         ArmFaultError: when the arm or a camera has stopped; the arm holds.
     """
-    report, period = RunReport(), 1.0 / timing.rate_hz
+    report, period = PolicyReport(), 1.0 / timing.rate_hz
     horizon = policy.horizon
     ensemble = ChunkEnsemble(timing.decay, horizon.n_action_steps) if timing.mode == "ensemble" else None
     policy.reset()
@@ -171,14 +171,14 @@ def run_policy(
                 n_dropped, times[-1] = len(chunk) - 1, first_due_s + period
             ends = [due_s - timing.execution_s for due_s in times[n_dropped:]]
             sent = arm.schedule(to_waypoints(chunk[n_dropped:], ends))
-            on_chunk(Prediction(chunk, tuple(times), n_dropped, sent))
+            on_chunk(PredictedChunk(chunk, tuple(times), n_dropped, sent))
             _wait(_next_question_s(timing, report, observed_s, ends[-1]), over, arm)
     finally:
         arm.stop()
     return report
 
 
-def _next_question_s(timing: Timing, report: RunReport, observed_s: float, end_s: float) -> float:
+def _next_question_s(timing: ExecutionConfig, report: PolicyReport, observed_s: float, end_s: float) -> float:
     """When the next chunk is asked for; at the earliest a step after the last question."""
     period = 1.0 / timing.rate_hz
     if timing.mode == "sync":
