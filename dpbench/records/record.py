@@ -1,0 +1,220 @@
+"""A record: one evaluation of one policy, as it is kept in a JSON file.
+
+The models check what is read, and the JSON schema is generated from them (`dpbench.records.schema`). The fields are
+closed, so that a misspelt one is found; the names in `summary` and `episodes` are those of `dpbench.metrics.table`, and
+open, so that a metric can be added, or dropped, without another version of the schema.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from dpbench.metrics.statistics.intervals import Estimate
+
+SCHEMA_VERSION: Final = 2
+
+EpisodeValue = bool | int | float | str | None
+"""A metric of one episode: a number, a label, or None where the episode has none."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class PolicyIdentity(_Part):
+    """What a policy is, checkpoint included; sources of policies add fields of their own, such as `latency_steps`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    baseline: str = Field(description="name of the method, of the scripted policy, or of the model's format")
+    preset: str | None = Field(description="size of the method; null for a policy without presets")
+    config: dict[str, JsonValue] = Field(description="hyper-parameters, sampling included")
+    n_parameters: int = Field(description="of the networks; 0 for a policy without one")
+    checkpoint_sha256: str | None = Field(description="of the weights; null for a policy without weights")
+    seed: int | None = Field(default=None, description="of the training")
+    step: int | None = Field(default=None, description="gradient steps of the training")
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A field that was not given stays away: the identity is a hash of what was given."""
+        return {key: value for key, value in serialise(self).items() if key in self.model_fields_set}
+
+
+class EvaluatedCell(_Part):
+    """Everything that decides the episodes."""
+
+    protocol_version: int = Field(description="of the harness")
+    task: str = Field(description="Gymnasium id")
+    starts: str = Field(description="name of the start protocol")
+    reset_options: dict[str, JsonValue] = Field(description="options of `reset`")
+    start_seeds: tuple[int, ...] = Field(description="seeds of `reset`")
+    sampler_seeds: tuple[int, ...] = Field(description="each start is run once with each")
+    policy: PolicyIdentity
+
+    def canonical(self) -> str:
+        """The JSON that the identity is the SHA-256 of."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def identity(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+class Episodes(_Part):
+    """One list a metric, one item an episode; beside these three there is a list for each other metric."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, tuple[EpisodeValue, ...]] = Field(init=False)
+
+    start_seed: tuple[int, ...] = Field(description="decides the start state")
+    sampler_seed: tuple[int, ...] = Field(description="with the start seed decides the policy's noise")
+    success: tuple[bool, ...] = Field(description="whether the task was solved at some step")
+
+    @model_validator(mode="after")
+    def _one_value_an_episode(self) -> Episodes:
+        for name, values in self.columns().items():
+            if len(values) != len(self.start_seed):
+                raise ValueError(f"{name} has {len(values)} values, start_seed has {len(self.start_seed)}")
+        return self
+
+    def columns(self) -> Mapping[str, tuple[EpisodeValue, ...]]:
+        """All lists by name."""
+        known = {"start_seed": self.start_seed, "sampler_seed": self.sampler_seed, "success": self.success}
+        return {**known, **(self.__pydantic_extra__ or {})}
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A list as an array `(N,)`.
+
+        Raises:
+            KeyError: for a metric that the record does not have.
+        """
+        return np.asarray(self.columns()[name])
+
+    def __len__(self) -> int:
+        return len(self.start_seed)
+
+
+class Percentiles(_Part):
+    """Of a time, s."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class Latency(_Part):
+    """Inference latency of one environment, see `dpbench.evaluation.latency`; null where an old record does not say."""
+
+    call_s: Percentiles = Field(description="of one call, s")
+    control_step_s: Percentiles = Field(description="of a call, divided by the steps that it serves (Ta), s")
+    encode_s: Percentiles | None = Field(default=None, description="part of a call spent in the observation encoder, s")
+    held_rate_hz: float | None = Field(
+        default=None, description="control rate that is held 99 times in 100 with inference beside the control loop"
+    )
+    blocking_rate_hz: float | None = Field(
+        default=None, description="the same when the control loop waits for the policy at every chunk"
+    )
+    n_calls: int = Field(description="timed calls")
+    n_warmup: int | None = Field(default=None, description="calls before the timed ones")
+    n_threads: int = Field(description="CPU threads that torch may use")
+    clock: str | None = Field(default=None, description="name of the clock")
+
+
+class Commit(_Part):
+    """Of the checkout that was run; null outside of one."""
+
+    id: str | None
+    dirty: bool | None = Field(description="whether files differed from the commit")
+
+
+class Hardware(_Part):
+    """The machine."""
+
+    cpu: str
+    cores: int | None
+    gpu: str | None
+    platform: str
+
+
+class Provenance(_Part):
+    """Where a result comes from, beside everything in `cell`."""
+
+    versions: dict[str, str | None] = Field(description="of Python and of the packages that decide the result")
+    commit: Commit
+    hardware: Hardware
+    date_utc: str = Field(description="ISO 8601")
+    command: str
+
+
+class Record(_Part):
+    """One evaluation of one policy."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    identity: str = Field(description="SHA-256 of the canonical JSON of `cell` (sorted keys, no spaces)")
+    cell: EvaluatedCell
+    modes: tuple[str, ...] = Field(default=(), description="the task's modes when it was evaluated")
+    summary: dict[str, Annotated[Estimate | float, Field(union_mode="left_to_right")]] = Field(
+        description="metrics of the set of episodes: mean, low and high (95 % interval), or a plain number"
+    )
+    episodes: Episodes
+    latency: Latency
+    provenance: Provenance
+    episodes_provenance: Provenance | None = Field(
+        default=None, description="where the episodes come from, when only the latency was measured again"
+    )
+
+    @model_validator(mode="after")
+    def _identity_is_that_of_the_cell(self) -> Record:
+        if self.identity != self.cell.identity():
+            raise ValueError("identity is not the SHA-256 of cell: the two do not belong together")
+        return self
+
+    @property
+    def policy(self) -> PolicyIdentity:
+        """What was evaluated."""
+        return self.cell.policy
+
+    @property
+    def n_starts(self) -> int:
+        """Different start states."""
+        return len(set(self.episodes.start_seed))
+
+    def mode_counts(self) -> dict[str, int]:
+        """Mode -> successful episodes that showed it."""
+        counts = dict.fromkeys(self.modes, 0)
+        if not counts:
+            return counts
+        for mode, success in zip(self.episodes.columns()["mode"], self.episodes.success, strict=True):
+            if success and mode is not None:
+                counts[str(mode)] += 1
+        return counts
+
+    def estimate(self, name: str) -> Estimate | None:
+        """A metric of the summary that has an interval; None when the record does not have it."""
+        value = self.summary.get(name)
+        return value if isinstance(value, Estimate) else None
+
+    def number(self, name: str) -> float | None:
+        """The mean of a metric of the summary, or its number; None when the record does not have it."""
+        value = self.summary.get(name)
+        return value.mean if isinstance(value, Estimate) else value
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file; what is not known stays away."""
+        content: dict[str, Any] = self.model_dump(mode="json")
+        return {key: value for key, value in content.items() if value is not None}
