@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpbench.comparison.cells import Cell, identity
+from dpbench.comparison.cells import Cell, resolve
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policies.checkpoint import load_checkpoint
 from dpbench.policies.sources.opening import open_policy
@@ -46,10 +46,9 @@ def test_every_checkpoint_acts(folder: Path) -> None:
 @pytest.mark.parametrize("folder", checkpoints(ZOO / "PushTKeypoints-v0"), ids=lambda path: path.name)
 def test_every_checkpoint_pushes_as_its_record_says(folder: Path) -> None:
     """Three starts; other processors round differently, so that one episode may part ways with the recorded one."""
-    cell = Cell(str(folder), "dpbench/PushTKeypoints-v0", sampler_seeds=(0,))
-    opened, task, starts = cell.open(), load_task(cell.task_id), cell.protocol()
-    record = store.newest(RECORDS, identity(cell, opened)[0], None)
+    cell = resolve(Cell(str(folder), sampler_seeds=(0,)))
+    record = store.newest(RECORDS, cell.identity, None)
     assert record is not None, "dpbench compare"
-    episodes = rollout(opened.policy, task, starts, trials(starts, 3, (0,)))
+    episodes = rollout(cell.open(), cell.task, cell.starts, cell.trials[:3])
     scores = [episode.rewards.max() for episode in episodes]
     assert np.mean(scores) == pytest.approx(np.mean(record["episodes"]["max_reward"][:3]), abs=0.3)

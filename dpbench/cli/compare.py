@@ -92,11 +92,11 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
     loaded, problems = registry("baseline").load_all()
     for problem in problems:
         print(f"not loaded: {problem}", file=sys.stderr)
-    for task_id in sorted({cell.task_id for _, cell in found}):
+    for task_id in sorted({str(cell.task_id) for _, cell in found}):
         for name, policy in loaded.items():
             if isinstance(policy, ScriptedPolicy) and policy.fits(load_task(task_id)):
                 found.append((name, Cell(name, task_id, arguments.starts, arguments.episodes, seeds)))
-    tasks = _wanted(arguments.tasks, [cell.task_id for _, cell in found], "--tasks")
+    tasks = _wanted(arguments.tasks, [str(cell.task_id) for _, cell in found], "--tasks")
     policies = _wanted(arguments.policies, [name for name, _ in found], "--policies")
     chosen = tuple(cell for name, cell in found if cell.task_id in tasks and name in policies)
     if not chosen:
@@ -108,18 +108,19 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     """One record a cell: reused, or evaluated now and added to the records."""
     from tqdm import tqdm
 
-    from dpbench.comparison.cells import evaluate, identity, time_policy
+    from dpbench.comparison.cells import resolve
+    from dpbench.comparison.evaluate import evaluate, time_policy
     from dpbench.provenance import commit, provenance
     from dpbench.records import store
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
     records: list[Mapping[str, Any]] = []
-    for cell in cells(arguments):
-        label = f"{Path(cell.source).name} on {cell.task_id}"
-        missing = missing_extra(cell.task_id)
+    for cell in [resolve(each) for each in cells(arguments)]:
+        label = f"{Path(cell.policy.text).name} on {cell.task.id}"
+        missing = missing_extra(cell.task.id)
         # What cannot run here is shown as it was measured elsewhere, if it was.
-        record = store.newest(known, identity(cell, cell.open())[0], None if missing else at)
+        record = store.newest(known, cell.identity, None if missing else at)
         if missing:
             tqdm.write(f"{label}: not run, {missing}", file=sys.stderr)
             records += [record] if record is not None else []
@@ -133,8 +134,7 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
         if record is not None:
             records.append(record)
             continue
-        n_episodes = len(cell.protocol().seeds(cell.n_starts)) * len(cell.sampler_seeds)
-        with tqdm(total=n_episodes, unit="episode", desc=label) as bar:
+        with tqdm(total=len(cell.trials), unit="episode", desc=label) as bar:
             done = evaluate(cell, arguments.workers, on_done=bar.update)
         store.add(arguments.records, done.record)
         records.append(done.record)

@@ -43,26 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from dpbench.cli.evaluate import sampler_seeds
-    from dpbench.comparison.cells import Cell
+    from dpbench.comparison.cells import Cell, resolve
     from dpbench.comparison.delay_sweep import sweep
-    from dpbench.policies.sources.opening import open_policy
     from dpbench.provenance import provenance
 
     steps, seeds = latencies(arguments.steps), sampler_seeds(arguments.sampler_seeds)
     cells = [
-        Cell(
-            source,
-            open_policy(source).task_id,
-            n_starts=arguments.episodes,
-            sampler_seeds=seeds,
-            device=arguments.device,
-        )
-        for source in arguments.checkpoints
+        Cell(text, n_starts=arguments.episodes, sampler_seeds=seeds, device=arguments.device)
+        for text in arguments.checkpoints
     ]
-    names = [(cell.task_id, Path(cell.source).name) for cell in cells]
+    resolved = [resolve(cell) for cell in cells]
+    names = [(cell.task.id, Path(cell.policy.text).name) for cell in resolved]
     if len(set(names)) < len(names):
         raise ConfigError(f"{', '.join(arguments.checkpoints)}: two of a task have the same name; give each its own.")
-    n_episodes = sum(len(cell.protocol().seeds(cell.n_starts)) for cell in cells) * len(seeds) * len(steps)
+    n_episodes = sum(len(cell.trials) for cell in resolved) * len(steps)
     with tqdm(total=n_episodes, unit="episode", desc="delay") as bar:
         rows = pd.DataFrame(
             list(sweep(cells, steps, arguments.output / "records", arguments.workers, on_done=bar.update))

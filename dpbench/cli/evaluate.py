@@ -43,30 +43,28 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console  # heavy imports only when something is evaluated
     from tqdm import tqdm
 
-    from dpbench.comparison.cells import Cell, evaluate
+    from dpbench.comparison.cells import Cell, resolve
+    from dpbench.comparison.evaluate import evaluate
     from dpbench.evaluation.rollout import Frames
     from dpbench.evaluation.video import write_video
     from dpbench.leaderboard.table import frame, print_one
-    from dpbench.policies.sources.opening import open_policy
-    from dpbench.tasks import load_task
 
-    sampling = sampling_options(arguments)
-    task_id = open_policy(arguments.checkpoint, arguments.task, sampling=sampling).task_id
-    cell = Cell(
-        source=arguments.checkpoint,
-        task_id=task_id,
-        starts=arguments.starts,
-        n_starts=arguments.episodes,
-        sampler_seeds=sampler_seeds(arguments.sampler_seeds),
-        sampling=sampling,
-        device=arguments.device,
+    cell = resolve(
+        Cell(
+            policy=arguments.checkpoint,
+            task_id=arguments.task,
+            starts=arguments.starts,
+            n_starts=arguments.episodes,
+            sampler_seeds=sampler_seeds(arguments.sampler_seeds),
+            options=sampling_options(arguments),
+            device=arguments.device,
+        )
     )
-    n_episodes = len(cell.protocol().seeds(cell.n_starts)) * len(cell.sampler_seeds)
-    with tqdm(total=n_episodes, unit="episode", desc=Path(arguments.checkpoint).name) as bar:
+    with tqdm(total=len(cell.trials), unit="episode", desc=Path(arguments.checkpoint).name) as bar:
         done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update)
     if arguments.video:
-        first = [episode for episode in done.episodes if episode.trial.sampler_seed == cell.sampler_seeds[0]]
-        write_video(first, arguments.video, fps=load_task(task_id).rate_hz)
+        first = [episode for episode in done.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed]
+        write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:
         print(json.dumps(done.record, indent=2))
         return 0

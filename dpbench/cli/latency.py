@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     name, task_id = str(description["baseline"]), str(description["task"])
     chosen = settings(name, _parts(arguments.samplers), _parts(arguments.steps))
     cell = Cell(
-        source=arguments.checkpoint,
+        policy=arguments.checkpoint,
         task_id=task_id,
         n_starts=arguments.episodes,
         sampler_seeds=sampler_seeds(arguments.sampler_seeds),

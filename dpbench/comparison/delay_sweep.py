@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dpbench.comparison.cells import Cell, identity
+from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.files import write_bytes
 from dpbench.tasks import load_task
@@ -44,17 +44,16 @@ def sweep(
     Raises:
         ConfigError: for a latency of as many steps as a policy executes a call, before anything is evaluated.
     """
-    late = [replace(cell, sampling={**cell.sampling, "latency_steps": str(n)}) for cell in cells for n in steps]
-    wanted = [(cell, identity(cell, cell.open())[0]) for cell in late]
-    for cell, digest in wanted:
-        record = known_or_evaluated(cell, digest, records, n_workers, on_done)
+    late = [replace(cell, options={**cell.options, "latency_steps": str(n)}) for cell in cells for n in steps]
+    for cell in [resolve(each) for each in late]:
+        record = known_or_evaluated(cell, records, n_workers, on_done)
         policy, summary = record["cell"]["policy"], record["summary"]
         row = {
-            "task": cell.task_id,
-            "policy": Path(cell.source).name,
-            "action": load_task(cell.task_id).action.kind,
+            "task": cell.task.id,
+            "policy": Path(cell.policy.text).name,
+            "action": cell.task.action.kind,
             "latency_steps": int(policy["latency_steps"]),
-            "latency_s": policy["latency_steps"] / load_task(cell.task_id).rate_hz,
+            "latency_s": policy["latency_steps"] / cell.task.rate_hz,
             "n_episodes": summary["n_episodes"],
         }
         for name, key in (("success", "success_rate"), ("score", "mean_max_score"), ("length", "mean_length")):

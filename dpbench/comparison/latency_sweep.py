@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dpbench.comparison.cells import Cell, identity, time_policy
+from dpbench.comparison.cells import Cell, ResolvedCell, resolve
+from dpbench.comparison.evaluate import time_policy
 from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.errors import ConfigError
 from dpbench.evaluation.latency import Latency
@@ -61,8 +62,7 @@ def sweep(
         n_workers: processes for the rollouts.
     """
     for setting in chosen:
-        one = replace(cell, sampling={**cell.sampling, **setting})
-        one.open()  # a bad setting is named before anything is measured
+        one = resolve(replace(cell, options={**cell.options, **setting}))
         row = {"sampler": setting.get("sampler", "-"), "steps": int(setting.get("steps", 1))} | _columns(
             time_policy(one, SWEEP_S)
         )
@@ -71,8 +71,8 @@ def sweep(
         yield row
 
 
-def _success(cell: Cell, records: Path, n_workers: int) -> dict[str, Any]:
-    record = known_or_evaluated(cell, identity(cell, cell.open())[0], records, n_workers)
+def _success(cell: ResolvedCell, records: Path, n_workers: int) -> dict[str, Any]:
+    record = known_or_evaluated(cell, records, n_workers)
     success, score = record["summary"]["success_rate"], record["summary"]["mean_max_reward"]
     return {
         "success": success["mean"], "success_low": success["low"], "success_high": success["high"],

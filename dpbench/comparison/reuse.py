@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dpbench.comparison.cells import Cell, evaluate
+from dpbench.comparison.cells import ResolvedCell
+from dpbench.comparison.evaluate import evaluate
 from dpbench.records import store
 
 
 def known_or_evaluated(
-    cell: Cell,
-    digest: str,
+    cell: ResolvedCell,
     records: Path,
     n_workers: int,
     on_done: Callable[[int], object] = lambda _: None,
@@ -21,12 +21,11 @@ def known_or_evaluated(
 
     Args:
         cell: what to evaluate.
-        digest: its identity (`cells.identity`).
         records: folder of the records.
         n_workers: processes for the rollouts.
         on_done: called with the number of episodes that have just ended, or were known.
     """
-    record = store.newest(store.read_all(records), digest)
+    record = store.newest(store.read_all(records), cell.identity)
     if record is not None:
         on_done(record["summary"]["n_episodes"])
         return record

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from dpbench.cli import main
-from dpbench.comparison.cells import Cell, evaluate
+from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.chunks import panel, scene
+from dpbench.comparison.evaluate import evaluate
 from dpbench.leaderboard.page import render
 from dpbench.leaderboard.table import columns, frame
 from dpbench.policies.sources.opening import open_policy
@@ -22,7 +23,7 @@ from dpbench.tasks import load_task
 @pytest.fixture(scope="module")
 def avoid() -> list[dict[str, Any]]:
     return [
-        dict(evaluate(Cell(name, "dpbench/Avoid-v0", n_starts=12, sampler_seeds=(0,)), 1).record)
+        dict(evaluate(resolve(Cell(name, "dpbench/Avoid-v0", n_starts=12, sampler_seeds=(0,))), 1).record)
         for name in ("demonstrator", "hold")
     ]
 
@@ -49,7 +50,7 @@ def test_the_table_has_the_columns_and_the_page_the_histograms(avoid: list[dict[
 
 def test_stages_are_shares_of_episodes() -> None:
     cell = Cell("demonstrator", "dpbench/BlockPush-v0", n_starts=4, sampler_seeds=(0,))
-    record = dict(evaluate(cell, 1).record)
+    record = dict(evaluate(resolve(cell), 1).record)
     record["episodes"]["max_score"] = [1.0, 0.51, 0.49, 0.0]
     row = frame([record]).iloc[0]
     assert (row["p1"], row["p2"]) == (0.75, 0.25)

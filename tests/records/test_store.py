@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dpbench.comparison.cells import Cell, evaluate, identity
+from dpbench.comparison.cells import Cell, resolve
+from dpbench.comparison.evaluate import evaluate
 from dpbench.errors import ConfigError, DataError, UnknownNameError
 from dpbench.leaderboard.page import render
 from dpbench.leaderboard.table import columns, frame
@@ -19,7 +20,7 @@ CELL = Cell("hold", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 1))
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
-    return dict(evaluate(CELL, n_workers=1).record)
+    return dict(evaluate(resolve(CELL), n_workers=1).record)
 
 
 def test_a_record_tells_where_it_comes_from(record: dict[str, Any]) -> None:
@@ -32,15 +33,15 @@ def test_a_record_tells_where_it_comes_from(record: dict[str, Any]) -> None:
 
 
 def test_identity_is_what_decides_the_result() -> None:
-    digest = identity(CELL, CELL.open())[0]
-    assert digest == identity(CELL, CELL.open())[0]
+    digest = resolve(CELL).identity
+    assert digest == resolve(CELL).identity
     changed = (
         Cell("hold", "dpbench/PushT-v0", n_starts=4, sampler_seeds=(0, 1)),
         Cell("hold", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 2)),
         Cell("hold", "dpbench/PushT-v0", "legacy-4300000", 3, (0, 1)),
         Cell("random", "dpbench/PushT-v0", n_starts=3, sampler_seeds=(0, 1)),
     )
-    assert digest not in {identity(cell, cell.open())[0] for cell in changed}
+    assert digest not in {resolve(cell).identity for cell in changed}
 
 
 def test_records_are_kept_beside_each_other(tmp_path: Path, record: dict[str, Any]) -> None:
@@ -74,13 +75,13 @@ def test_the_table_is_rendered_from_records(tmp_path: Path, record: dict[str, An
 
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownNameError, match="no start states named 'x'"):
-        evaluate(Cell("hold", "dpbench/PushT-v0", "x"), n_workers=1)
+        resolve(Cell("hold", "dpbench/PushT-v0", "x"))
     with pytest.raises(ConfigError, match="0 episodes"):
-        evaluate(Cell("hold", "dpbench/PushT-v0", n_starts=0), n_workers=1)
+        resolve(Cell("hold", "dpbench/PushT-v0", n_starts=0))
 
 
 def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
-    done = evaluate(Cell("demonstrator", "dpbench/Avoid-v0", n_starts=30), n_workers=1).record
+    done = evaluate(resolve(Cell("demonstrator", "dpbench/Avoid-v0", n_starts=30)), n_workers=1).record
     assert done["multimodality"]["behaviour_entropy"]["mean"] > 0.8
     assert sum(done["multimodality"]["counts"].values()) == 90
     assert done["multimodality"]["n_left_out"] == 0

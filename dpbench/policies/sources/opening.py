@@ -16,6 +16,7 @@ from dpbench.policies.checkpoint import Checkpoint, load_checkpoint
 from dpbench.policies.delayed import DelayedPolicy
 from dpbench.policies.ensembled import TemporalEnsemble
 from dpbench.policies.learned import MICRO_BATCH, LearnedPolicy
+from dpbench.policies.policy_source import PolicyDescription
 from dpbench.policies.protocol import Policy
 from dpbench.policies.sources.stable_baselines import open_stable_baselines
 from dpbench.registry import registry
@@ -79,6 +80,19 @@ def open_policy(
             raise ConfigError(f"temporal_ensemble = {decay!r}: expected a number, such as 0.01.") from error
         opened = _around(opened, ensemble, {"temporal_ensemble": float(decay)})
     return opened
+
+
+def describe_policy(
+    source: str, task_id: str | None = None, sampling: Mapping[str, str] | None = None
+) -> PolicyDescription:
+    """What a policy is, without opening it for good.
+
+    Raises:
+        DpbenchError: as `open_policy`.
+    """
+    opened = open_policy(source, task_id, sampling=sampling)
+    horizon = opened.policy.horizon
+    return PolicyDescription(source, opened.name, opened.task_id, horizon, dict(sampling or {}), opened.identity)
 
 
 def _around(opened: OpenedPolicy, policy: Policy, option: Mapping[str, float]) -> OpenedPolicy:
