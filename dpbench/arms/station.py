@@ -1,6 +1,7 @@
-"""What the environment of an arm offers beside Gymnasium's methods, so that people can work with it.
+"""The station protocol: what an arm's environment offers beside Gymnasium's methods.
 
-`dpbench arm` finds it as `env.unwrapped`; any task with these members can be checked, recorded and run.
+`dpbench arm` takes `env.unwrapped` as the station. A task of yours that has these members can be checked, recorded on
+and used to run policies with the same commands.
 """
 
 from __future__ import annotations
@@ -15,39 +16,39 @@ from numpy.typing import NDArray
 from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Camera, Waypoint
-from dpbench.arms.observation_buffer import ObservationBuffer
+from dpbench.arms.sensor_buffer import SensorBuffer
 from dpbench.errors import ArmFaultError, ConfigError
 
 
 class Station(Protocol):
-    """An arm in its place, with a camera and a task.
+    """An arm with its control loop, its limits, a camera and a task.
 
     Attributes:
-        loop: the arm.
-        limits: what it may do.
-        camera: that the task sees; connected by `reset` or by hand.
-        observer: of the task's flat observation keys; started by `reset`.
+        loop: control loop of the arm.
+        limits: limits of the tool.
+        camera: the task's camera; connected by `reset` or by the caller.
+        sensors: buffer of the task's flat observation keys; started by `reset`.
     """
 
     loop: ServoLoop
     limits: Limits
     camera: Camera
-    observation_buffer: ObservationBuffer
+    sensors: SensorBuffer
 
     def waypoints(self, actions: NDArray[np.floating[Any]], times_s: Sequence[float], base: Waypoint) -> list[Waypoint]:
-        """Actions `(n, Da)` as goals of the tool; `base` is the goal one period before the first."""
+        """Actions `(n, Da)` as waypoints; `base` is the goal one control period before the first."""
         ...
 
     def action(self, before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
-        """The action `(Da,)` that leads from one goal to the next over one control period."""
+        """The action `(Da,)` that leads from one goal to the next in one control period."""
         ...
 
     def picture(self) -> NDArray[np.uint8]:
-        """What a person looks at, `(H, W, 3)` RGB; raises OSError or ArmFaultError when the camera has stopped."""
+        """The live view, `(H, W, 3)` RGB; raises OSError or ArmFaultError if the camera has stopped."""
         ...
 
     def pixels(self, places_m: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Columns and rows `(n, 2)` in `picture` of places `(n, 3)` of the tool; None where the view is unknown."""
+        """Columns and rows `(n, 2)` in `picture` of tool positions `(n, 3)`; None without a camera calibration."""
         ...
 
     def outcome(self) -> Mapping[str, Any]:
@@ -55,39 +56,39 @@ class Station(Protocol):
         ...
 
     def mark_success(self) -> None:
-        """A person says that the task is solved."""
+        """The operator says that the task is solved."""
         ...
 
 
-MEMBERS = (
-    *("loop", "limits", "camera", "observer"),
-    *("waypoints", "action", "picture", "pixels", "outcome", "mark_success"),
-)
-"""Of a `Station`."""
+MEMBERS = (*Station.__annotations__, *(name for name in vars(Station) if not name.startswith("_")))
 
 
 def station_of(env: gym.Env[Any, Any]) -> Station:
     """The station behind an environment.
 
     Raises:
-        ConfigError: when it is none.
+        ConfigError: if the environment is not that of an arm.
     """
     station: Any = env.unwrapped
-    if lacking := [name for name in MEMBERS if not hasattr(station, name)]:
+    if missing := [name for name in MEMBERS if not hasattr(station, name)]:
         task = env.spec.id if env.spec is not None else type(station).__name__
         raise ConfigError(
-            f"{task} is no arm (it lacks {', '.join(lacking)}): choose a task such as dpbench/RealArm-v0."
+            f"{task} is not a task for an arm (its environment lacks {', '.join(missing)}): "
+            "choose one such as dpbench/RealArm-v0."
         )
     found: Station = station
     return found
 
 
-NO_PICTURE = np.full((240, 320, 3), 64, dtype=np.uint8)
+BLANK_PICTURE = np.full((240, 320, 3), 64, dtype=np.uint8)
 
 
-def picture_of(station: Station) -> NDArray[np.uint8]:
-    """The station's picture, or a grey one: where the camera has stopped a person must still see why."""
+def picture_of(station: Station, is_shown: bool = True) -> NDArray[np.uint8]:
+    """The live view; a blank picture if nobody sees it, or if the camera has stopped.
+
+    With a stopped camera the operator must still see the text that says why.
+    """
     try:
-        return station.picture()
+        return station.picture() if is_shown else BLANK_PICTURE
     except (ArmFaultError, OSError):
-        return NO_PICTURE
+        return BLANK_PICTURE

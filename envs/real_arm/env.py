@@ -15,7 +15,7 @@ from dpbench.arms.control.dry_run import DryRun
 from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.observation_buffer import ObservationBuffer
+from dpbench.arms.sensor_buffer import SensorBuffer
 from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
@@ -144,7 +144,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.loop = ServoLoop(sent_to, self.limits, watchdog_s, stale_s, self._clock, joints, model)
         self.camera = self._world.camera
         self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
-        self.observation_buffer = ObservationBuffer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
+        self.sensors = SensorBuffer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
         self._connected, self._due_s = False, 0.0
         self._action = ACTION if action_kind == "position" else VELOCITY_ACTION
         self.action_space = action_space(self._action)
@@ -164,8 +164,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self._connected = True
         if self._real_time:
             self.loop.moved_by(lambda: self._world.start(self.np_random))
-            self.observation_buffer.start()
-            self.observation_buffer.wait()
+            self.sensors.start()
+            self.sensors.wait()
         else:
             self._world.start(self.np_random)
             self.loop.reset_fault()
@@ -230,7 +230,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._connected = False
         with contextlib.ExitStack() as stack:  # the arm first, and each whatever becomes of the others
             stack.callback(self.camera.close)
-            stack.callback(self.observation_buffer.close)
+            stack.callback(self.sensors.close)
             stack.callback(self.loop.close)
 
     def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
@@ -240,7 +240,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _observation(self) -> dict[str, Any]:
         if self._real_time:
-            values = {key: value[0] for key, value in self.observation_buffer.observe(1)[1].items()}
+            values = {key: value[0] for key, value in self.sensors.observe(1)[1].items()}
         else:
             values = {key: read()[1] for key, read in self._sources.items()}
         return nested(values)

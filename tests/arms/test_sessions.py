@@ -162,7 +162,7 @@ def test_a_fault_stops_the_arm_and_the_episode_so_far_is_kept(fault: str, tmp_pa
             elif fault == "kill":
                 os.kill(servo.pid or 0, signal.SIGKILL)
             elif fault == "stale camera":
-                station.observation_buffer.close()  # nothing new comes any more
+                station.sensors.close()  # nothing new comes any more
             else:
                 servo.fault(**{fault: True})
 
@@ -338,6 +338,6 @@ def test_a_dry_run_shows_commands_and_moves_nothing() -> None:
 
 def test_a_task_without_an_arm_is_named() -> None:
     env = gym.make("dpbench/Avoid-v0")
-    with pytest.raises(ConfigError, match="Avoid-v0 is no arm"):
+    with pytest.raises(ConfigError, match="Avoid-v0 is not a task for an arm"):
         station_of(env)
     env.close()

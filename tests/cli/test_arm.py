@@ -149,7 +149,7 @@ def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.Capt
         (["check", "--driver", "ur-rtde"], "does not take|address"),
         (["check", "--driver-option", "latency"], "expected KEY=VALUE"),
         (["check", "--limit", "sped_m_s=1"], "sped_m_s is unknown"),
-        (["check", "--task", "pusht"], "is no arm|does not take"),
+        (["check", "--task", "pusht"], "is not a task for an arm|does not take"),
         (["run", "policy", "--view", "none"], "policy"),
         (["run", "hold", "--view", "none"], "does not know its task"),
         (["run", "demonstrator", "--task", "RealArm", "--execution-s", "soon", "--view", "none"], "expected seconds"),

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpbench.arms.control.quaternions import length, rotvec_between, turned
 from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import Vector, Waypoint
 from dpbench.errors import ConfigError
+from dpbench.rotations import rotate_quat, rotvec_between, vector_length
 
 _SMALL = 1e-300
 """Keeps a vector of length 0 from being divided by 0."""
@@ -115,7 +115,7 @@ def step(motion: Motion, wanted: Waypoint | None, dt_s: float, limits: Limits, a
         Waypoint(
             last.time_s + dt_s,
             np.minimum(np.maximum(last.position + velocity * dt_s, low), high),
-            turned(last.quaternion, turn * dt_s),
+            rotate_quat(last.quaternion, turn * dt_s),
             last.gripper_m + np.minimum(np.maximum(width - last.gripper_m, -most), most),
         ),
         velocity,
@@ -135,7 +135,7 @@ def at_rest_after(motion: Motion, dt_s: float, limits: Limits) -> Waypoint:
     return Waypoint(
         last.time_s,
         last.position + _way_to_rest(motion.velocity, dt_s, limits.acceleration_m_s2 / 2),
-        turned(last.quaternion, _way_to_rest(motion.turn, dt_s, limits.turn_rad_s2)),
+        rotate_quat(last.quaternion, _way_to_rest(motion.turn, dt_s, limits.turn_rad_s2)),
         last.gripper_m,
     )
 
@@ -158,16 +158,16 @@ def _towards(
     to where the path is now, as fast as it could brake there.
     """
     behind = away if path is None else away - path[0] * dt_s
-    distance = length(behind)
+    distance = vector_length(behind)
     closing = np.minimum(distance / dt_s, _braking(distance, dt_s, acceleration))
     wanted = behind * (np.minimum(closing, fastest) / np.maximum(distance, _SMALL))
     if path is not None:
         wanted = wanted + path[0]
-        most = np.minimum(fastest, _braking(length(away + path[1]), dt_s, acceleration))
-        wanted = wanted * np.minimum(1.0, most / np.maximum(length(wanted), _SMALL))
+        most = np.minimum(fastest, _braking(vector_length(away + path[1]), dt_s, acceleration))
+        wanted = wanted * np.minimum(1.0, most / np.maximum(vector_length(wanted), _SMALL))
     change = wanted - velocity
     # A share of the way between two velocities that are slow enough is slow enough.
-    share = np.minimum(1.0, acceleration * dt_s / np.maximum(length(change), _SMALL))
+    share = np.minimum(1.0, acceleration * dt_s / np.maximum(vector_length(change), _SMALL))
     return np.where(share < 1.0, velocity + change * share, wanted)
 
 
@@ -187,7 +187,7 @@ def _braking(distance: Vector, dt_s: float, deceleration: float) -> Vector:
 
 def _way_to_rest(velocity: Vector, dt_s: float, deceleration: float) -> Vector:
     """What is covered after a tick at `velocity` until bounded deceleration has stopped it."""
-    speed = length(velocity)
+    speed = vector_length(velocity)
     n_ticks = np.floor(speed / (deceleration * dt_s))
     way = n_ticks * (speed - deceleration * dt_s * (n_ticks + 1) / 2) * dt_s
     return np.asarray(velocity * (way / np.maximum(speed, _SMALL)))

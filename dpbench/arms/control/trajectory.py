@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from dpbench.arms.control.quaternions import length, rotvec_between, slerp
 from dpbench.arms.driver import Vector, Waypoint
 from dpbench.errors import ConfigError
+from dpbench.rotations import rotvec_between, slerp, vector_length
 
 SHARP = 0.5
 """Cosine of the largest change of direction at a waypoint, 60 degrees, that the arm need not brake for."""
@@ -119,7 +119,7 @@ class Trajectory:
 
 def _stretches(ways: Vector) -> tuple[Vector, Vector, Vector]:
     """Ways `(n, 3)` between waypoints, their directions, and how far each goes on without a sharp turn `(n,)`."""
-    lengths = length(ways)
+    lengths = vector_length(ways)
     directions = ways / np.maximum(lengths, 1e-12)
     straight = (directions[1:] * directions[:-1]).sum(axis=-1) > SHARP
     beyond = np.zeros(len(ways))

@@ -18,7 +18,7 @@ from dpbench.arms.driver import Waypoint
 from dpbench.arms.execution_latency import ExecutionLatencyMeter
 from dpbench.arms.recording.journal import Journal
 from dpbench.arms.recording.recorder import Recorder
-from dpbench.arms.station import NO_PICTURE, Station, station_of
+from dpbench.arms.station import BLANK_PICTURE, Station, station_of
 from dpbench.arms.teleoperation.interface import OperatorInterface
 from dpbench.arms.teleoperation.keys import DISCARD, QUIT, SOLVED, STOP
 from dpbench.arms.teleoperation.window import draw_chunk, scale, scaled
@@ -126,9 +126,7 @@ class _Episode:
         self._period_s = 1.0 / timing.rate_hz
         state = station.loop.read()
         here = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
-        self._recorder = Recorder(
-            station.observation_buffer, station.action, task.store_arrays, self._period_s, journal, here
-        )
+        self._recorder = Recorder(station.sensors, station.action, task.store_arrays, self._period_s, journal, here)
         self._lag, self._n_steps = ExecutionLatencyMeter(), 0
         self._prediction: PredictedChunk | None = None
         self._report = PolicyReport()
@@ -184,7 +182,7 @@ class _Episode:
         elif now - self._began_s > self._max_s:
             self._ended_by = "time limit"
         self._interface.show(
-            self._picture() if self._interface.shows_pictures else NO_PICTURE, self._lines(now, outcome)
+            self._picture() if self._interface.shows_pictures else BLANK_PICTURE, self._lines(now, outcome)
         )
 
     def _outcome(self) -> Mapping[str, Any]:
@@ -198,7 +196,7 @@ class _Episode:
         noise = NoiseStreams.from_seeds(0, [self._seed])
         try:
             self._report = run_policy(
-                self._policy, self._station.loop, self._station.observation_buffer.observe, self._waypoints,
+                self._policy, self._station.loop, self._station.sensors.observe, self._waypoints,
                 self._timing, noise,
                 lambda: self._ended_by is not None or self._station.loop.fault is not None, self._take,
             )  # fmt: skip

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from dpbench.arms.control.trajectory import Trajectory
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.observation_buffer import ObservationBuffer
 from dpbench.arms.recording.journal import Journal
+from dpbench.arms.sensor_buffer import SensorBuffer
 
 KEPT_S = 3.0
 """How much of the path is remembered: more than any frame is late."""
@@ -36,14 +36,14 @@ class Recorder:
 
     def __init__(
         self,
-        observation_buffer: ObservationBuffer,
+        sensors: SensorBuffer,
         action: Callable[[Waypoint, Waypoint], NDArray[np.float32]],
         arrays: Mapping[str, str],
         period_s: float,
         journal: Journal | None,
         here: Waypoint,
     ) -> None:
-        self._observation_buffer, self._action, self._arrays = observation_buffer, action, arrays
+        self._sensors, self._action, self._arrays = sensors, action, arrays
         self._period_s, self._journal = period_s, journal
         self._path: tuple[Waypoint, ...] = (here,)
         self._next_s = here.time_s
@@ -74,10 +74,10 @@ class Recorder:
             ArmFaultError: when a source has stopped.
             DataError: when the disk is full.
         """
-        newest_s = self._observation_buffer.newest_s()
+        newest_s = self._sensors.newest_s()
         n_written = 0
         while self._next_s <= newest_s and self._next_s + self._period_s <= now_s:
-            observation: dict[str, NDArray[Any]] = self._observation_buffer.at((self._next_s,))
+            observation: dict[str, NDArray[Any]] = self._sensors.at((self._next_s,))
             goals = self.planned(self._next_s), self.planned(self._next_s + self._period_s)
             values = {**{key: value[0] for key, value in observation.items()}, "action": self._action(*goals)}
             if self._journal is not None:

@@ -169,7 +169,7 @@ class RecordingSession:
         period_s = 1.0 / self._task.rate_hz
         here = _waypoint(self._station.loop.read(), time.monotonic())
         recorder = Recorder(
-            self._station.observation_buffer,
+            self._station.sensors,
             self._station.action,
             self._task.store_arrays,
             period_s,
@@ -201,7 +201,7 @@ class RecordingSession:
         """Send the guide's next goal, due one period after `before`."""
         if self._goal_source.hand_guided:
             return before
-        _, history = self._station.observation_buffer.observe(1)
+        _, history = self._station.sensors.observe(1)
         goal = self._goal_source.goal({key: value[0] for key, value in history.items()}, before, pressed)
         accepted = self._station.loop.schedule((goal,))
         recorder.follow(before.time_s, accepted)

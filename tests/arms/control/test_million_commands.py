@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from dpbench.arms.control.loop import ServoLoop
-from dpbench.arms.control.quaternions import rotvec_between
 from dpbench.arms.control.safety import Limits, Motion, step
 from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 from dpbench.errors import ActionError, ArmFaultError
+from dpbench.rotations import rotvec_between
 
 LIMITS = Limits(low=(0.25, -0.45, 0.05), high=(0.77, 0.40, 0.5))
 LOW, HIGH = np.array(LIMITS.low), np.array(LIMITS.high)

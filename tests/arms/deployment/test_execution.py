@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.deployment.execution import ExecutionConfig, run_policy
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.observation_buffer import Stream, newest_common, step_times
+from dpbench.arms.sensor_buffer import Stream, newest_common, step_times
 from dpbench.errors import ArmFaultError, ConfigError
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from dpbench.arms.deployment.ensemble import ChunkEnsemble
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.execution_latency import ExecutionLatencyMeter
-from dpbench.arms.observation_buffer import ObservationBuffer
 from dpbench.arms.recording.journal import Journal
 from dpbench.arms.recording.recorder import Recorder
+from dpbench.arms.sensor_buffer import SensorBuffer
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ArmFaultError, ConfigError
 
@@ -27,7 +27,7 @@ def at(time_s: float, x: float) -> Waypoint:
     return Waypoint(time_s, np.array([x, 0.0, 0.0]), UNIT, 0.0)
 
 
-class Samples(ObservationBuffer):
+class Samples(SensorBuffer):
     """An observer whose samples are given, without a thread: time -> value."""
 
     def __init__(self, samples: dict[str, Callable[[float], float]], newest_s: float) -> None:
@@ -47,16 +47,14 @@ def difference(before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
 
 def test_steps_lie_on_a_grid_and_actions_are_where_the_tool_was_meant_to_be(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "demos.zarr", {})
-    observation_buffer = Samples({"agent_pos": lambda due: due}, newest_s=10.0)
-    recorder = Recorder(
-        observation_buffer, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(10.0, 0)
-    )
+    sensors = Samples({"agent_pos": lambda due: due}, newest_s=10.0)
+    recorder = Recorder(sensors, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(10.0, 0))
     assert recorder.step(10.0) == 0, "nobody knows yet where the tool goes from there"
     # A goal every 0.1 s, each due 0.13 s later: the grid of goals is not that of the steps.
     for number in range(10):
         now = 10.0 + 0.1 * number
         recorder.follow(now, (at(now + 0.13, 0.01 * (number + 1)),))
-        observation_buffer.newest = now - 0.03
+        sensors.newest = now - 0.03
         recorder.step(now)
     steps = EpisodeStore.open(journal.unfinished)
     seen = steps.read("agent_pos")[:, 0]
@@ -70,10 +68,8 @@ def test_steps_lie_on_a_grid_and_actions_are_where_the_tool_was_meant_to_be(tmp_
 
 def test_moved_by_hand_the_actions_are_what_was_measured(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "demos.zarr", {})
-    observation_buffer = Samples({"agent_pos": lambda due: 2.0 * due}, newest_s=1.0)
-    recorder = Recorder(
-        observation_buffer, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(0.0, 0)
-    )
+    sensors = Samples({"agent_pos": lambda due: 2.0 * due}, newest_s=1.0)
+    recorder = Recorder(sensors, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(0.0, 0))
     for now in np.arange(0.01, 1.0, 0.01):
         recorder.was_at(at(float(now), 2.0 * float(now)))
     recorder.step(0.99)
@@ -88,12 +84,12 @@ def test_an_observer_aligns_its_sources_to_the_slowest() -> None:
     def every(period_s: float) -> Callable[[], tuple[float, NDArray[Any]]]:
         return lambda: (now := began + (time.monotonic() - began) // period_s * period_s, np.array(now - began))
 
-    observation_buffer = ObservationBuffer({"state": every(0.008), "camera": every(0.033)}, period_s=0.1)
-    observation_buffer.start()
-    observation_buffer.wait()
+    sensors = SensorBuffer({"state": every(0.008), "camera": every(0.033)}, period_s=0.1)
+    sensors.start()
+    sensors.wait()
     time.sleep(0.45)
-    newest_s, history = observation_buffer.observe(3)
-    observation_buffer.close()
+    newest_s, history = sensors.observe(3)
+    sensors.close()
     camera, state = history["camera"], history["state"]
     assert camera[-1] == pytest.approx(newest_s - began, abs=1e-6)
     due = newest_s - began - np.array([0.2, 0.1, 0.0])
@@ -106,19 +102,19 @@ def test_a_source_that_fails_or_stops_is_named() -> None:
     def broken() -> tuple[float, NDArray[Any]]:
         raise OSError("the camera is unplugged")
 
-    observation_buffer = ObservationBuffer({"camera": broken}, 0.1)
-    observation_buffer.start()
+    sensors = SensorBuffer({"camera": broken}, 0.1)
+    sensors.start()
     with pytest.raises(ArmFaultError, match="unplugged"):
-        observation_buffer.wait()
+        sensors.wait()
     frozen_s = time.monotonic()
-    observation_buffer = ObservationBuffer({"camera": lambda: (frozen_s, np.zeros(1))}, 0.1, stale_s=0.1)
-    observation_buffer.start()
-    observation_buffer.wait()
+    sensors = SensorBuffer({"camera": lambda: (frozen_s, np.zeros(1))}, 0.1, stale_s=0.1)
+    sensors.start()
+    sensors.wait()
     time.sleep(0.15)
     with pytest.raises(ArmFaultError, match="last sample of camera is"):
-        observation_buffer.observe(1)
-    observation_buffer.close()
-    observation_buffer.close()
+        sensors.observe(1)
+    sensors.close()
+    sensors.close()
 
 
 def test_an_ensemble_is_the_weighted_mean_of_all_chunks_that_reach_a_time() -> None:
@@ -157,8 +153,8 @@ def test_whatever_a_source_raises_is_heard() -> None:
     def read() -> tuple[float, NDArray[Any]]:
         raise ZeroDivisionError("a stranger's camera")
 
-    observation_buffer = ObservationBuffer({"pixels": read}, 0.1)
-    observation_buffer.start()
+    sensors = SensorBuffer({"pixels": read}, 0.1)
+    sensors.start()
     with pytest.raises(ArmFaultError, match=r"ZeroDivisionError.*stranger's camera"):
-        observation_buffer.wait(10.0)
-    observation_buffer.close()
+        sensors.wait(10.0)
+    sensors.close()

@@ -83,7 +83,7 @@ def step_times(newest_s: float, n_obs_steps: int, period_s: float) -> tuple[floa
     return tuple(newest_s - (n_obs_steps - 1 - number) * period_s for number in range(n_obs_steps))
 
 
-class ObservationBuffer:
+class SensorBuffer:
     """A thread that reads every source as often as it may have something new, and the observations made of them.
 
     Args:
