@@ -104,6 +104,24 @@ def test_files_and_functions_are_readable_in_one_sitting(path: Path) -> None:
             assert (node.end_lineno or 0) - first.lineno < MAX_FUNCTION, f"{path}:{node.lineno} {node.name} is too long"
 
 
+STEPPING = CORE / "evaluation/stepping.py"
+NOT_ENVIRONMENTS = {"axis", "left", "optimiser", "recorder", "_recorder"}
+"""Names in the core of objects with a method `step` that are no environments: of matplotlib, torch and the arms."""
+
+
+def stepped(path: Path) -> set[str]:
+    """The name `x` of every call `x.step(...)`; a wrapper's `super().step(...)` is its environment's own."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    objects = (ast.unparse(call.value) for call in calls if isinstance(call, ast.Attribute) and call.attr == "step")
+    return {name.rsplit(".", 1)[-1] for name in objects if name != "super()"}
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_one_file_of_the_core_steps_environments(path: Path) -> None:
+    environments = stepped(path) - NOT_ENVIRONMENTS
+    assert environments == ({"env"} if path == STEPPING else set()), "use dpbench.evaluation.stepping.steps"
+
+
 def test_no_folder_without_a_name() -> None:
     forbidden = {"utils", "misc", "common", "helpers", "manager"}
     assert not [path for path in SOURCES if forbidden & {part.removesuffix(".py") for part in path.parts}]

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from dpbench.data.episodes import EpisodeStore
 from dpbench.demonstrations.generation import ATTEMPT_STRIDE, ATTEMPTS
 from dpbench.errors import ConfigError, DataError
+from dpbench.evaluation.stepping import steps
+from dpbench.policies.protocol import Observations
 from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
@@ -76,21 +78,34 @@ def _replay(env: gym.Env[Any, Any], stored: Mapping[str, NDArray[Any]], number: 
     simulator: Any = env.unwrapped
     # Pictures may differ between machines; the vectors are the state.
     vectors = {key: values for key, values in stored.items() if key != "action" and not key.startswith("pixels.")}
-    rows = [_begin(env, vectors, number, path)]
-    rewards, states = [], []
-    for step, action in enumerate(stored["action"]):
-        off = max(float(np.abs(rows[-1][key] - values[step]).max()) for key, values in vectors.items())
+    actions = stored["action"]
+    states: list[NDArray[np.float64]] = []
+
+    def act(observation: Observations, _active: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+        step = len(states)
+        if step == len(actions):
+            return None
+        off = max(float(np.abs(observation[key] - values[step]).max()) for key, values in vectors.items())
         if off > TOLERANCE:
             raise DataError(
                 f"step {step} of episode {number} of {path} is off its replay by {off:.2g}; "
                 "generate the demonstrations again with this version."
             )
         states.append(simulator.simulator_state())
-        observation, reward, *_ = env.step(action)
-        rows.append(dict(flatten(observation)))
-        rewards.append(float(reward))
-    observations = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    return Replay(observations, stored["action"], np.array(rewards), np.stack(states), simulator)
+        action: NDArray[np.float32] = actions[step]
+        return action
+
+    first = _begin(env, vectors, number, path)
+    done = list(steps(env, first, act))
+    if len(done) < len(actions):
+        raise DataError(
+            f"episode {number} of {path} has {len(actions)} steps, its replay ends after {len(done)}; "
+            "generate the demonstrations again with this version."
+        )
+    rows = [first, *(step.next_observation for step in done)]
+    observations = {key: np.stack([row[key] for row in rows]) for key in first}
+    rewards = np.array([float(step.reward) for step in done])
+    return Replay(observations, actions, rewards, np.stack(states), simulator)
 
 
 def _begin(

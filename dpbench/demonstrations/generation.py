@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ConfigError
+from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 from dpbench.policies.runner import PolicyRunner
 from dpbench.registry import resolve
-from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
@@ -73,38 +73,41 @@ def demonstrate(task_id: str, number: int) -> Mapping[str, NDArray[Any]]:
         ConfigError: when the demonstrator fails from all of its starts.
     """
     task = load_task(task_id)
-    seen = load_task(task.demonstrator_sees or task_id)
-    policy: Policy = resolve(task.demonstrator or "")(seen)
-    env = gym.make(task_id)
-    view = gym.make(seen.id) if seen.id != task_id else None
+    demonstrator_task = load_task(task.demonstrator_sees or task_id)
+    policy: Policy = resolve(task.demonstrator or "")(demonstrator_task)
+    env = gym.make(demonstrator_task.id)
+    shown = gym.make(task_id) if task_id != demonstrator_task.id else None
     try:
         for attempt in range(ATTEMPTS):
-            rows = _run(env, view, policy, task, number + attempt * ATTEMPT_STRIDE)
-            if rows is not None:
-                return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+            seed = number + attempt * ATTEMPT_STRIDE
+            runner = PolicyRunner(policy, NoiseStreams.from_seeds(0, [seed]))
+            episode = _successful_episode(env, seed, policy_of_one(runner))
+            if episode and shown is not None:  # the same actions, in the environment whose observations are stored
+                actions = np.stack([step.action for step in episode])
+                episode = _successful_episode(shown, seed, stored_actions(actions))
+            if episode:
+                return _arrays(episode, task)
     finally:
         env.close()
-        if view is not None:
-            view.close()
+        if shown is not None:
+            shown.close()
     raise ConfigError(f"the demonstrator of {task_id} fails from {ATTEMPTS} starts of episode {number}.")
 
 
-def _run(
-    env: gym.Env[Any, Any], view: gym.Env[Any, Any] | None, policy: Policy, task: TaskSpec, seed: int
-) -> list[dict[str, NDArray[Any]]] | None:
-    """Rows of the store, None when the demonstrator failed; `view` is the environment that it sees, None for `env`."""
-    runner = PolicyRunner(policy, NoiseStreams.from_seeds(0, [seed]))
+def _successful_episode(env: gym.Env[Any, Any], seed: int, act: Act) -> list[Step]:
+    """The steps from a start until success; none when the episode ends without."""
     observation, _ = env.reset(seed=seed)
-    seen = view.reset(seed=seed)[0] if view is not None else observation
-    rows: list[dict[str, NDArray[Any]]] = []
-    active = np.ones(1, dtype=np.bool_)
-    while True:
-        flat = dict(flatten(observation))
-        action = runner.act({key: value[None] for key, value in flatten(seen)}, active)[0].copy()
-        rows.append({array: flat.get(key, action) for key, array in task.store_arrays.items()})
-        observation, _, terminated, truncated, info = env.step(action)
-        seen = view.step(action)[0] if view is not None else observation
-        if info["is_success"]:
-            return rows
-        if terminated or truncated:
-            return None
+    done: list[Step] = []
+    for step in steps(env, observation, act):
+        done.append(step)
+        if step.info["is_success"]:
+            return done
+    return []
+
+
+def _arrays(episode: list[Step], task: TaskSpec) -> dict[str, NDArray[Any]]:
+    """Store array -> `(T, ...)`."""
+    return {
+        array: np.stack([step.action if key == "action" else step.observation[key] for step in episode])
+        for key, array in task.store_arrays.items()
+    }

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ConfigError
+from dpbench.evaluation.stepping import steps
+from dpbench.policies.protocol import Observations
 from dpbench.spec import TaskSpec
 
 QUIT, RETRY, SAVE = "q", "r", "s"
@@ -83,18 +85,25 @@ def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, 
 
 
 def _play(env: gym.Env[Any, Any], control: HandControl, seed: int) -> tuple[list[Mapping[str, NDArray[Any]]], str]:
-    """One episode and the key that ended it (`SAVE` when the task was solved)."""
-    env.reset(seed=seed)
+    """One episode, and the key that ended it; solved counts as `SAVE`, failed as `RETRY`."""
     rows: list[Mapping[str, NDArray[Any]]] = []
-    while True:
-        for key in control.human_keys():
-            if key in (QUIT, RETRY, SAVE):
-                return rows, key
-        action = control.human_action()
-        if action is None:
+    pressed: list[str] = []
+
+    def act(_observation: Observations, _active: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+        while True:
+            pressed.extend(key for key in control.human_keys() if key in (QUIT, RETRY, SAVE))
+            if pressed:
+                return None
+            action = control.human_action()
+            if action is not None:
+                rows.append({**control.store_step(), "action": action.astype(np.float32)})
+                return action
             env.render()
-            continue
-        rows.append({**control.store_step(), "action": action.astype(np.float32)})
-        _, _, terminated, _, _ = env.step(action)
-        if terminated:
-            return rows, SAVE
+
+    first, _ = env.reset(seed=seed)
+    last = None
+    for last in steps(env, first, act):  # noqa: B007
+        pass
+    if pressed:
+        return rows, pressed[0]
+    return rows, SAVE if last is not None and last.info["is_success"] else RETRY

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.errors import ConfigError
+from dpbench.evaluation.stepping import policy_of_one, steps
 from dpbench.metrics.chunk_distance import (
     energy_distance,
     invalid_share,
@@ -24,7 +27,8 @@ from dpbench.metrics.chunk_distance import (
 )
 from dpbench.metrics.statistics.intervals import Estimate, mean
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.protocol import Policy
+from dpbench.policies.observation_buffer import stack_history
+from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
 from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
@@ -140,16 +144,20 @@ def compare_actions(
     )
 
 
-def probes(task: TaskSpec, demonstrator: Policy, steps: Sequence[int], n_obs_steps: int) -> list[History]:
-    """Observation histories of demonstrations at given steps, four starts each; the first frame fills a short past."""
+def probes(task: TaskSpec, demonstrator: Policy, probe_steps: Sequence[int], n_obs_steps: int) -> list[History]:
+    """Observation histories of demonstrations at given steps, from four starts.
+
+    Raises:
+        ConfigError: when a demonstration ends before the last of these steps.
+    """
     env = gym.make(task.id)
     histories: list[History] = []
     try:
         for seed in task.starts().seeds(N_STARTS):
-            frames = _demonstrate(env, demonstrator, seed, max(steps))
-            for step in steps:
-                places = np.maximum(np.arange(step - n_obs_steps + 1, step + 1), 0)
-                histories.append({key: np.stack([frames[at][key] for at in places]) for key in frames[0]})
+            frames = _demonstrate(env, demonstrator, seed, max(probe_steps))
+            for step in probe_steps:
+                history = stack_history(frames[: step + 1], n_obs_steps)
+                histories.append({key: values[0] for key, values in history.items()})
     finally:
         env.close()
     return histories
@@ -169,12 +177,15 @@ def sample_policy(policy: Policy, history: History, n_samples: int, number: int)
     return policy.act({key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}, noise)
 
 
-def _demonstrate(env: gym.Env[Any, Any], policy: Policy, seed: int, n_steps: int) -> list[dict[str, NDArray[Any]]]:
+def _demonstrate(env: gym.Env[Any, Any], policy: Policy, seed: int, n_steps: int) -> list[Observations]:
+    """Observations of the first steps of an episode, flat key -> `(1, ...)` each, the one before the first included."""
     runner = PolicyRunner(policy, NoiseStreams.from_seeds(PROBE_SEED, [seed]))
-    observation, _ = env.reset(seed=seed)
-    frames = [dict(flatten(observation))]
-    for _ in range(n_steps):
-        batch = {key: value[None] for key, value in frames[-1].items()}
-        observation = env.step(runner.act(batch, np.ones(1, dtype=np.bool_))[0].copy())[0]
-        frames.append(dict(flatten(observation)))
-    return frames
+    first, _ = env.reset(seed=seed)
+    done = islice(steps(env, first, policy_of_one(runner)), n_steps)
+    observations = [dict(flatten(first)), *(step.next_observation for step in done)]
+    if len(observations) <= n_steps:
+        raise ConfigError(
+            f"the demonstration from start seed {seed} ends after {len(observations) - 1} steps; "
+            f"the task's probe_steps ask for step {n_steps}: choose earlier ones."
+        )
+    return [{key: value[None] for key, value in observation.items()} for observation in observations]

@@ -1,4 +1,4 @@
-"""The only loop that steps environments: a policy from fixed starts, all trials of a process in one batch."""
+"""Rollouts of a policy from fixed starts: all trials of a process in one batch, the trials in several processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import count, islice
 from multiprocessing import get_context
 from typing import Any
 
@@ -15,12 +16,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.evaluation.asleep import ASLEEP, Asleep
+from dpbench.evaluation.skip_finished import SKIP, SkipFinished
+from dpbench.evaluation.stepping import Step, steps
 from dpbench.metrics.episode import Episode, Trial
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.protocol import Policy
+from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
-from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -133,7 +134,7 @@ def make_batch(task: TaskSpec, n_envs: int, render: bool = False) -> VectorEnv[A
         task.id,
         num_envs=n_envs,
         vector_kwargs=None if own else mode,
-        wrappers=None if own else (Asleep,),
+        wrappers=None if own else (SkipFinished,),
         render_mode="rgb_array" if render else None,
         **(mode if own else {}),
     )
@@ -150,62 +151,55 @@ def _run(
 ) -> tuple[Episode, ...]:
     runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
     seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
-    observation, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
-    recorders = [_Recorder(trial, observation, row) for row, trial in enumerate(wanted)]
-    batched = gym.spec(task.id).vector_entry_point is not None
-    active = np.ones(len(wanted), dtype=np.bool_)
-    none_yet = np.full(len(wanted), -1)
-    step = 0
-    while active.any() and step != max_steps:
-        if frames is not None and step % frames.stride == 0:
+    first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
+    recorders = [_Recorder(trial, first, row) for row, trial in enumerate(wanted)]
+    # Finished environments keep their place in the batch. Single environments skip their steps; those of a batch of
+    # the task's own, which cost the same for one more, begin another episode. Nobody looks at either.
+    skip: dict[str, Any] = {} if gym.spec(task.id).vector_entry_point is not None else {SKIP: True}
+    numbers = count()
+
+    def act(observations: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
+        if frames is not None and next(numbers) % frames.stride == 0:
             _keep_frames(env, recorders, active, frames.size_px)
-        actions = runner.act(dict(flatten(observation)), active)
-        observation, rewards, terminated, truncated, infos = env.step(actions)
-        for row in np.flatnonzero(active):
-            recorders[row].add(
-                actions[row],
-                rewards[row],
-                infos[task.score][row],
-                infos["is_success"][row],
-                infos.get("mode", none_yet)[row],
-                observation,
-            )
-        over = terminated | truncated
-        if frames is not None and (active & over).any():
-            _keep_frames(env, recorders, active & over, frames.size_px)
-        active &= ~over
-        if over.any():
-            # What is over stays in the batch only to keep it whole: single environments sleep, batched ones, which
-            # cost the same for one more, start again. Nobody looks at either.
-            rest: dict[str, Any] = {} if batched else {ASLEEP: True}
-            observation, _ = env.reset(options={**starts.reset_options, **rest, "reset_mask": over})
-        step += 1
+        return runner.act(observations, active)
+
+    def reset_finished(finished: NDArray[np.bool_]) -> Mapping[str, Any]:
+        observations: Mapping[str, Any] = env.reset(options={**starts.reset_options, **skip, "reset_mask": finished})[0]
+        return observations
+
+    for step in islice(steps(env, first, act, reset_finished), max_steps):
+        for row in np.flatnonzero(step.active):
+            recorders[row].add(step, task.score)
+        if frames is not None and step.finished.any():
+            _keep_frames(env, recorders, step.finished, frames.size_px)
     return tuple(recorder.episode() for recorder in recorders)
 
 
 class _Recorder:
-    """Collects one episode."""
+    """Collects the episode of one row of the batch."""
 
     def __init__(self, trial: Trial, observation: Mapping[str, Any], row: int) -> None:
         self._trial, self._row = trial, row
         self._rows: list[tuple[NDArray[np.float32], float, float, bool, int]] = []
         self._vectors: dict[str, list[NDArray[np.float32]]] = {key: [] for key in VECTORS if key in observation}
-        self._see(observation)
+        self._observe(observation)
         self.frames: list[NDArray[np.uint8]] = []
 
-    def add(
-        self,
-        action: NDArray[np.float32],
-        reward: float,
-        score: float,
-        success: bool,
-        mode: int,
-        observation: Mapping[str, Any],
-    ) -> None:
-        self._rows.append((action.copy(), float(reward), float(score), bool(success), int(mode)))
-        self._see(observation)
+    def add(self, step: Step, score: str) -> None:
+        row, info = self._row, step.info
+        mode = int(info["mode"][row]) if "mode" in info else -1
+        self._rows.append(
+            (
+                step.action[row].copy(),
+                float(step.reward[row]),
+                float(info[score][row]),
+                bool(info["is_success"][row]),
+                mode,
+            )
+        )
+        self._observe(step.next_observation)
 
-    def _see(self, observation: Mapping[str, Any]) -> None:
+    def _observe(self, observation: Mapping[str, Any]) -> None:
         for key, values in self._vectors.items():
             values.append(observation[key][self._row].copy())
 

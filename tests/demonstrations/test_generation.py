@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore
 from dpbench.demonstrations.generation import demonstrate, generate
 from dpbench.errors import ConfigError
+from dpbench.policies.noise import NoiseStreams
+from dpbench.registry import resolve
+from dpbench.spaces import flatten
 from dpbench.tasks import load_task
 
 TASK = "dpbench/Avoid-v0"
@@ -50,3 +56,46 @@ def test_the_command_generates_and_training_finds_it(tmp_path: Path, capsys: pyt
 def test_a_task_without_a_demonstrator_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no scripted demonstrator"):
         generate(load_task("dpbench/PushTImage-v0"), tmp_path / "x.zarr", 1, 1)
+
+
+def plain_episode(task_id: str, acting_id: str, number: int) -> dict[str, list[NDArray[Any]]]:
+    """The demonstrator in one environment, its actions in another, written out without runner, buffer and loop."""
+    task, acting = load_task(task_id), load_task(acting_id)
+    policy = resolve(task.demonstrator or "")(acting)
+    policy.reset()
+    noise = NoiseStreams.from_seeds(0, [number])
+    env, shown = gym.make(acting_id), gym.make(task_id)
+    history = [dict(flatten(env.reset(seed=number)[0]))] * policy.horizon.n_obs_steps
+    stored, success, chunk = dict(flatten(shown.reset(seed=number)[0])), False, []
+    rows: dict[str, list[NDArray[Any]]] = {array: [] for array in task.store_arrays.values()}
+    while not success:
+        if not chunk:
+            newest = history[-policy.horizon.n_obs_steps :]
+            chunk = list(policy.act({key: np.stack([o[key] for o in newest])[None] for key in newest[0]}, noise)[0])
+        action = chunk.pop(0)
+        for key, array in task.store_arrays.items():
+            rows[array].append(action if key == "action" else stored[key])
+        history.append(dict(flatten(env.step(action)[0])))
+        observation, _, terminated, truncated, info = shown.step(action)
+        stored, success = dict(flatten(observation)), info["is_success"]
+        assert success or not (terminated or truncated)
+    env.close()
+    shown.close()
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "acting"),
+    [
+        ("Avoid-v0", "Avoid-v0"),
+        ("AvoidImage-v0", "AvoidImage-v0"),
+        ("BlockPush-v0", "BlockPush-v0"),
+        ("BlockPushImage-v0", "BlockPush-v0"),
+    ],
+)
+def test_a_demonstration_equals_one_that_a_plain_loop_makes(name: str, acting: str) -> None:
+    made = demonstrate(f"dpbench/{name}", 1)
+    plain = plain_episode(f"dpbench/{name}", f"dpbench/{acting}", 1)
+    assert made.keys() == plain.keys()
+    for array, values in made.items():
+        assert np.array_equal(values, np.stack(plain[array])), array

@@ -13,11 +13,12 @@ from dpbench.baselines.diffusion.policy import build_cnn
 from dpbench.baselines.scripted import HoldPolicy, RandomPolicy
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import ConfigError
-from dpbench.evaluation.rollout import Frames, flatten, parallel_rollout, rollout, trials
+from dpbench.evaluation.rollout import Frames, parallel_rollout, rollout, trials
 from dpbench.metrics.episode import Episode, Trial
 from dpbench.nets.features import Features
 from dpbench.policies.learned import LearnedPolicy
 from dpbench.policies.protocol import Policy
+from dpbench.spaces import flatten
 from dpbench.tasks import load_task
 
 TASK = load_task("dpbench/PushTKeypoints-v0")

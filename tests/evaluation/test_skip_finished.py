@@ -1,4 +1,4 @@
-"""What is over in a batch of single environments costs no steps, and changes nothing for the others."""
+"""Finished environments of a batch cost no steps, and change nothing for the others."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from dpbench.evaluation.asleep import ASLEEP, Asleep
 from dpbench.evaluation.rollout import rollout, trials
+from dpbench.evaluation.skip_finished import SKIP, SkipFinished
 from dpbench.policies.sources.opening import open_policy
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
@@ -35,13 +35,13 @@ class Ends(gym.Env[Any, Any]):
         return np.full(1, self.n_steps, float), 1.0, self.n_steps == 3, False, {"is_success": True}
 
 
-def test_asleep_it_does_nothing_until_the_next_reset() -> None:
+def test_a_skipped_environment_does_nothing_until_the_next_reset() -> None:
     inner = Ends()
-    env = Asleep(inner)
+    env = SkipFinished(inner)
     env.reset(seed=0)
     for _ in range(3):
         last = env.step(0)
-    observation, info = env.reset(options={ASLEEP: True})
+    observation, info = env.reset(options={SKIP: True})
     assert observation == last[0] == 3.0
     assert info == {}
     for _ in range(5):
