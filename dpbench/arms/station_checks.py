@@ -13,9 +13,9 @@ from dpbench.arms.control.loop_report import LoopReport
 from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.execution_latency import ExecutionLatencyMeter
-from dpbench.arms.percentiles import percentiles
 from dpbench.arms.station import Station
 from dpbench.errors import ArmFaultError, DpbenchError
+from dpbench.metrics.statistics.percentiles import percentiles
 
 HOLD_S, MOVE_S = 2.0, 1.6
 """How long the loop is watched while the arm holds, and how long a trial move takes each way."""

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 
-PERCENTILES = (50, 95, 99)
 CLOCK = "time.perf_counter_ns"
 N_WARMUP = 5
 MIN_CALLS = 20
@@ -94,18 +93,14 @@ def measure(
         with policy.time_encoder(encode):
             for number in range(min(len(times), MIN_CALLS)):
                 call(number)
-    call_s, steps = _percentiles(times), policy.horizon.n_action_steps
+    call_s, steps = percentiles(times), policy.horizon.n_action_steps
     return Latency(
         call_s=call_s,
         control_step_s={name: value / steps for name, value in call_s.items()},
-        encode_s=_percentiles(encode) if encode else None,
+        encode_s=percentiles(encode) if encode else None,
         held_rate_hz=steps / call_s["p99"],
         blocking_rate_hz=1 / call_s["p99"],
         n_calls=len(times),
         n_warmup=N_WARMUP,
         n_threads=n_threads,
     )
-
-
-def _percentiles(times: list[float]) -> dict[str, float]:
-    return {f"p{percent}": float(np.percentile(times, percent)) for percent in PERCENTILES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from dpbench.arms.percentiles import percentiles
+from dpbench.metrics.statistics.percentiles import percentiles
 
 KEPT = 100_000
 """Ticks whose times are remembered: three minutes at 500 Hz; an arm may stay connected for days."""

@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.deployment.ensemble import ChunkEnsemble
 from dpbench.arms.driver import ArmDriver, Waypoint
-from dpbench.arms.percentiles import percentiles
 from dpbench.errors import ConfigError, check_choice
+from dpbench.metrics.statistics.percentiles import percentiles
+from dpbench.policies.ensembled import ChunkEnsemble
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 

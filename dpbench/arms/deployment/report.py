@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dpbench.arms.deployment.episode import EpisodeReport
-from dpbench.arms.percentiles import percentiles
+from dpbench.metrics.statistics.percentiles import percentiles
 
 LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
 

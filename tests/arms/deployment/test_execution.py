@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.deployment.execution import ExecutionConfig, run_policy
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
-from dpbench.arms.sensor_buffer import Stream, newest_common, step_times
-from dpbench.errors import ArmFaultError, ConfigError
+from dpbench.errors import ConfigError
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
@@ -123,25 +122,6 @@ def test_a_chunk_that_is_wholly_late_is_one_late_step() -> None:
         assert waypoints[0].time_s > sent_s
 
 
-def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
-    fast, slow = Stream[int]("states"), Stream[int]("camera")
-    for number in range(100):
-        fast.add(number * 0.01, number)
-    for number in range(10):
-        slow.add(number * 0.1, number)
-    slow.add(0.9, 99)
-    newest = newest_common({"states": fast, "camera": slow}, now_s=1.0, stale_s=0.2)
-    assert newest == pytest.approx(0.9)
-    assert slow.before(newest) == 9, "the same frame read again is no newer one"
-    times = step_times(newest, 3, 0.1)
-    assert [fast.before(due + 1e-9) for due in times] == [70, 80, 90]
-    assert fast.before(-1.0) == 0
-    with pytest.raises(ArmFaultError, match=r"camera is 0\.60 s old"):
-        newest_common({"states": fast, "camera": slow}, now_s=1.5, stale_s=0.55)
-    with pytest.raises(ArmFaultError, match="has given nothing yet"):
-        Stream[int]("top camera").before(0.0)
-
-
 def test_timings_that_cannot_be_are_named() -> None:
     with pytest.raises(ConfigError, match="mode = 'both'"):
         ExecutionConfig(10.0, "both")  # type: ignore[arg-type]
@@ -166,10 +146,3 @@ def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
     )  # fmt: skip
     assert report.inference_s == []
     assert arm.stopped
-
-
-def test_a_frame_of_another_clock_is_never_taken_for_fresh() -> None:
-    stream: Stream[float] = Stream("pixels.top")
-    stream.add(1e9, 0.0)
-    with pytest.raises(ArmFaultError, match=r"pixels.top .* time.monotonic"):
-        newest_common({"pixels.top": stream}, 100.0, 0.5)
