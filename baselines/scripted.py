@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dpbench.baseline import NoiseStreams, Observations, Policy, Role, ScriptedPolicy
 from dpbench.errors import ConfigError
-from dpbench.registry import resolve
+from dpbench.policies.demonstrator import has_demonstrator, scripted_demonstrator
 from dpbench.spec import Horizon, TaskSpec
 
 
@@ -68,16 +68,13 @@ def demonstrator(task: TaskSpec) -> Policy:
     Raises:
         ConfigError: for a task without one.
     """
-    if task.demonstrator is None:
-        raise ConfigError(f"{task.id} has no scripted demonstrator; its demonstrations are recorded by people.")
-    policy: Policy = resolve(task.demonstrator)(task)
-    return policy
+    return scripted_demonstrator(task).policy(task)
 
 
 DEMONSTRATOR = ScriptedPolicy(
     "demonstrator",
     "none: the task's script",
     demonstrator,
-    fits=lambda task: task.demonstrator is not None,
+    fits=has_demonstrator,
     role=Role.DEMONSTRATOR,
 )

@@ -17,6 +17,10 @@ class NameTakenError(DpbenchError):
     """A name that is registered already; nothing is overwritten."""
 
 
+class TaskError(DpbenchError):
+    """A task whose description names something that does not exist or is of the wrong kind."""
+
+
 class ConfigError(DpbenchError):
     """A configuration value that cannot work."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.errors import ActionError, ConfigError, UnknownNameError
+from dpbench.errors import ActionError, ConfigError, MissingExtraError, TaskError, UnknownNameError
+from dpbench.registry import resolve
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -97,44 +100,46 @@ class EvaluationStarts:
 
 
 @dataclass(frozen=True)
-class DatasetSpec:
-    """Published demonstrations: a task's own (`TaskSpec.dataset`), or an archive that it can read (`archives`).
+class Stage:
+    """A stage of a task that is solved step by step.
 
     Attributes:
-        name: name of the store and of `dpbench data fetch NAME`.
-        format: name in the registry of formats.
-        url: where the archive is published.
-        size_bytes: of the published archive, for the progress bar; 0 when unknown.
-        n_episodes: number of episodes in the archive.
-        source: who recorded it, where it is described.
-        n_steps: total number of steps in the archive, None when unknown.
-        sha256: of the published archive, None when unknown. Where `array_sha256` is given, that decides, since the
-            bytes of an archive may differ.
-        array_sha256: archive array -> SHA-256 of its values in C order, little endian.
-        arrays: function that turns the arrays named in `array_sha256` into store arrays, `"module:function"`; an
-            archive is turned by the task's `archive_arrays`.
+        name: heading of its column, e.g. `"p1"`.
+        above: an episode has passed the stage when its largest score is above this.
+        meaning: what has happened by then, in one sentence.
     """
 
     name: str
-    format: str
-    url: str
-    size_bytes: int
-    n_episodes: int
-    source: str
-    n_steps: int | None = None
-    sha256: str | None = None
-    array_sha256: Mapping[str, str] = field(default_factory=dict)
-    arrays: str | None = None
+    above: float
+    meaning: str
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One figure from the literature, with which number it is (`max`, `avg`, ...) and where it stands."""
+    """One number from the literature: what it measures (`"p1"`, `"success, max"`, ...) and where it stands."""
 
     method: str
     metric: str
     value: float
     source: str
+
+
+@dataclass(frozen=True)
+class PublishedResults:
+    """A part of a task: what the literature reports on it.
+
+    Attributes:
+        results: one a method and metric.
+        note: how they were measured and what differs here; Markdown, shown beside the results.
+    """
+
+    results: tuple[PublishedResult, ...]
+    note: str = ""
+
+    def average(self, method: str) -> float | None:
+        """The average that is published for a method (over its last checkpoints and its training seeds), or None."""
+        values = (result.value for result in self.results if result.method == method and result.metric.endswith("avg"))
+        return next(values, None)
 
 
 @dataclass(frozen=True)
@@ -150,32 +155,17 @@ class TaskSpec:
         success: the success rule in one sentence.
         score: key in `info` of the task's own measure of progress (e.g. `"coverage"`), in [0, 1].
         reward_range: lowest and highest reward of a step.
-        packages: distributions whose versions decide the task's figures beside those of dpbench, numpy, gymnasium and
+        packages: distributions whose versions decide the task's results beside those of dpbench, numpy, gymnasium and
             torch, e.g. `("mujoco",)`; a record holds the version of each.
         evaluation: start-state protocols; the first is the default.
-        dataset: published demonstrations, or None.
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
-        published: results of the literature on this task.
         modes: names of the behaviour modes, where the task names them; the environment then gives `info["mode"]`
             at every step, the number of the mode that the episode has shown so far, -1 while it has shown none.
-        plan_of: what a chunk of actions heads for, `"module:function"` of `agent_pos` (Na,), `environment_state` (Ne,)
-            and the chunk (n, Da); returns (question, answer), such as `("row 2", "gap 1")`, or None where the chunk
-            tells nothing. Answers to the same question by one plan after the other show whether a policy commits.
-        conditional: the demonstrator's distribution of action chunks given a state, `"module:object"` of a
-            `dpbench.evaluation.action_distribution.ConditionalDemonstrator`, where it is known.
-        chunk_pixels: where a chunk leads in a picture, `"module:function"` of `agent_pos`, `environment_state`, chunks
-            (N, n, Da) and the picture's side in px; returns columns and rows (N, n, 2).
-        stages: name -> what the episode's largest score must be above for the stage to be passed, e.g. `{"p1": 0.4}`.
-        demonstrator: scripted demonstrator, `"module:function"` of `task -> Policy`, or None.
-        demonstrator_sees: id of the task on whose observations the demonstrator acts, where this one shows too little
-            (pictures only); same seed and same actions give the same episode in both.
-        archives: public archives that this task can read; the data root holds a store of each.
-        archive_arrays: turns one episode of a public archive into store arrays for `dpbench data import`,
-            `"module:function"` of its arrays, the attributes of archive and episode, and the task, or None.
-        archive_check: says how an archive's environment differs from this one, `"module:function"` of its attributes
-            and the task; returns sentences.
-        archive_export: writes episodes played again as a public archive for `dpbench data export`,
-            `"module:function"` of a path, the task and `dpbench.demonstrations.exporting.Replay`s.
+        stages: in the order in which they are passed; empty for a task that has none.
+        parts: what else is known of the task: kind of the part -> `"module:function"` of `TaskSpec -> part`, imported
+            when `part` asks for it. Kinds are `PublishedResults` here,
+            `dpbench.data.public.PublicDemonstrations`, `dpbench.policies.demonstrator.ScriptedDemonstrator`,
+            `dpbench.metrics.behaviour.Behaviour` and `dpbench.demonstrations.replay.ArchiveWriter`.
     """
 
     id: str
@@ -188,20 +178,24 @@ class TaskSpec:
     reward_range: tuple[float, float]
     packages: tuple[str, ...]
     evaluation: tuple[EvaluationStarts, ...]
-    dataset: DatasetSpec | None = None
     store_arrays: Mapping[str, str] = field(default_factory=dict)
-    published: tuple[PublishedResult, ...] = ()
     modes: tuple[str, ...] = ()
-    plan_of: str | None = None
-    conditional: str | None = None
-    chunk_pixels: str | None = None
-    stages: Mapping[str, float] = field(default_factory=dict)
-    demonstrator: str | None = None
-    demonstrator_sees: str | None = None
-    archives: tuple[DatasetSpec, ...] = ()
-    archive_arrays: str | None = None
-    archive_check: str | None = None
-    archive_export: str | None = None
+    stages: tuple[Stage, ...] = ()
+    parts: Mapping[type[object], str] = field(default_factory=dict)
+
+    def part(self, kind: type[Part]) -> Part | None:
+        """The part of that kind, None for a task without it.
+
+        Raises:
+            TaskError: when `parts` names a function that does not exist, or that returns something else.
+        """
+        target = self.parts.get(kind)
+        if target is None:
+            return None
+        part: object = _import(self.id, kind.__name__, target)(self)
+        if not isinstance(part, kind):
+            raise TaskError(f"{self.id}: {target} returns {type(part).__name__}, expected {kind.__name__}.")
+        return part
 
     def starts(self, name: str | None = None) -> EvaluationStarts:
         """The protocol of that name, by default the first.
@@ -218,6 +212,18 @@ class TaskSpec:
         raise UnknownNameError(f"{self.id} has no start states named {name!r}; it has {known}.")
 
 
+def _import(task_id: str, kind: str, target: str) -> Callable[[TaskSpec], object]:
+    try:
+        function: object = resolve(target)
+    except MissingExtraError:
+        raise
+    except (ImportError, AttributeError, ValueError) as error:
+        raise TaskError(f"{task_id} names {target!r} as its {kind}, which cannot be imported: {error}.") from error
+    if not callable(function):
+        raise TaskError(f"{task_id} names {target!r} as its {kind}: expected a function of the task.")
+    return function
+
+
 @dataclass(frozen=True)
 class Horizon:
     """Owner of all index arithmetic between observed, predicted and executed steps.
@@ -228,8 +234,8 @@ class Horizon:
         executed             x | x     x    x   |
 
     Prediction starts at the first observed step, so the executed slice of a prediction of length Tp
-    is `[To-1 : To-1+Ta]` (Diffusion Policy, Chi et al. 2023, Fig. 3; FACTS of the original code: pad
-    To-1 before and Ta-1 after an episode).
+    is `[To-1 : To-1+Ta]` (Chi et al. 2023, arXiv 2303.04137v5, Fig. 3). Windows reach To-1 steps before an episode and
+    Ta-1 steps after it (real-stanford/diffusion_policy, 5ba07ac, `diffusion_policy/config/task/pusht_lowdim.yaml`).
 
     Attributes:
         n_obs_steps: observed steps (To).

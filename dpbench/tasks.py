@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import gymnasium as gym
 
+from dpbench.errors import TaskError
 from dpbench.registry import registry, resolve
 from dpbench.spec import TaskSpec
 
@@ -16,7 +17,7 @@ class TaskEntry:
     """One row of a task table; only strings and numbers, so that registering imports no simulator.
 
     Attributes:
-        spec: `"module:attribute"` of the TaskSpec.
+        spec: `"module:attribute"` of the TaskSpec, or of a table that has it under its id.
         env: `"module:Class"` of the Gymnasium environment.
         vector_env: `"module:Class"` of a batched environment, or None.
         max_episode_steps: control steps after which an episode is truncated.
@@ -51,7 +52,11 @@ def load_task(name: str) -> TaskSpec:
 
     Raises:
         UnknownNameError: with the nearest known ids.
+        TaskError: when the registry names something else.
     """
     entry: TaskEntry = registry("task").entry(name).target
-    spec: TaskSpec = resolve(entry.spec)
+    found: object = resolve(entry.spec)
+    spec: object = found.get(name) if isinstance(found, Mapping) else found
+    if not isinstance(spec, TaskSpec) or spec.id != name:
+        raise TaskError(f"{entry.spec} is not the TaskSpec of {name}.")
     return spec

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dpbench.errors import ActionError, ConfigError, UnknownNameError
-from dpbench.spec import ActionSpec, Horizon
+from dpbench.errors import ActionError, ConfigError, TaskError, UnknownNameError
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.registry import registry
+from dpbench.spec import ActionSpec, Horizon, PublishedResults
 from dpbench.tasks import load_task
 
 ACTION = ActionSpec(("x", "y"), (0, 0), (1, 1), "m", "position", "world")
@@ -57,3 +63,42 @@ def test_unknown_start_protocols_are_named() -> None:
     assert task.starts("legacy-4300000").seeds(1) == (4_300_000,)
     with pytest.raises(UnknownNameError, match="no start states named 'other'; it has legacy-100000"):
         task.starts("other")
+
+
+@pytest.mark.parametrize("name", registry("task").names())
+def test_every_part_of_a_task_is_what_it_says(name: str) -> None:
+    task = load_task(name)
+    for kind in task.parts:
+        assert isinstance(task.part(kind), kind)
+
+
+def test_a_task_without_a_part_has_none() -> None:
+    assert load_task("dpbench/Avoid-v0").part(PublishedResults) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("dpbench.envs.avoid.plans:behavior", "'dpbench.envs.avoid.plans:behavior' as its Behaviour.*no attribute"),
+        ("dpbench.envs.avoid.plan:behaviour", "as its Behaviour, which cannot be imported: No module named"),
+        ("dpbench.envs.avoid.plans:CLEAR_M", "expected a function of the task"),
+        ("dpbench.envs.avoid.demonstrator:scripted", "returns ScriptedDemonstrator, expected Behaviour"),
+        ("behaviour", "which cannot be imported"),
+    ],
+)
+def test_a_misspelled_part_is_named(target: str, message: str) -> None:
+    task = replace(load_task("dpbench/Avoid-v0"), parts={Behaviour: target})
+    with pytest.raises(TaskError, match=message):
+        task.part(Behaviour)
+
+
+def test_reading_task_specs_imports_neither_simulators_nor_torch() -> None:
+    code = (
+        "import sys\n"
+        "from dpbench.registry import registry\n"
+        "from dpbench.tasks import load_task\n"
+        "for name in registry('task').names(): load_task(name)\n"
+        "print({'torch', 'mujoco', 'pymunk', 'robosuite', 'cv2', 'zarr', 'h5py', 'numba'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "set()", done.stderr

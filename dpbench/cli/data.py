@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dpbench.data.episodes import EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
+from dpbench.data.public import own_dataset
 
 EXAMPLE = """examples:
   dpbench data fetch pusht                      download, check and store the human demonstrations
@@ -83,8 +84,8 @@ def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
     from dpbench.cli.demos import task_id
 
     dataset, task = find_dataset(arguments.name, task_id(arguments.task) if arguments.task is not None else None)
-    if dataset == task.dataset:
-        store, built = fetch(dataset, root, arguments.source)
+    if dataset == own_dataset(task):
+        store, built = fetch(dataset, task, root, arguments.source)
     else:
         store, built = fetch_archive(dataset, task, root, arguments.source, _warn)
     if not arguments.json:

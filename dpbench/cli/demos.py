@@ -50,12 +50,13 @@ def _generate(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm  # heavy imports only when something is generated
 
     from dpbench.data.episodes import data_root, store_name
+    from dpbench.data.public import own_dataset
     from dpbench.demonstrations.generation import generate
     from dpbench.tasks import load_task
 
     task = load_task(task_id(arguments.task))
     # A published data set keeps its name to itself.
-    name = store_name(task) + ("-generated" if task.dataset is not None else "")
+    name = store_name(task) + ("-generated" if own_dataset(task) is not None else "")
     path = arguments.out or data_root(arguments.data_dir) / f"{name}.zarr"
     with tqdm(total=arguments.episodes, unit="episode", desc=task.id) as bar:
         store = generate(task, path, arguments.episodes, arguments.workers, bar.update)
@@ -88,6 +89,7 @@ def task_id(name: str) -> str:
     Raises:
         UnknownNameError: with the nearest known names.
     """
+    from dpbench.data.public import own_dataset
     from dpbench.registry import registry
     from dpbench.tasks import load_task
 
@@ -96,7 +98,7 @@ def task_id(name: str) -> str:
         return name
     datasets: dict[str, str] = {}
     for known in tasks.names():
-        dataset = load_task(known).dataset
+        dataset = own_dataset(load_task(known))
         if dataset is not None:
             datasets.setdefault(dataset.name, known)
     if name in datasets:

@@ -17,10 +17,10 @@ from dpbench.errors import ConfigError
 from dpbench.evaluation.action_distribution import sample_policy
 from dpbench.evaluation.rollout import rollout
 from dpbench.files import write_bytes
+from dpbench.metrics.behaviour import Behaviour, ChunkPixels
 from dpbench.metrics.episode import Trial
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Policy
-from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
 
@@ -94,7 +94,7 @@ def panel(
     batch = {key: value[None] for key, value in shown.observation.items()}
     history = {key: value[0] for key, value in stack_history([batch], policy.horizon.n_obs_steps).items()}
     chunks = sample_policy(policy, history, n_chunks, 0)
-    pixels = resolve(_named(task))(
+    pixels = _chunk_pixels(task)(
         shown.observation["agent_pos"], shown.observation.get("environment_state"), chunks, size_px
     )
     paths: tuple[NDArray[np.float64], ...] = ()
@@ -132,16 +132,17 @@ def draw_panels(shown: Scene, panels: Sequence[Panel], title: str, path: Path) -
     write_bytes(path, buffer.getvalue())
 
 
-def _named(task: TaskSpec) -> str:
-    if task.chunk_pixels is None:
+def _chunk_pixels(task: TaskSpec) -> ChunkPixels:
+    behaviour = task.part(Behaviour)
+    if behaviour is None or behaviour.chunk_pixels is None:
         raise ConfigError(f"{task.id} does not say where chunks lead in its pictures; it has no chunk_pixels.")
-    return task.chunk_pixels
+    return behaviour.chunk_pixels
 
 
 def _places(task: TaskSpec, agent_pos: NDArray[np.floating[Any]], size_px: int) -> NDArray[np.float64]:
     """The agent's places `(T, Na)` as pixels `(T, 2)`: those of chunks without any way."""
     if task.action.kind == "position":
-        places: NDArray[np.float64] = resolve(_named(task))(agent_pos[0], None, agent_pos[None], size_px)[0]
+        places: NDArray[np.float64] = _chunk_pixels(task)(agent_pos[0], None, agent_pos[None], size_px)[0]
         return places
     still = np.zeros((1, 1, task.action.dim))
-    return np.stack([resolve(_named(task))(place, None, still, size_px)[0, 0] for place in agent_pos])
+    return np.stack([_chunk_pixels(task)(place, None, still, size_px)[0, 0] for place in agent_pos])

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.evaluation.action_distribution import compare_actions
 from dpbench.evaluation.latency import Latency
+from dpbench.metrics.behaviour import Behaviour, Plan, PlanOf
 from dpbench.metrics.episode import Episode
-from dpbench.metrics.multimodality import Plan, commitment, summarise_modes
+from dpbench.metrics.multimodality import commitment, summarise_modes
 from dpbench.metrics.success import EpisodeFigures, figures, summarise
+from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.provenance import provenance
-from dpbench.registry import resolve
 
 DECIMALS = 6
 
@@ -42,17 +43,19 @@ def make_record(cell: ResolvedCell, episodes: Sequence[Episode], latency: Latenc
         starts_of, successes = [row.start_seed for row in rows], [row.success for row in rows]
         record["episodes"]["mode"] = labels
         record["multimodality"] = _rounded(summarise_modes(task.modes, labels, successes, starts_of).as_json())
-    if task.plan_of is not None:
-        plan_of, n_action_steps = resolve(task.plan_of), cell.policy.horizon.n_action_steps
-        plans = [_plans(episode, plan_of, n_action_steps) for episode in episodes]
+    behaviour = task.part(Behaviour) or Behaviour()
+    if behaviour.plan_of is not None:
+        n_action_steps = cell.policy.horizon.n_action_steps
+        plans = [_plans(episode, behaviour.plan_of, n_action_steps) for episode in episodes]
         record["commitment"] = _rounded(asdict(commitment(plans, [row.start_seed for row in rows])))
-    if task.conditional is not None:
-        demonstrator, conditional = resolve(task.demonstrator or "")(task), resolve(task.conditional)
-        record["actions"] = _rounded(compare_actions(cell.open(), task, demonstrator, conditional).as_json())
+    if behaviour.conditional is not None:
+        demonstrator = scripted_demonstrator(task).policy(task)
+        compared = compare_actions(cell.open(), task, demonstrator, behaviour.conditional)
+        record["actions"] = _rounded(compared.as_json())
     return record
 
 
-def _plans(episode: Episode, plan_of: Callable[..., Plan | None], n_action_steps: int) -> list[Plan | None]:
+def _plans(episode: Episode, plan_of: PlanOf, n_action_steps: int) -> list[Plan | None]:
     """What the executed part of each chunk headed for."""
     state = episode.environment_state
     return [

@@ -20,6 +20,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from dpbench.data.public import own_dataset
 from dpbench.data.raw_array import RawArray, describe, read_json
 from dpbench.errors import DataError
 from dpbench.files import write_json
@@ -204,7 +205,8 @@ def data_root(explicit: str | None = None) -> Path:
 
 def store_name(task: TaskSpec) -> str:
     """Name of a task's demonstrations: that of the published data set, else the task's own."""
-    return task.dataset.name if task.dataset is not None else task.id.rsplit("/", 1)[-1]
+    dataset = own_dataset(task)
+    return dataset.name if dataset is not None else task.id.rsplit("/", 1)[-1]
 
 
 def open_store(name_or_path: str, data_dir: str | None = None) -> EpisodeStore:
@@ -225,6 +227,6 @@ def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
     """
     path = data_root(data_dir) / f"{store_name(task)}.zarr"
     if not path.exists():
-        fetch = f"data fetch {store_name(task)}" if task.dataset is not None else f"demos generate {task.id}"
+        fetch = f"data fetch {store_name(task)}" if own_dataset(task) is not None else f"demos generate {task.id}"
         raise DataError(f"the demonstrations of {task.id} are not in {path}; get them with: dpbench {fetch}")
     return EpisodeStore.open(path)

@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from dpbench.data.episodes import EpisodeStore, store_name
 from dpbench.data.formats import Archive
-from dpbench.data.importing import Arrays, fill, new_folder, store_archive
+from dpbench.data.importing import fill, new_folder, store_archive
+from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
 from dpbench.errors import DataError
-from dpbench.registry import registry, resolve
-from dpbench.spec import DatasetSpec, TaskSpec
+from dpbench.registry import registry
+from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
 BLOCK_BYTES = 1 << 16
@@ -32,7 +33,8 @@ def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, Ta
     """
     known: dict[str, tuple[DatasetSpec, TaskSpec]] = {}
     for task in map(load_task, [task_id] if task_id is not None else registry("task").names()):
-        for dataset in (*([task.dataset] if task.dataset is not None else []), *task.archives):
+        public = task.part(PublicDemonstrations)
+        for dataset in public.sets() if public is not None else ():
             known.setdefault(dataset.name, (dataset, task))
     if name not in known:
         where = "" if task_id is None else f" of {task_id}"
@@ -40,11 +42,12 @@ def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, Ta
     return known[name]
 
 
-def fetch(dataset: DatasetSpec, root: Path, source: str | None = None) -> tuple[EpisodeStore, bool]:
+def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None = None) -> tuple[EpisodeStore, bool]:
     """Make the store of a task's own data set in `root`, unless it is there.
 
     Args:
         dataset: what to fetch.
+        task: says how the archive's arrays become those of the store.
         root: data root; an archive of the published name found there is used instead of a download.
         source: archive, folder that holds it, or address of a mirror; the published address by default.
 
@@ -64,7 +67,7 @@ def fetch(dataset: DatasetSpec, root: Path, source: str | None = None) -> tuple[
     archive = registry("format").load(dataset.format)(archive_path)
     _check_layout(archive, dataset, archive_path)
     with new_folder(path) as temporary:
-        _build(archive, dataset, temporary, archive_path)
+        _build(archive, dataset, task, temporary, archive_path)
     return EpisodeStore.open(path), True
 
 
@@ -165,17 +168,16 @@ def _check_layout(archive: Archive, dataset: DatasetSpec, path: Path) -> None:
         raise DataError(f"{path} lacks the arrays {', '.join(missing)}; download it again.")
 
 
-def _build(archive: Archive, dataset: DatasetSpec, folder: Path, path: Path) -> None:
+def _build(archive: Archive, dataset: DatasetSpec, task: TaskSpec, folder: Path, path: Path) -> None:
     """Fill a store, and compare every value with the published sums."""
-    convert = resolve(dataset.arrays or "")
+    to_store = public_demonstrations(task).to_store
     digests = {name: hashlib.sha256() for name in dataset.array_sha256 if name.startswith("data/")}
 
-    def checked(arrays: Arrays, _about: object) -> Arrays:
+    def checked(arrays: Arrays, attributes: Attributes) -> Arrays:
         block = {name.split("/", 1)[1]: arrays[name.split("/", 1)[1]] for name in digests}
         for name, digest in digests.items():
             digest.update(block[name.split("/", 1)[1]].tobytes())
-        converted: Arrays = convert(block)
-        return converted
+        return to_store(block, attributes, task)
 
     attributes = {"dataset": dataset.name, "source": dataset.source, "array_sha256": dict(dataset.array_sha256)}
     with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {dataset.name}") as bar:

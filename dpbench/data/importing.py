@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.formats import Archive
-from dpbench.errors import ConfigError, DataError
-from dpbench.registry import registry, resolve
+from dpbench.data.public import Arrays, public_demonstrations
+from dpbench.errors import DataError
+from dpbench.registry import registry
 from dpbench.spec import TaskSpec
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 def import_archive(
@@ -46,8 +45,7 @@ def import_archive(
         DataError: for a broken archive, arrays of another shape, an unknown filter, or a store that is there already;
             nothing half-written is left behind.
     """
-    if task.archive_arrays is None:
-        raise ConfigError(f"{task.id} reads no public archives; it has no archive_arrays.")
+    public_demonstrations(task)
     if path.exists():
         raise DataError(f"{path} is there already; move it away, or give another place with --out.")
     archive: Archive = registry("format").load(file_format)(source)
@@ -67,14 +65,14 @@ def store_archive(
 ) -> EpisodeStore:
     """As `import_archive`, from an open archive; `attributes` go into the store."""
     episodes = _chosen(archive, filter_name, source)
-    differences = resolve(task.archive_check)(archive.attributes, task) if task.archive_check is not None else []
+    public = public_demonstrations(task)
+    differences = list(public.differences(archive.attributes, task)) if public.differences is not None else []
     for sentence in differences:
         say(sentence)
-    convert = resolve(task.archive_arrays or "")
     more = {"filter": filter_name} if filter_name is not None else {}
     with new_folder(path) as temporary:
         fill(
-            temporary, archive, episodes, lambda arrays, about: convert(arrays, about, task), source,
+            temporary, archive, episodes, lambda arrays, about: public.to_store(arrays, about, task), source,
             {**attributes, **more, "differences": differences}, on_done,
         )  # fmt: skip
     return EpisodeStore.open(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,15 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.demonstrations.generation import ATTEMPT_STRIDE, ATTEMPTS
+from dpbench.demonstrations.replay import ArchiveWriter, Replay
 from dpbench.errors import ConfigError, DataError
 from dpbench.evaluation.stepping import steps
 from dpbench.policies.protocol import Observations
-from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 
 TOLERANCE = 1e-5
 """Largest difference of an observation from the stored one; the same versions give none."""
-
-
-@dataclass(frozen=True)
-class Replay:
-    """One episode played again.
-
-    Attributes:
-        observations: flat key -> `(T + 1, ...)`, the last after the last action.
-        actions: `(T, Da)`.
-        rewards: of each action, `(T,)`.
-        states: before each action, as the environment's `simulator_state` gives them, `(T, S)`.
-        env: after the last step.
-    """
-
-    observations: Mapping[str, NDArray[Any]]
-    actions: NDArray[np.float32]
-    rewards: NDArray[np.float64]
-    states: NDArray[np.float64]
-    env: Any
 
 
 def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
@@ -50,11 +30,12 @@ def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
         ConfigError: when the task has no such format.
         DataError: when an episode begins from none of its starts, or goes otherwise than it was stored.
     """
-    if task.archive_export is None:
-        raise ConfigError(f"{task.id} has no public format to write; it has no archive_export.")
+    writer = task.part(ArchiveWriter)
+    if writer is None:
+        raise ConfigError(f"{task.id} has no public format to write; its parts lack an ArchiveWriter.")
     if store.n_episodes == 0:
         raise DataError(f"{store.path} holds no episode yet; nothing to write.")
-    resolve(task.archive_export)(path, task, replays(task, store))
+    writer.write(path, task, replays(task, store))
 
 
 def replays(task: TaskSpec, store: EpisodeStore) -> Iterator[Replay]:

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
+from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.protocol import Policy
 from dpbench.policies.runner import PolicyRunner
-from dpbench.registry import resolve
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
@@ -47,8 +46,7 @@ def generate(
         ConfigError: for a task without a demonstrator, or a start from which it never succeeds.
         DataError: when the store is of another task, or cannot take an episode.
     """
-    if task.demonstrator is None:
-        raise ConfigError(f"{task.id} has no scripted demonstrator; record by hand: dpbench demos record.")
+    scripted_demonstrator(task)
     store = EpisodeStore.open(path) if path.exists() else None
     first = store.n_episodes if store is not None else 0
     make = partial(demonstrate, task.id)
@@ -73,8 +71,9 @@ def demonstrate(task_id: str, number: int) -> Mapping[str, NDArray[Any]]:
         ConfigError: when the demonstrator fails from all of its starts.
     """
     task = load_task(task_id)
-    demonstrator_task = load_task(task.demonstrator_sees or task_id)
-    policy: Policy = resolve(task.demonstrator or "")(demonstrator_task)
+    script = scripted_demonstrator(task)
+    demonstrator_task = load_task(script.acts_on or task_id)
+    policy = script.policy(demonstrator_task)
     env = gym.make(demonstrator_task.id)
     shown = gym.make(task_id) if task_id != demonstrator_task.id else None
     try:

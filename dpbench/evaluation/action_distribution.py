@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import policy_of_one, steps
+from dpbench.metrics.behaviour import ConditionalDemonstrator
 from dpbench.metrics.chunk_distance import (
     energy_distance,
     invalid_share,
@@ -38,32 +39,6 @@ PROBE_SEED = 0
 
 History = Mapping[str, NDArray[Any]]
 """Flat key -> `(To, ...)`."""
-
-
-class ConditionalDemonstrator(Protocol):
-    """A demonstrator that can be asked at any state (`TaskSpec.conditional`)."""
-
-    @property
-    def probe_steps(self) -> Sequence[int]:
-        """Steps of a demonstration at whose states policies are asked."""
-        ...
-
-    @property
-    def radius_m(self) -> float:
-        """A chunk further than this from every valid mode is invalid, in the unit of `distance`."""
-        ...
-
-    def sample(
-        self, observation: Mapping[str, NDArray[Any]], n_samples: int, n_steps: int, rng: np.random.Generator
-    ) -> NDArray[np.float64]:
-        """Draw `(N, n_steps, Da)` chunks given one observation."""
-        ...
-
-    def distance(
-        self, observation: Mapping[str, NDArray[Any]], chunks: NDArray[np.floating[Any]]
-    ) -> NDArray[np.float64]:
-        """Distance of chunks `(N, n, Da)` to the nearest valid mode, `(N,)`."""
-        ...
 
 
 @dataclass(frozen=True)

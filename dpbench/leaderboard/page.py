@@ -14,6 +14,7 @@ from dpbench.files import write_bytes
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.modes_figure import save_modes
 from dpbench.leaderboard.table import frame, markdown
+from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
 
 NOTES = "notes.md"
@@ -46,10 +47,12 @@ def page(
 ) -> str:
     """The leaderboard as Markdown; `pictures` are those of the modes."""
     modes = "".join(f"\n![modes of {name[6:-4]}]({name})\n" for name in pictures)
+    literature = {task: load_task(task).part(PublishedResults) for task in dict.fromkeys(table["task"])}
+    notes_of_tasks = "\n\n".join(dict.fromkeys(known.note for known in literature.values() if known is not None))
     published = [
         f"| {task.rsplit('/', 1)[-1]} | {result.method} | {result.metric} | {result.value:.2f} | {result.source} |"
-        for task in dict.fromkeys(table["task"])
-        for result in load_task(task).published
+        for task, known in literature.items()
+        for result in (known.results if known is not None else ())
     ]
     made = sorted(
         {
@@ -70,14 +73,7 @@ seeds, versions, commit and hardware.
 {modes}
 ## Published figures of the same tasks
 
-Chi et al. 2023 report for Push-T the mean over episodes of the largest reward (the column `score` above): `max` is the
-best checkpoint, `avg` the average of the last ten, each over 3 training seeds and 50 starts, with networks of the
-paper's size. The start states are drawn as ours are (seeds 100000 and up, legacy order); network size and training
-budget differ. For block push they report the share of rollouts that pass p1 and p2; `stage_reward, avg` is what follows
-for the mean sum of rewards, 0.49 p1 + 0.51 p2. Their simulator is PyBullet, ours is MuJoCo. For Lift, Can, Square,
-Transport and ToolHang they report success rates of policies that learned from human demonstrations, by one proficient
-operator (ph) or by several people (mh); ours learned from scripted ones, so that the columns stand side by side, not
-against each other.
+{notes_of_tasks}
 
 | task | method | which figure | value | source |
 |---|---|---|---|---|

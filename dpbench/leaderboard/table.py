@@ -16,6 +16,7 @@ from rich.table import Table
 from dpbench.comparison.groups import Group, group
 from dpbench.metrics.multimodality import histogram_distance, jensen_shannon, total_variation
 from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
 
 DEMONSTRATOR = "demonstrator"
@@ -163,9 +164,9 @@ def _row(members: Group) -> dict[str, Any]:
     for name, key, column in figures:
         estimate = members.estimate(key, column)
         row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    for stage, above in stages.items():
-        estimate = members.stage(above)
-        row |= {stage: estimate.mean, f"{stage}_low": estimate.low, f"{stage}_high": estimate.high}
+    for stage in stages:
+        estimate, name = members.stage(stage.above), stage.name
+        row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     for name in ("max_score", "final_score", "length", "rms_jerk"):
         row[name] = _mean(members.per_seed(f"mean_{name}"))
     for name, key, percentile in (
@@ -195,10 +196,8 @@ def _row(members: Group) -> dict[str, Any]:
 
 def published_average(task_id: str, policy: str) -> float | None:
     """The literature's average for a policy on a task, where the task knows it."""
-    for result in load_task(task_id).published:
-        if result.method == policy and result.metric.endswith("avg"):
-            return result.value
-    return None
+    published = load_task(task_id).part(PublishedResults)
+    return published.average(policy) if published is not None else None
 
 
 def _sampling(policy: Mapping[str, Any]) -> str:
@@ -214,7 +213,8 @@ def _sampling(policy: Mapping[str, Any]) -> str:
 def _published(task_id: str, policy: str) -> str | None:
     """The literature's figure as text: the average, or one figure a stage."""
     task, average = load_task(task_id), published_average(task_id, policy)
-    figures = [result.value for result in task.published if result.method == policy and result.metric in task.stages]
+    published, stages = task.part(PublishedResults) or PublishedResults(()), [stage.name for stage in task.stages]
+    figures = [result.value for result in published.results if result.method == policy and result.metric in stages]
     if not figures and average is not None:
         figures = [average]
     return " / ".join(f"{value:.2f}" for value in figures) or None
@@ -222,7 +222,7 @@ def _published(task_id: str, policy: str) -> str | None:
 
 def _stages(table: pd.DataFrame) -> list[str]:
     """Names of the stages that the tasks of a table have."""
-    known = {stage: None for task in dict.fromkeys(table["task"]) for stage in load_task(task).stages}
+    known = {stage.name: None for task in dict.fromkeys(table["task"]) for stage in load_task(task).stages}
     return list(known)
 
 

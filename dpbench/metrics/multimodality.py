@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
+from dpbench.metrics.behaviour import Plan
 from dpbench.metrics.statistics.intervals import Estimate, mean, proportion
 
 N_RESAMPLES = 2000
@@ -197,10 +198,6 @@ def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
         return float((shares[seen] * np.log2(shares[seen] / middle[seen])).sum())
 
     return (divergence(first) + divergence(second)) / 2
-
-
-Plan = tuple[str, str]
-"""A question and the plan's answer to it, such as `("row 2", "gap 1")`."""
 
 
 def kept_plans(plans: Sequence[Plan | None]) -> tuple[int, int]:

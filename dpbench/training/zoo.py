@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from dpbench.data.public import own_dataset
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.nets.features import Features
@@ -131,7 +132,7 @@ def _demonstrations(task_id: str, store: str | None) -> tuple[str, str]:
     """Where the demonstrations come from, the task's own or those of a store, and whose they are."""
     if store is not None:
         return f"The store `{store}`, not the task's own demonstrations", "The demonstrations are their authors'."
-    dataset = load_task(task_id).dataset
+    dataset = own_dataset(load_task(task_id))
     if dataset is not None:
         return (
             f"Published demonstrations: {dataset.source}",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
@@ -118,6 +119,11 @@ class AvoidDemonstrator:
             rows.append(chunks(place, self._ways[episode], 1, rng)[0])
         actions: NDArray[np.float32] = np.stack(rows).astype(np.float32)
         return actions
+
+
+def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # one for state and pictures
+    """The part of both tasks."""
+    return ScriptedDemonstrator(demonstrator)
 
 
 def demonstrator(task: TaskSpec) -> AvoidDemonstrator:  # noqa: ARG001  # one for state and pictures

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.spec import TaskSpec
+
 from .demonstrator import path, sample_chunks, way_probabilities
 from .drawing import to_pixels
 from .scene import ROWS_Y_M, START_STD_M
@@ -19,7 +22,7 @@ _WAYS = np.arange(len(MODES))
 
 
 class KnownDistribution:
-    """The demonstrator given a place, as `dpbench.evaluation.action_distribution` asks for it.
+    """The demonstrator given a place, a `dpbench.metrics.behaviour.ConditionalDemonstrator`.
 
     Attributes:
         probe_steps: steps of a demonstration at whose states policies are asked: at the start, and where the first and
@@ -46,7 +49,9 @@ class KnownDistribution:
         return nearest
 
 
-CONDITIONAL = KnownDistribution()
+def behaviour(task: TaskSpec) -> Behaviour:  # noqa: ARG001  # one for state and pictures
+    """Plans, chunks in pictures, and the demonstrator's distribution."""
+    return Behaviour(plan_of, chunk_pixels, KnownDistribution())
 
 
 def plan_of(

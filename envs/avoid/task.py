@@ -1,9 +1,11 @@
-"""What the harness knows of Avoid (numpy only, no simulator)."""
+"""The description of Avoid (numpy only, no simulator)."""
 
 from __future__ import annotations
 
 from itertools import product
 
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS
@@ -42,10 +44,10 @@ def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
             "action": "action",
         },
         modes=MODES,
-        plan_of="dpbench.envs.avoid.plans:plan_of",
-        conditional="dpbench.envs.avoid.plans:CONDITIONAL",
-        chunk_pixels="dpbench.envs.avoid.plans:chunk_pixels",
-        demonstrator="dpbench.envs.avoid.demonstrator:demonstrator",
+        parts={
+            Behaviour: "dpbench.envs.avoid.plans:behaviour",
+            ScriptedDemonstrator: "dpbench.envs.avoid.demonstrator:scripted",
+        },
     )
 
 

@@ -13,10 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.data.public import PublicDemonstrations
+from dpbench.spec import TaskSpec
+
 EFFECTOR = slice(6, 8)
 """Place of the effector's x, y in the published order of 16."""
 TARGET = slice(8, 10)
 YAWS = (2, 5, 12, 15)
+
+
+def public(task: TaskSpec) -> PublicDemonstrations:
+    """Archives that `dpbench data import` reads; none is fetched by name."""
+    return PublicDemonstrations(delta_arrays if task.action.kind == "delta" else position_arrays)
 
 
 def published_order(agent_pos: NDArray[Any], environment_state: NDArray[Any]) -> NDArray[Any]:

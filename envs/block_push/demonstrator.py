@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
@@ -26,6 +27,7 @@ from .task import RATE_HZ
 ORDERS = (((0, 0), (1, 1)), ((0, 1), (1, 0)), ((1, 0), (0, 1)), ((1, 1), (0, 0)))
 """Pairs of block and target, one after the other."""
 PRE_BLOCK_M, AT_BLOCK_M, PUSH_M, CIRCLE_M = 0.05, 0.03, 0.01, 0.025
+STATE_TASK = "dpbench/BlockPush-v0"
 ARRIVED_M, DONE_M = 0.001, 0.04
 TURN_RAD, TURNED_RAD, CIRCLE_STEP_RAD = 0.2, 0.03, 0.2
 CLEAR_M, ORBIT_RAD = 0.04, 0.7
@@ -174,6 +176,11 @@ class BlockPushDemonstrator:
         length, longest = float(np.linalg.norm(delta)), speed_m_s / RATE_HZ
         capped: Vector = delta * min(1.0, longest / max(length, 1e-9))
         return capped
+
+
+def scripted(task: TaskSpec) -> ScriptedDemonstrator:
+    """The part of the tasks of this folder; for pictures it acts on the poses of the same episode."""
+    return ScriptedDemonstrator(demonstrator, None if "environment_state" in task.observations else STATE_TASK)
 
 
 def demonstrator(task: TaskSpec) -> BlockPushDemonstrator:

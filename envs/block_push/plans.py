@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.spec import TaskSpec
+
 from .drawing import to_pixels
 from .task import TOLERANCE_M
 
 NEAR_M = 0.04
 """A chunk is after the block at which it ends; further away it may just pass by."""
+
+
+def behaviour(task: TaskSpec) -> Behaviour:
+    """Plans, and chunks in pictures, for the task's kind of action."""
+    if task.action.kind == "delta":
+        return Behaviour(delta_plan_of, delta_chunk_pixels)
+    return Behaviour(position_plan_of, position_chunk_pixels)
 
 
 def delta_plan_of(

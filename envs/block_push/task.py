@@ -1,10 +1,13 @@
-"""What the harness knows of block push (numpy only, no simulator)."""
+"""The description of block push (numpy only, no simulator)."""
 
 from __future__ import annotations
 
 import math
 
-from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResult, TaskSpec
+from dpbench.data.public import PublicDemonstrations
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.policies.demonstrator import ScriptedDemonstrator
+from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, Stage, TaskSpec
 
 from . import MAX_EPISODE_STEPS
 from .scene import X_RANGE_M, Y_RANGE_M
@@ -14,8 +17,12 @@ IMAGE_PX = 96
 TOLERANCE_M = 0.05
 MODES = ("block-target", "block-target2", "block2-target", "block2-target2")
 """Which block reaches a target first, and which target."""
-STAGES = {"p1": 0.4, "p2": 0.9}
-"""A rollout has passed a stage when the sum of the different rewards that it got is above this (FACTS 2.5)."""
+STAGES = (
+    Stage("p1", 0.4, "one block has been pushed into a target"),
+    Stage("p2", 0.9, "both blocks have been pushed into different targets"),
+)
+"""The score is the sum of the different rewards of an episode, out of 0.49 and 0.51: real-stanford/diffusion_policy
+(5ba07ac), `diffusion_policy/env_runner/blockpush_lowdim_runner.py`."""
 
 _LOW, _HIGH = (X_RANGE_M[0], Y_RANGE_M[0]), (X_RANGE_M[1], Y_RANGE_M[1])
 DELTA_ACTION = ActionSpec(
@@ -42,22 +49,13 @@ ENVIRONMENT_STATE = ArraySpec(
 )
 PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
-_TABLE = "Chi et al. 2023, Tab. 4"
-_STAGES_PASSED = {
-    "lstm-gmm": (0.03, 0.01),
-    "ibc": (0.01, 0.00),
-    "bet": (0.96, 0.71),
-    "diffusion-cnn": (0.36, 0.11),
-    "diffusion-transformer": (0.99, 0.94),
+PARTS: dict[type[object], str] = {
+    Behaviour: "dpbench.envs.block_push.plans:behaviour",
+    ScriptedDemonstrator: "dpbench.envs.block_push.demonstrator:scripted",
+    PublishedResults: "dpbench.envs.block_push.published:results",
 }
-PUBLISHED = tuple(
-    PublishedResult(method, stage, value, _TABLE)
-    for method, pair in _STAGES_PASSED.items()
-    for stage, value in zip(STAGES, pair, strict=True)
-) + tuple(
-    PublishedResult(method, "stage_reward, avg", round(0.49 * p1 + 0.51 * p2, 2), f"{_TABLE}: 0.49 p1 + 0.51 p2")
-    for method, (p1, p2) in _STAGES_PASSED.items()
-)
+PUBLIC: dict[type[object], str] = {PublicDemonstrations: "dpbench.envs.block_push.demonstrations:public"}
+"""The archives hold no pictures."""
 
 
 def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
@@ -75,16 +73,9 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
             EvaluationStarts("seeds-100000", 100_000, 50, source="ours; the seeds' numbers as Chi et al. 2023"),
         ),
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
-        published=PUBLISHED,
         modes=MODES,
-        plan_of=f"dpbench.envs.block_push.plans:{action.kind}_plan_of",
-        chunk_pixels=f"dpbench.envs.block_push.plans:{action.kind}_chunk_pixels",
         stages=STAGES,
-        demonstrator="dpbench.envs.block_push.demonstrator:demonstrator",
-        demonstrator_sees="dpbench/BlockPush-v0" if key == "pixels.top" else None,
-        archive_arrays=f"dpbench.envs.block_push.demonstrations:{action.kind}_arrays"
-        if key == "environment_state"
-        else None,
+        parts=PARTS if key == "pixels.top" else {**PARTS, **PUBLIC},
     )
 
 

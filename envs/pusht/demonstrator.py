@@ -8,12 +8,12 @@ an approach is not forgotten on its way. It sees what a policy sees: the finger'
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon, TaskSpec
@@ -106,7 +106,12 @@ def line(start: NDArray[np.float64], end: NDArray[np.float64], stride_px: float)
     return start + np.linspace(0, 1, n_points + 1)[1:, None] * (end - start)
 
 
-def demonstrator(task: TaskSpec) -> Any:
+def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # pose and keypoints alike
+    """The part of the tasks that show the block's pose or keypoints."""
+    return ScriptedDemonstrator(demonstrator)
+
+
+def demonstrator(task: TaskSpec) -> ShootingDemonstrator:
     """The demonstrator for a task of this folder.
 
     Raises:

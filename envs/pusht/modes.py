@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.spec import TaskSpec
+
 from .geometry import GOAL_POSE, block_pose
 
 State = tuple[float, float, float, float, float]
@@ -31,6 +34,11 @@ not published."""
 PLAN_PX = 15.0
 """A plan that stays closer to the axis than this tells no side."""
 MOVED_PX = 2.0
+
+
+def behaviour(task: TaskSpec) -> Behaviour:  # noqa: ARG001  # one for all observation modes
+    """Plans, and chunks in pictures."""
+    return Behaviour(plan_of, chunk_pixels)
 
 
 def side_of(state: State) -> int:

@@ -1,14 +1,17 @@
-"""What the harness knows of Push-T: three observation modes of one task (numpy only, no simulator).
+"""The description of Push-T: one task in three observation modes (numpy only, no simulator).
 
-Sources: `pusht_env.py`, `task/pusht_*.yaml` and `pusht_*_runner.py` of real-stanford/diffusion_policy; Chi et al. 2023
-(arXiv 2303.04137v5), Tables 1 and 2.
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/pusht/pusht_env.py`,
+`diffusion_policy/config/task/pusht_{lowdim,image}.yaml` and `diffusion_policy/env_runner/pusht_*_runner.py`.
 """
 
 from __future__ import annotations
 
 import math
 
-from dpbench.spec import ActionSpec, ArraySpec, DatasetSpec, EvaluationStarts, PublishedResult, TaskSpec
+from dpbench.data.public import PublicDemonstrations
+from dpbench.metrics.behaviour import Behaviour
+from dpbench.policies.demonstrator import ScriptedDemonstrator
+from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
 
 from . import MAX_EPISODE_STEPS
 from .modes import MODES, SYMMETRIC_START
@@ -61,57 +64,15 @@ EVALUATION = (
     ),
 )
 
-DATASET = DatasetSpec(
-    name="pusht",
-    format="diffusion-policy-zarr",
-    url="https://diffusion-policy.cs.columbia.edu/data/training/pusht.zip",
-    size_bytes=31_154_775,
-    sha256="3099c4b90b4b79aa325a6b0af0994e01a5621c8f7e03461a1378348848cc6e41",
-    array_sha256={
-        "data/action": "6691b085749144b8db1aede97a80fb380afd08953fcd03660b441d0ffe9d6a8f",
-        "data/state": "dcdc539bfdba9fc01cba8d2fe91cc580539ec046a88b0ffbe91be5511948d4dc",
-        "data/keypoint": "2419980734c1d41050f8fbf7513031e6e784168bafbe42bcec81fdebe44c6611",
-        "data/img": "3f7650895d1a500d7162b10475df689731f4fece2b15eaf7d913a560c2a0783d",
-        "meta/episode_ends": "82db02e667c59a83fedb211ab9b84182591b75009df1385210d5235197f93d72",
-    },
-    n_episodes=206,
-    n_steps=25_650,
-    arrays="dpbench.envs.pusht.demonstrations:store_arrays",
-    source="206 human demonstrations by mouse, Chi et al. 2023",
-)
-
-_STATE_TABLE, _IMAGE_TABLE = "Chi et al. 2023, Tab. 1 (state)", "Chi et al. 2023, Tab. 2 (image)"
+PARTS: dict[type[object], str] = {
+    PublicDemonstrations: "dpbench.envs.pusht.demonstrations:public",
+    Behaviour: "dpbench.envs.pusht.modes:behaviour",
+}
+SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.pusht.demonstrator:scripted"}
+PUBLISHED: dict[type[object], str] = {PublishedResults: "dpbench.envs.pusht.published:results"}
 
 
-def _published(source: str, **figures: tuple[float, float]) -> tuple[PublishedResult, ...]:
-    return tuple(
-        PublishedResult(method.replace("_", "-"), f"mean max reward, {kind}", value, source)
-        for method, pair in figures.items()
-        for kind, value in zip(("max", "avg"), pair, strict=True)
-    )
-
-
-# Tab. 1 was measured from keypoints; the pose mode has no published column.
-PUBLISHED_KEYPOINTS = _published(
-    _STATE_TABLE,
-    lstm_gmm=(0.67, 0.61),
-    ibc=(0.90, 0.84),
-    bet=(0.79, 0.70),
-    diffusion_cnn=(0.95, 0.91),
-    diffusion_transformer=(0.95, 0.79),
-)
-PUBLISHED_IMAGE = _published(
-    _IMAGE_TABLE,
-    lstm_gmm=(0.69, 0.54),
-    ibc=(0.75, 0.64),
-    diffusion_cnn=(0.91, 0.84),
-    diffusion_transformer=(0.78, 0.66),
-)
-
-
-def _task(
-    name: str, observation: tuple[str, ArraySpec], array: str, published: tuple[PublishedResult, ...]
-) -> TaskSpec:
+def _task(name: str, observation: tuple[str, ArraySpec], array: str, parts: dict[type[object], str]) -> TaskSpec:
     key, spec = observation
     return TaskSpec(
         id=f"dpbench/{name}",
@@ -124,16 +85,12 @@ def _task(
         reward_range=(0.0, 1.0),
         packages=("pymunk",) if "environment_state" in observation else ("pymunk", "opencv-python-headless"),
         evaluation=EVALUATION,
-        dataset=DATASET,
         store_arrays={"agent_pos": "agent_pos", key: array, "action": "action"},
-        published=published,
         modes=MODES,
-        plan_of="dpbench.envs.pusht.modes:plan_of",
-        chunk_pixels="dpbench.envs.pusht.modes:chunk_pixels",
-        demonstrator="dpbench.envs.pusht.demonstrator:demonstrator" if "environment_state" in observation else None,
+        parts={**PARTS, **parts},
     )
 
 
-STATE = _task("PushT-v0", ("environment_state", BLOCK_POSE), "block_pose", ())
-KEYPOINTS = _task("PushTKeypoints-v0", ("environment_state", KEYPOINTS_SPEC), "keypoints", PUBLISHED_KEYPOINTS)
-IMAGE = _task("PushTImage-v0", ("pixels.top", PIXELS), "pixels.top", PUBLISHED_IMAGE)
+STATE = _task("PushT-v0", ("environment_state", BLOCK_POSE), "block_pose", SCRIPTED)
+KEYPOINTS = _task("PushTKeypoints-v0", ("environment_state", KEYPOINTS_SPEC), "keypoints", SCRIPTED | PUBLISHED)
+IMAGE = _task("PushTImage-v0", ("pixels.top", PIXELS), "pixels.top", PUBLISHED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_sixd, rotvec_from_matrix, sixd_from_matrix
@@ -89,6 +90,11 @@ def where_to(tool: Vector, poses: Vector) -> Vector:
     if tool[2] < OVER_M - 0.02:
         return np.array([*tool[:2], OVER_M])
     return np.array([*behind, OVER_M])
+
+
+def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # position and velocity alike
+    """The part of the tasks that show poses."""
+    return ScriptedDemonstrator(demonstrator)
 
 
 def demonstrator(task: TaskSpec) -> PushDemonstrator:

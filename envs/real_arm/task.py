@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dpbench.arms.control.safety import Limits
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS
@@ -64,7 +65,9 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
         packages=("mujoco",) if key == "environment_state" else ("mujoco", "opencv-python-headless"),
         evaluation=(EvaluationStarts("seeds-100000", 100_000, 50, source="ours, on the twin"),),
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
-        demonstrator="dpbench.envs.real_arm.demonstrator:demonstrator" if key == "environment_state" else None,
+        parts={ScriptedDemonstrator: "dpbench.envs.real_arm.demonstrator:scripted"}
+        if key == "environment_state"
+        else {},
     )
 
 

@@ -16,7 +16,7 @@ VARIANTS = {
 def _entry(scene: str, variant: str) -> TaskEntry:
     obs_mode, action_mode = VARIANTS[variant]
     return TaskEntry(
-        spec=f"dpbench.envs.robosuite_tasks.task:{scene.upper()}{'_' * bool(variant)}{variant.upper()}",
+        spec="dpbench.envs.robosuite_tasks.task:SPECS",
         env="dpbench.envs.robosuite_tasks.env:RobosuiteEnv",
         vector_env=None,
         max_episode_steps=MAX_EPISODE_STEPS[scene],

@@ -8,7 +8,7 @@ pictures are not published: they are rendered from the states.
 
 from __future__ import annotations
 
-from dpbench.spec import DatasetSpec
+from dpbench.data.public import DatasetSpec
 
 _ADDRESS = (
     "https://huggingface.co/datasets/robomimic/robomimic_datasets/resolve/74fa018461f479cd9fd15b924a16103012096203"

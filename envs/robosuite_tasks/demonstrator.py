@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, rotvec_from_matrix, sixd_from_matrix
@@ -105,6 +106,13 @@ class RobosuiteDemonstrator:
             return np.concatenate([step, turn, [command.gripper]])
         goal = matrix_from_rotvec(turn) @ view.turn @ HAND_TO_SITE
         return np.concatenate([view.hand + step, sixd_from_matrix(goal), [command.gripper]])
+
+
+def scripted(task: TaskSpec) -> ScriptedDemonstrator:
+    """The part of the tasks with a script; for pictures it acts on the poses of the same episode."""
+    return ScriptedDemonstrator(
+        demonstrator, None if "environment_state" in task.observations else task.id.replace("Image", "")
+    )
 
 
 def demonstrator(task: TaskSpec) -> RobosuiteDemonstrator:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.formats.robomimic_hdf5 import Demo, write
-from dpbench.demonstrations.exporting import Replay
+from dpbench.data.public import Arrays, PublicDemonstrations
+from dpbench.demonstrations.replay import ArchiveWriter, Replay
 from dpbench.errors import DataError
 from dpbench.rotations import (
     matrix_from_quat,
@@ -30,14 +31,24 @@ from dpbench.rotations import (
 )
 from dpbench.spec import TaskSpec
 
+from .archives import archives
 from .demonstrator import HAND_TO_SITE
-from .env_args import LIMITS, controllers, is_absolute, is_old, ours, scene_name
+from .env_args import LIMITS, controllers, differences, is_absolute, is_old, ours, scene_name
 from .modes import N_NUMBERS
 from .task import SCENES, Scene
 
 Vector = NDArray[np.float64]
-Arrays = Mapping[str, NDArray[Any]]
 _HAND_KEYS = (("eef_pos", 3), ("eef_quat", 4), ("gripper_qpos", 2))
+
+
+def public(task: TaskSpec) -> PublicDemonstrations:
+    """What robomimic publishes of the task's scene."""
+    return PublicDemonstrations(store_arrays, archives=archives(scene_name(task)), differences=differences)
+
+
+def writer(task: TaskSpec) -> ArchiveWriter:  # noqa: ARG001  # one for all scenes
+    """Of robomimic's files."""
+    return ArchiveWriter(export)
 
 
 def store_arrays(archive: Arrays, attributes: Mapping[str, Any], task: TaskSpec) -> dict[str, NDArray[Any]]:

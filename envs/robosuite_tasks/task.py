@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResult, TaskSpec
+from dpbench.data.public import PublicDemonstrations
+from dpbench.demonstrations.replay import ArchiveWriter
+from dpbench.policies.demonstrator import ScriptedDemonstrator
+from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
 
 from . import MAX_EPISODE_STEPS, VARIANTS
-from .archives import archives
 
 RATE_HZ = 20.0
 PACKAGES = ("mujoco", "robosuite", "numba")
@@ -154,61 +156,12 @@ def _prefixes(scene: Scene) -> tuple[str, ...]:
     return ("",) if scene.n_arms == 1 else tuple(f"robot{number} " for number in range(scene.n_arms))
 
 
-_TABLES = {"state": "Chi et al. 2023, Tab. 1 (state)", "image": "Chi et al. 2023, Tab. 2 (image)"}
-_METHODS = {
-    "state": ("lstm-gmm", "ibc", "bet", "diffusion-cnn", "diffusion-transformer"),
-    "image": ("lstm-gmm", "ibc", "diffusion-cnn", "diffusion-transformer"),
+PARTS: dict[type[object], str] = {
+    PublicDemonstrations: "dpbench.envs.robosuite_tasks.recordings:public",
+    ArchiveWriter: "dpbench.envs.robosuite_tasks.recordings:writer",
+    PublishedResults: "dpbench.envs.robosuite_tasks.published:results",
 }
-# scene -> data -> max and avg of each method above; ph: one proficient operator, mh: several.
-_PUBLISHED: dict[str, dict[str, dict[str, tuple[tuple[float, float], ...]]]] = {
-    "state": {
-        "Lift": {
-            "ph": ((1.00, 0.96), (0.79, 0.41), (1.00, 0.96), (1.00, 0.98), (1.00, 1.00)),
-            "mh": ((1.00, 0.93), (0.15, 0.02), (1.00, 0.99), (1.00, 0.97), (1.00, 1.00)),
-        },
-        "Can": {
-            "ph": ((1.00, 0.91), (0.00, 0.00), (1.00, 0.89), (1.00, 0.96), (1.00, 1.00)),
-            "mh": ((1.00, 0.81), (0.01, 0.01), (1.00, 0.90), (1.00, 0.96), (1.00, 0.94)),
-        },
-        "Square": {
-            "ph": ((0.95, 0.73), (0.00, 0.00), (0.76, 0.52), (1.00, 0.93), (1.00, 0.89)),
-            "mh": ((0.86, 0.59), (0.00, 0.00), (0.68, 0.43), (0.97, 0.82), (0.95, 0.81)),
-        },
-        "Transport": {
-            "ph": ((0.76, 0.47), (0.00, 0.00), (0.38, 0.14), (0.94, 0.82), (1.00, 0.84)),
-            "mh": ((0.62, 0.20), (0.00, 0.00), (0.21, 0.06), (0.68, 0.46), (0.62, 0.35)),
-        },
-        "ToolHang": {"ph": ((0.67, 0.31), (0.00, 0.00), (0.58, 0.20), (0.50, 0.30), (1.00, 0.87))},
-    },
-    "image": {
-        "Lift": {
-            "ph": ((1.00, 0.96), (0.94, 0.73), (1.00, 1.00), (1.00, 1.00)),
-            "mh": ((1.00, 0.95), (0.39, 0.05), (1.00, 1.00), (1.00, 0.99)),
-        },
-        "Can": {
-            "ph": ((1.00, 0.88), (0.08, 0.01), (1.00, 0.97), (1.00, 0.98)),
-            "mh": ((0.98, 0.90), (0.00, 0.00), (1.00, 0.96), (1.00, 0.98)),
-        },
-        "Square": {
-            "ph": ((0.82, 0.59), (0.03, 0.00), (0.98, 0.92), (1.00, 0.90)),
-            "mh": ((0.64, 0.38), (0.00, 0.00), (0.98, 0.84), (0.94, 0.80)),
-        },
-        "Transport": {
-            "ph": ((0.88, 0.62), (0.00, 0.00), (1.00, 0.93), (0.98, 0.81)),
-            "mh": ((0.44, 0.24), (0.00, 0.00), (0.89, 0.69), (0.73, 0.50)),
-        },
-        "ToolHang": {"ph": ((0.68, 0.49), (0.00, 0.00), (0.95, 0.73), (0.76, 0.47))},
-    },
-}
-
-
-def _published(scene: str, obs_mode: str) -> tuple[PublishedResult, ...]:
-    return tuple(
-        PublishedResult(method, f"success on human data ({data}), {kind}", value, _TABLES[obs_mode])
-        for data, rows in _PUBLISHED[obs_mode][scene].items()
-        for method, pair in zip(_METHODS[obs_mode], rows, strict=True)
-        for kind, value in zip(("max", "avg"), pair, strict=True)
-    )
+SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosuite_tasks.demonstrator:scripted"}
 
 
 def _task(name: str, variant: str) -> TaskSpec:
@@ -218,7 +171,6 @@ def _task(name: str, variant: str) -> TaskSpec:
         if obs_mode == "state"
         else {f"pixels.{camera}": pixels(scene) for camera in scene.cameras}
     )
-    state_task = f"dpbench/{name}{variant.replace('Image', '')}-v0"
     return TaskSpec(
         id=f"dpbench/{name}{variant}-v0",
         observations={**seen, "agent_pos": agent_pos(scene)},
@@ -233,19 +185,10 @@ def _task(name: str, variant: str) -> TaskSpec:
             EvaluationStarts("seeds-100000", 100_000, 50, source="ours; the seeds' numbers as Chi et al. 2023"),
         ),
         store_arrays={key: key for key in (*seen, "agent_pos", "action")},
-        published=_published(name, obs_mode),
         modes=scene.modes,
-        demonstrator="dpbench.envs.robosuite_tasks.demonstrator:demonstrator" if scene.demonstrator else None,
-        demonstrator_sees=state_task if scene.demonstrator and obs_mode == "image" else None,
-        archives=archives(name),
-        archive_arrays="dpbench.envs.robosuite_tasks.recordings:store_arrays",
-        archive_check="dpbench.envs.robosuite_tasks.env_args:differences",
-        archive_export="dpbench.envs.robosuite_tasks.recordings:export",
+        parts={**PARTS, **SCRIPTED} if scene.demonstrator else PARTS,
     )
 
 
-LIFT, LIFT_ABS, LIFT_IMAGE, LIFT_IMAGEABS = (_task("Lift", variant) for variant in VARIANTS)
-CAN, CAN_ABS, CAN_IMAGE, CAN_IMAGEABS = (_task("Can", variant) for variant in VARIANTS)
-SQUARE, SQUARE_ABS, SQUARE_IMAGE, SQUARE_IMAGEABS = (_task("Square", variant) for variant in VARIANTS)
-TOOLHANG, TOOLHANG_ABS, TOOLHANG_IMAGE, TOOLHANG_IMAGEABS = (_task("ToolHang", variant) for variant in VARIANTS)
-TRANSPORT, TRANSPORT_ABS, TRANSPORT_IMAGE, TRANSPORT_IMAGEABS = (_task("Transport", variant) for variant in VARIANTS)
+SPECS = {task.id: task for task in (_task(name, variant) for name in SCENES for variant in VARIANTS)}
+"""The 20 tasks by their ids."""

@@ -33,9 +33,9 @@ from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop
 from dpbench.data.episodes import EpisodeStore
 from dpbench.envs.real_arm.drivers.sim import SimServo
 from dpbench.errors import ConfigError, DataError
+from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
-from dpbench.registry import resolve
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task
 
@@ -88,7 +88,7 @@ def arm(
 def record(
     env: gym.Env[Any, Any], path: Path, interface: Any, operator: str = "script", **plan: Any
 ) -> RecordingResult:
-    station, policy = station_of(env), resolve(TASK.demonstrator or "")(TASK)
+    station, policy = station_of(env), scripted_demonstrator(TASK).policy(TASK)
     goal_source: Any = {
         "script": lambda: ScriptedGoals(policy, station, PERIOD_S),
         "keyboard": lambda: TeleoperatedGoals(KeyboardTeleop(), station, PERIOD_S),
@@ -327,7 +327,7 @@ def test_a_camera_that_freezes_stops_the_run(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_dry_run_shows_commands_and_moves_nothing() -> None:
     shown: list[Any] = []
-    policy = resolve(TASK.demonstrator or "")(TASK)
+    policy = scripted_demonstrator(TASK).policy(TASK)
     with arm(dry_run=shown.append) as (env, servo):
         report = run_episode(env, TASK, policy, ExecutionConfig(TASK.rate_hz), Keys(("2.", "d")), 0)
         assert servo.scene().tip == pytest.approx((0.35, 0.0), abs=0.003)

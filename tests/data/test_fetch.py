@@ -22,9 +22,11 @@ from dpbench.cli import main
 from dpbench.data import fetch as fetching
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.fetch import download, fetch, find_dataset
+from dpbench.data.public import DatasetSpec
 from dpbench.errors import DataError
-from dpbench.spec import DatasetSpec
+from dpbench.tasks import load_task
 
+TASK = load_task("dpbench/PushT-v0")
 LENGTHS = (5, 8, 3)
 N_STEPS = sum(LENGTHS)
 
@@ -65,13 +67,13 @@ def dataset(values: dict[str, np.ndarray[Any, Any]]) -> DatasetSpec:
 def test_an_archive_becomes_a_store(tmp_path: Path) -> None:
     values = arrays()
     archive = write_archive(tmp_path / "pusht.zip", values)
-    store, built = fetch(dataset(values), tmp_path / "root", str(archive))
+    store, built = fetch(dataset(values), TASK, tmp_path / "root", str(archive))
     assert built
     assert store.episode_ends.tolist() == np.cumsum(LENGTHS).tolist()
     assert np.array_equal(store.read("keypoints"), values["keypoint"].reshape(-1, 18))
     assert np.array_equal(store.read("block_pose"), values["state"][:, 2:])
     assert np.array_equal(store.read("pixels.top"), values["img"].astype(np.uint8))
-    again, built = fetch(dataset(values), tmp_path / "root")
+    again, built = fetch(dataset(values), TASK, tmp_path / "root")
     assert not built
     assert again.fingerprint() == store.fingerprint()
 
@@ -79,8 +81,8 @@ def test_an_archive_becomes_a_store(tmp_path: Path) -> None:
 def test_an_archive_in_the_data_root_or_a_folder_is_used(tmp_path: Path) -> None:
     values = arrays()
     write_archive(tmp_path / "pusht.zip", values)
-    assert fetch(dataset(values), tmp_path)[1]
-    assert fetch(dataset(values), tmp_path / "other", str(tmp_path))[1]
+    assert fetch(dataset(values), TASK, tmp_path)[1]
+    assert fetch(dataset(values), TASK, tmp_path / "other", str(tmp_path))[1]
 
 
 def broken(kind: str, path: Path) -> Path:
@@ -127,16 +129,16 @@ def broken(kind: str, path: Path) -> Path:
 def test_a_bad_archive_is_one_error_and_nothing_is_left_behind(tmp_path: Path, kind: str, message: str) -> None:
     root = tmp_path / "root"
     with pytest.raises(DataError, match=message):
-        fetch(dataset(arrays()), root, str(broken(kind, tmp_path / "bad.zip")))
+        fetch(dataset(arrays()), TASK, root, str(broken(kind, tmp_path / "bad.zip")))
     assert not root.exists() or list(root.iterdir()) == []
 
 
 def test_an_older_store_stays_as_it_was(tmp_path: Path) -> None:
     values = arrays()
-    store, _ = fetch(dataset(values), tmp_path, str(write_archive(tmp_path / "good.zip", values)))
+    store, _ = fetch(dataset(values), TASK, tmp_path, str(write_archive(tmp_path / "good.zip", values)))
     before = store.fingerprint()
     with pytest.raises(DataError, match="holds other data"):
-        fetch(dataset(arrays(seed=1)), tmp_path, str(tmp_path / "good.zip"))
+        fetch(dataset(arrays(seed=1)), TASK, tmp_path, str(tmp_path / "good.zip"))
     assert EpisodeStore.open(store.path).fingerprint() == before
 
 
@@ -199,7 +201,7 @@ def test_the_command_reports_errors_in_one_line(tmp_path: Path, capsys: pytest.C
 
 def test_info_prints_counts_ranges_and_draws_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = arrays()
-    fetch(dataset(values), tmp_path, str(write_archive(tmp_path / "good.zip", values)))
+    fetch(dataset(values), TASK, tmp_path, str(write_archive(tmp_path / "good.zip", values)))
     picture = tmp_path / "pusht.png"
     assert main(["data", "info", "pusht", "--data-dir", str(tmp_path), "--picture", str(picture), "--json"]) == 0
     described = json.loads(capsys.readouterr().out)

@@ -401,11 +401,12 @@ def test_a_published_file_is_fetched_for_the_wanted_task(
     from dataclasses import replace
 
     from dpbench.data import fetch as fetching
+    from dpbench.data.public import public_demonstrations
 
     names = {
         archive.name
         for name in ("Lift", "Transport", "ToolHang")
-        for archive in load_task(f"dpbench/{name}-v0").archives
+        for archive in public_demonstrations(load_task(f"dpbench/{name}-v0")).archives
     }
     assert names == {f"robomimic/{name}" for name in (
         "lift/ph", "lift/mh", "transport/ph", "transport/mh", "tool_hang/ph",

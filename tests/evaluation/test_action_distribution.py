@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, sample_chunks
-from dpbench.envs.avoid.plans import CONDITIONAL
+from dpbench.envs.avoid.plans import KnownDistribution
 from dpbench.evaluation.action_distribution import compare_actions, probes, sample_policy
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
@@ -57,7 +57,7 @@ def test_samples_differ_and_are_reproducible() -> None:
 
 @pytest.mark.parametrize("kind", ["all", "one", "average"])
 def test_figures_tell_the_same_from_one_way_from_averaging(kind: str) -> None:
-    found = compare_actions(Scripted(kind), TASK, AvoidDemonstrator(), CONDITIONAL)
+    found = compare_actions(Scripted(kind), TASK, AvoidDemonstrator(), KnownDistribution())
     assert found.n_states == 12
     assert found.invalid_share_floor < 0.02
     ratio = found.energy_distance.mean / found.energy_distance_floor

@@ -97,13 +97,11 @@ def _goal_source(operator: str, station: Station, task: TaskSpec) -> GoalSource:
     """
     from dpbench.arms.recording.goal_sources import HandGuided, ScriptedGoals, TeleoperatedGoals
     from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop, SpaceMouseTeleop
-    from dpbench.registry import resolve
+    from dpbench.policies.demonstrator import scripted_demonstrator
 
     if operator == "hand":
         return HandGuided()
     if operator == "script":
-        if task.demonstrator is None:
-            raise ConfigError(f"{task.id} has no scripted demonstrator: choose another --operator.")
-        return ScriptedGoals(resolve(task.demonstrator)(task), station, 1.0 / task.rate_hz)
+        return ScriptedGoals(scripted_demonstrator(task).policy(task), station, 1.0 / task.rate_hz)
     device = KeyboardTeleop() if operator == "keyboard" else SpaceMouseTeleop()
     return TeleoperatedGoals(device, station, 1.0 / task.rate_hz)
