@@ -23,7 +23,10 @@ from dpbench.baseline import (
     Features,
     NoiseStreams,
     Preset,
+    SamplingChoice,
     TrainingConfig,
+    option,
+    read_options,
     small_training,
 )
 from dpbench.errors import ConfigError
@@ -55,7 +58,7 @@ class ActionTokensConfig(ChunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_bins < 2 or self.n_layers < 1 or self.temperature < 0:
+        if self.n_bins < 2 or self.n_layers < 1 or not self.temperature >= 0:
             raise ConfigError(f"{self}: n_bins must be at least 2, n_layers at least 1, temperature 0 or more.")
         check_heads(self.dim, self.n_heads)
 
@@ -111,19 +114,28 @@ def from_bins(bins: Tensor, n_bins: int) -> Tensor:
     return (bins.float() + 0.5) * 2 / n_bins - 1
 
 
+@dataclass(frozen=True)
+class TokenSampling:
+    """How a token is chosen from its predicted distribution."""
+
+    temperature: float = option("of the drawn tokens; 0 takes the likeliest one")
+
+    def __str__(self) -> str:
+        return f"temperature {self.temperature:g}" if self.temperature else ""
+
+
+def sampling_of(config: ActionTokensConfig) -> TokenSampling:
+    """The sampling that a configuration stands for."""
+    return TokenSampling(config.temperature)
+
+
 def with_sampling(config: ActionTokensConfig, options: Mapping[str, str]) -> ActionTokensConfig:
-    """Option `temperature`: 0 (greedy) or more.
+    """Another temperature, without training again.
 
     Raises:
-        ConfigError: for another option, or a value that is no number.
+        ConfigError: for another option, or a value that does not fit.
     """
-    try:
-        (temperature,) = (float(value) for key, value in options.items() if key == "temperature")
-    except ValueError as error:
-        raise ConfigError(f"sampling options {dict(options)}: action-tokens knows temperature, 0 or more.") from error
-    if len(options) != 1:
-        raise ConfigError(f"sampling options {dict(options)}: action-tokens knows temperature only.")
-    return replace(config, temperature=temperature)
+    return replace(config, temperature=read_options(sampling_of(config), options).temperature)
 
 
 # The papers fine-tune a vision-language model; this is the training of Diffusion Policy's transformer.
@@ -140,5 +152,5 @@ BASELINE = Baseline(
         ),
     },
     build=ActionTokens,
-    with_sampling=with_sampling,
+    sampling=SamplingChoice(sampling_of, with_sampling),
 )

@@ -21,7 +21,10 @@ from dpbench.baseline import (
     Features,
     NoiseStreams,
     Preset,
+    SamplingChoice,
     TrainingConfig,
+    option,
+    read_options,
     small_training,
 )
 from dpbench.errors import ConfigError, UnknownNameError
@@ -131,20 +134,36 @@ def _network(config: FlowMatchingConfig, dim_condition: int, dim_action: int) ->
     )
 
 
+@dataclass(frozen=True)
+class FlowSampling:
+    """How a trained velocity field is followed."""
+
+    sampler: str = option(f"one of {', '.join(SOLVERS)}")
+    steps: int = option(f"1 to {MAX_STEPS}")
+
+    def __str__(self) -> str:
+        return f"{self.sampler} {self.steps}"
+
+
+def sampling_of(config: FlowMatchingConfig) -> FlowSampling:
+    """The sampling that a configuration stands for."""
+    return FlowSampling(config.sampler, config.n_inference_steps)
+
+
 def with_sampling(config: FlowMatchingConfig, options: Mapping[str, str]) -> FlowMatchingConfig:
-    """Options `sampler` (euler, heun) and `steps`.
+    """Another solver or number of steps, without training again.
 
     Raises:
-        ConfigError: for another option, or a number of steps that is none.
+        ConfigError: for another option, or a value that does not fit.
     """
-    steps = options.get("steps", str(config.n_inference_steps))
-    if set(options) - {"sampler", "steps"} or not steps.removeprefix("-").isdecimal():
-        raise ConfigError(
-            f"sampling options {dict(options)}: flow-matching knows sampler, and steps, 1 to {MAX_STEPS}."
-        )
-    return replace(config, sampler=options.get("sampler", config.sampler), n_inference_steps=int(steps))
+    chosen = read_options(sampling_of(config), options)
+    return replace(config, sampler=chosen.sampler, n_inference_steps=chosen.steps)
 
 
+SWEEP = (
+    *(FlowSampling("euler", steps) for steps in range(1, 11)),
+    *(FlowSampling("heun", steps) for steps in (1, 2, 5)),
+)
 CNN_TRAINING = TrainingConfig(n_steps=475_000)
 TRANSFORMER_TRAINING = TrainingConfig(
     n_steps=760_000, warmup_steps=1000, betas=(0.9, 0.95), weight_decay=0.1, decay_only_linear=True
@@ -162,9 +181,5 @@ BASELINE = Baseline(
         "small-transformer": Preset(replace(SMALL, backbone="transformer"), small_training(TRANSFORMER_TRAINING)),
     },
     build=FlowMatching,
-    with_sampling=with_sampling,
-    sweep=(
-        *({"sampler": "euler", "steps": str(steps)} for steps in range(1, 11)),
-        *({"sampler": "heun", "steps": str(steps)} for steps in (1, 2, 5)),
-    ),
+    sampling=SamplingChoice(sampling_of, with_sampling, SWEEP),
 )

@@ -23,7 +23,10 @@ from dpbench.baseline import (
     Features,
     NoiseStreams,
     Preset,
+    SamplingChoice,
     TrainingConfig,
+    option,
+    read_options,
     small_training,
 )
 from dpbench.errors import ConfigError, UnknownNameError
@@ -189,21 +192,34 @@ def _gradient_penalty(energy: Energy, x: Tensor) -> Tensor:
     return F.relu(gradient.abs().amax(dim=2) - GRADIENT_MARGIN).square().mean()
 
 
+@dataclass(frozen=True)
+class IbcSampling:
+    """How the lowest energy is looked for."""
+
+    sampler: str = option(f"one of {', '.join(OPTIMISERS)}")
+    steps: int = option("iterations of the sampler, 1 or more")
+
+    def __str__(self) -> str:
+        return f"{self.sampler} {self.steps}"
+
+
+def sampling_of(config: IbcConfig) -> IbcSampling:
+    """The sampling that a configuration stands for."""
+    return IbcSampling(config.sampler, config.n_langevin_steps if config.sampler == "langevin" else config.n_iterations)
+
+
 def with_sampling(config: IbcConfig, options: Mapping[str, str]) -> IbcConfig:
-    """Options `sampler` (dfo, langevin) and `steps` (its iterations).
+    """Another sampler or number of iterations, without training again.
 
     Raises:
-        ConfigError: for another option, or a number of steps that is none.
+        ConfigError: for another option, or a value that does not fit.
     """
-    steps = options.get("steps", "1")
-    if set(options) - {"sampler", "steps"} or not steps.isdecimal():
-        raise ConfigError(f"sampling options {dict(options)}: ibc knows sampler, and steps, a whole number from 1 on.")
+    # Each sampler has a number of iterations of its own.
     config = replace(config, sampler=options.get("sampler", config.sampler))
-    if "steps" not in options:
-        return config
+    chosen = read_options(sampling_of(config), options)
     if config.sampler == "langevin":
-        return replace(config, n_langevin_steps=int(steps))
-    return replace(config, n_iterations=int(steps))
+        return replace(config, n_langevin_steps=chosen.steps)
+    return replace(config, n_iterations=chosen.steps)
 
 
 # 5,000 epochs of about 95 batches.
@@ -219,6 +235,7 @@ BASELINE = Baseline(
         ),
     },
     build=Ibc,
-    with_sampling=with_sampling,
-    sweep=tuple({"sampler": "dfo", "steps": str(steps)} for steps in (10, 5, 3, 1)),
+    sampling=SamplingChoice(
+        sampling_of, with_sampling, tuple(IbcSampling("dfo", n_iterations) for n_iterations in (10, 5, 3, 1))
+    ),
 )

@@ -25,7 +25,10 @@ from dpbench.baseline import (
     Features,
     NoiseStreams,
     Preset,
+    SamplingChoice,
     TrainingConfig,
+    option,
+    read_options,
     small_training,
 )
 from dpbench.errors import ConfigError
@@ -127,15 +130,28 @@ class LstmGmm(nn.Module):
         return self.logits(hidden).float(), means, stds
 
 
+@dataclass(frozen=True)
+class LstmGmmSampling:
+    """How long the recurrent state is kept."""
+
+    reset_every: int = option("control steps after which the recurrent state begins anew, 0 for never")
+
+    def __str__(self) -> str:
+        return "" if self.reset_every == LstmGmmConfig.reset_every else f"reset every {self.reset_every}"
+
+
+def sampling_of(config: LstmGmmConfig) -> LstmGmmSampling:
+    """The sampling that a configuration stands for."""
+    return LstmGmmSampling(config.reset_every)
+
+
 def with_sampling(config: LstmGmmConfig, options: Mapping[str, str]) -> LstmGmmConfig:
-    """Option `reset_every`: control steps between fresh recurrent states, 0 for never.
+    """Another number of steps between resets of the recurrent state, without training again.
 
     Raises:
-        ConfigError: for another option, or a value that is no number.
+        ConfigError: for another option, or a value that does not fit.
     """
-    if set(options) != {"reset_every"} or not options["reset_every"].isdecimal():
-        raise ConfigError(f"sampling options {dict(options)}: lstm-gmm knows reset_every, a whole number from 0 on.")
-    return replace(config, reset_every=int(options["reset_every"]))
+    return replace(config, reset_every=read_options(sampling_of(config), options).reset_every)
 
 
 # 5,000 epochs of about 92 batches, as in the comparison of Chi et al. 2023; Adam.
@@ -150,6 +166,6 @@ BASELINE = Baseline(
         "small": Preset(LstmGmmConfig(dim_hidden=256, vision_width=16), small_training(TRAINING)),
     },
     build=LstmGmm,
-    with_sampling=with_sampling,
+    sampling=SamplingChoice(sampling_of, with_sampling),
     whole_windows=True,
 )

@@ -16,3 +16,6 @@ from dpbench.policies.method import TrainingSet as TrainingSet
 from dpbench.policies.noise import NoiseStreams as NoiseStreams
 from dpbench.policies.protocol import Observations as Observations
 from dpbench.policies.protocol import Policy as Policy
+from dpbench.policies.sampling import SamplingChoice as SamplingChoice
+from dpbench.policies.sampling import option as option
+from dpbench.policies.sampling import read_options as read_options

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from dpbench.baseline import ChunkConfig
+from dpbench.baseline import ChunkConfig, SamplingChoice, option, read_options
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.gpt import check_heads
 from dpbench.nets.unet import check_horizon
@@ -85,25 +85,42 @@ class DiffusionTransformerConfig(DiffusionConfig):
         check_heads(self.dim, self.n_heads)
 
 
+@dataclass(frozen=True)
+class DiffusionSampling:
+    """How a trained network denoises; any number of steps fits any network."""
+
+    sampler: str = option(f"one of {', '.join(SAMPLERS)}")
+    steps: int = option("denoising steps, 1 to T")
+    eta: float = option("noise of ddim, 0 (deterministic) to 1")
+
+    def __str__(self) -> str:
+        return f"{self.sampler} {self.steps}" + (f" eta {self.eta:g}" if self.eta else "")
+
+
 AnyConfig = TypeVar("AnyConfig", bound=DiffusionConfig)
 
 
+def sampling_of(config: DiffusionConfig) -> DiffusionSampling:
+    """The sampling that a configuration stands for."""
+    return DiffusionSampling(config.sampler, config.n_inference_steps, config.eta)
+
+
 def with_sampling(config: AnyConfig, options: Mapping[str, str]) -> AnyConfig:
-    """Another sampler, number of steps or eta, without training again: options `sampler`, `steps` and `eta`.
+    """Another sampler, number of steps or eta, without training again.
 
     Raises:
-        ConfigError: for another option, or a value that is no number.
+        ConfigError: for another option, or a value that does not fit.
     """
-    if unknown := sorted(set(options) - {"sampler", "steps", "eta"}):
-        raise ConfigError(f"unknown sampling option {', '.join(unknown)}; known are sampler, steps and eta.")
-    steps = options.get("steps", str(config.n_inference_steps))
-    if not steps.removeprefix("-").isdecimal():
-        raise ConfigError(f"steps = {steps!r}: expected a whole number from 1 to {config.n_train_steps}.")
-    try:
-        eta = float(options.get("eta", config.eta))
-    except ValueError as error:
-        raise ConfigError(f"eta = {options['eta']!r}: expected a number from 0 to 1.") from error
-    sampler = options.get("sampler", config.sampler)
-    if eta > 0 and sampler != "ddim":
-        raise ConfigError(f"eta = {eta} belongs to the sampler ddim, not to {sampler}.")
-    return replace(config, sampler=sampler, n_inference_steps=int(steps), eta=eta)
+    chosen = read_options(sampling_of(config), options)
+    if chosen.eta > 0 and chosen.sampler != "ddim":
+        raise ConfigError(f"eta = {chosen.eta} belongs to the sampler ddim, not to {chosen.sampler}.")
+    return replace(config, sampler=chosen.sampler, n_inference_steps=chosen.steps, eta=chosen.eta)
+
+
+SWEEP = (
+    *(DiffusionSampling("ddpm", steps, 0.0) for steps in (100, 50, 25, 10)),
+    *(DiffusionSampling("ddim", steps, 0.0) for steps in (100, 50, 25, 16, 10, 8, 5, 4, 2, 1)),
+    *(DiffusionSampling("dpm-solver++", steps, 0.0) for steps in (20, 10, 5, 4, 2)),
+)
+CNN_SAMPLING = SamplingChoice[DiffusionCnnConfig, DiffusionSampling](sampling_of, with_sampling, SWEEP)
+TRANSFORMER_SAMPLING = SamplingChoice[DiffusionTransformerConfig, DiffusionSampling](sampling_of, with_sampling, SWEEP)

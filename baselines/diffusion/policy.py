@@ -22,16 +22,17 @@ from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
 from dpbench.nets.unet import ConditionalUnet1D
 
-from .config import DiffusionCnnConfig, DiffusionConfig, DiffusionTransformerConfig, with_sampling
+from .config import (
+    CNN_SAMPLING,
+    TRANSFORMER_SAMPLING,
+    DiffusionCnnConfig,
+    DiffusionConfig,
+    DiffusionTransformerConfig,
+)
 from .samplers import SAMPLERS
 from .schedule import Predicted, add_noise, predicted, squared_cosine, training_target
 
 PAPER = "Chi et al. 2023, Diffusion Policy, arXiv 2303.04137"
-SWEEP: tuple[Mapping[str, str], ...] = (
-    *({"sampler": "ddpm", "steps": str(steps)} for steps in (100, 50, 25, 10)),
-    *({"sampler": "ddim", "steps": str(steps)} for steps in (100, 50, 25, 16, 10, 8, 5, 4, 2, 1)),
-    *({"sampler": "dpm-solver++", "steps": str(steps)} for steps in (20, 10, 5, 4, 2)),
-)
 
 
 class Diffusion(nn.Module):
@@ -128,8 +129,7 @@ CNN = Baseline(
         ),
     },
     build=build_cnn,
-    with_sampling=with_sampling,
-    sweep=SWEEP,
+    sampling=CNN_SAMPLING,
 )
 
 TRANSFORMER_TRAINING = TrainingConfig(
@@ -150,6 +150,5 @@ TRANSFORMER = Baseline(
         ),
     },
     build=build_transformer,
-    with_sampling=with_sampling,
-    sweep=SWEEP,
+    sampling=TRANSFORMER_SAMPLING,
 )

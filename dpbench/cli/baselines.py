@@ -13,6 +13,7 @@ from rich.table import Table
 
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline
+from dpbench.policies.sampling import option_texts
 from dpbench.registry import registry
 from dpbench.tasks import load_task
 
@@ -59,8 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
     entry = registry("baseline").entry(name)
-    presets = {}
+    presets, sampling = {}, {}
     if isinstance(loaded, Baseline):
+        first = next(iter(loaded.presets.values())).config
+        sampling = option_texts(loaded.sampling.of(first)) if loaded.sampling is not None else {}
         features = Features.from_task(load_task(task_id))
         for preset_name, preset in loaded.presets.items():
             presets[preset_name] = {
@@ -68,10 +71,17 @@ def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
                 "config": asdict(preset.config),
                 "training": asdict(preset.training),
             }
-    return {"name": name, "from": entry.distribution, "target": entry.target, "paper": loaded.paper, "presets": presets}
+    return {
+        "name": name,
+        "from": entry.distribution,
+        "target": entry.target,
+        "paper": loaded.paper,
+        "sampling": sampling,
+        "presets": presets,
+    }
 
 
-def _count(baseline: Baseline, config: Any, features: Features) -> int:
+def _count(baseline: Baseline[Any], config: Any, features: Features) -> int:
     import torch  # only to count
 
     with torch.device("meta"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dpbench.errors import ConfigError
@@ -72,19 +73,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+SHORTHANDS = ("sampler", "steps", "eta")
+"""Options of methods that can be written without `--option`."""
+
+
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is chosen at inference time."""
-    parser.add_argument("--sampler", help="such as ddpm, ddim, dpm-solver++ (diffusion); euler, heun (flow matching)")
-    parser.add_argument("--steps", help="denoising steps or iterations")
-    parser.add_argument("--eta", help="noise of the ddim sampler, 0 to 1")
     parser.add_argument(
-        "--temporal-ensemble", metavar="DECAY", help="ask at every step and average the overlapping chunks (ACT: 0.01)"
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how the method samples; repeatable (dpbench baselines show NAME lists its options)",
+    )
+    for key in SHORTHANDS:
+        parser.add_argument(f"--{key}", metavar="VALUE", help=f"the same as --option {key}=VALUE")
+    parser.add_argument(
+        "--temporal-ensemble",
+        metavar="DECAY",
+        help="predict a chunk at every step and average the overlapping ones (Zhao et al. 2023: 0.01)",
     )
     parser.add_argument(
-        "--latency-steps", metavar="N", help="act on what was seen N control steps ago, and lose as many actions"
-    )
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help="another option of the method; repeatable"
+        "--latency-steps", metavar="N", help="act on observations N control steps old; N actions of each chunk are lost"
     )
 
 
@@ -92,11 +102,21 @@ def sampling_options(arguments: argparse.Namespace) -> dict[str, str]:
     """The inference-time choices of a command line.
 
     Raises:
-        ConfigError: for an --option that is no KEY=VALUE.
+        ConfigError: for an --option that is not KEY=VALUE.
     """
-    named = ("sampler", "steps", "eta", "temporal_ensemble", "latency_steps")
+    named = (*SHORTHANDS, "temporal_ensemble", "latency_steps")
     options = {key: value for key in named if (value := getattr(arguments, key)) is not None}
-    for text in arguments.option:
+    return {**options, **key_values(arguments.option)}
+
+
+def key_values(texts: Sequence[str]) -> dict[str, str]:
+    """`["key=value"]` as a mapping.
+
+    Raises:
+        ConfigError: for a text without an equals sign.
+    """
+    options = {}
+    for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--option {text!r}: expected KEY=VALUE, such as temperature=1.")

@@ -1,4 +1,4 @@
-"""`dpbench latency`: how long a checkpoint thinks, over samplers and step counts."""
+"""`dpbench latency`: inference latency of a checkpoint, over the settings that its method samples with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from dpbench.policies.sampling import Sampling
+
+SHORTHANDS = {"samplers": "sampler", "steps": "steps"}
+"""Options of methods that can be written without `--option`."""
 WIDE_FROM = 115
 """Terminal width from which one table is enough."""
 EXAMPLE = """examples:
@@ -30,8 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     parser.add_argument("checkpoint", help="folder with a checkpoint.json")
-    parser.add_argument("--samplers", default="", help="comma-separated (default: all of the method)")
-    parser.add_argument("--steps", default="", help="comma-separated step counts (default: those of the method)")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="comma-separated values of a sampling option; repeatable (default: the settings that the method names)",
+    )
+    for name, key in SHORTHANDS.items():
+        parser.add_argument(f"--{name}", metavar="VALUES", help=f"the same as --option {key}=VALUES")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
     parser.add_argument("--success", action="store_true", help="evaluate each setting too")
     parser.add_argument("--episodes", type=int, help="number of starts for --success (default: all of the protocol)")
@@ -48,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from dpbench.cli.evaluate import sampler_seeds
+    from dpbench.cli.evaluate import key_values, sampler_seeds
     from dpbench.comparison.cells import Cell
     from dpbench.comparison.latency_sweep import settings, sweep
     from dpbench.policies.checkpoint import read_description
@@ -57,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
     description = read_description(Path(arguments.checkpoint))
     name, task_id = str(description["baseline"]), str(description["task"])
-    chosen = settings(name, _parts(arguments.samplers), _parts(arguments.steps))
+    named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
+    options = {**named, **key_values(arguments.option)}
+    chosen = settings(name, {key: parts for key, value in options.items() if (parts := _parts(value))})
     cell = Cell(
         policy=arguments.checkpoint,
         task_id=task_id,
@@ -76,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rows": rows.to_dict("records"),
         "provenance": provenance(),
     }
-    written = _write(rows, document, arguments.output)
+    written = _write(rows, chosen[0], document, arguments.output)
     if arguments.json:
         print(json.dumps(document, indent=2))
         return 0
@@ -85,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write(rows: pd.DataFrame, document: Mapping[str, Any], folder: Path) -> Path:
+def _write(rows: pd.DataFrame, setting: Sampling | None, document: Mapping[str, Any], folder: Path) -> Path:
     """Table, figure and everything as JSON; the path without its ending is returned."""
     from dpbench.comparison.latency_sweep import save_figure
     from dpbench.files import write_bytes, write_json
@@ -95,7 +108,7 @@ def _write(rows: pd.DataFrame, document: Mapping[str, Any], folder: Path) -> Pat
     try:
         write_json(stem.with_suffix(".json"), document)
         write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
-        save_figure(rows, f"{name} on {task}", stem.with_suffix(".png"))
+        save_figure(rows, setting, f"{name} on {task}", stem.with_suffix(".png"))
     except OSError as error:
         raise DpbenchError(f"{folder}: not written ({error}); choose another --output.") from error
     return stem
@@ -130,19 +143,19 @@ def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    heads = ["sampler", "steps", *(f"{kind} ms" for kind in kinds)]
+    heads = ["setting", *(f"{kind} ms" for kind in kinds)]
     if "call" in kinds:
-        heads += ["encode", "denoise", "held Hz", "wait Hz"]
+        heads += ["encode", "sample", "held Hz", "wait Hz"]
     with_success = "step" in kinds and "success" in rows
     heads += ["success"] if with_success else []
     for head in heads:
         table.add_column(head, no_wrap=True)
     for _, row in rows.iterrows():
-        cells = [str(row["sampler"]), str(row["steps"])]
+        cells = [str(row["setting"])]
         for kind in kinds:
             cells.append("/".join(_short(row[f"{kind}_{percent}_ms"]) for percent in ("p50", "p95", "p99")))
         if "call" in kinds:
-            cells += [_short(row[name]) for name in ("encode_p50_ms", "denoise_p50_ms")]
+            cells += [_short(row[name]) for name in ("encode_p50_ms", "sample_p50_ms")]
             cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
         if with_success:
             cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")

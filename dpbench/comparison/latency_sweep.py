@@ -1,14 +1,15 @@
-"""Latency over samplers and step counts, and with it success: what fewer denoising steps cost and bring."""
+"""Latency over the sampling settings of a method, and with it success: what a faster setting costs."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
@@ -18,6 +19,7 @@ from dpbench.errors import ConfigError
 from dpbench.evaluation.latency import Latency
 from dpbench.files import write_bytes
 from dpbench.policies.baseline import Baseline
+from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
 from dpbench.registry import registry
 
 SWEEP_S = 5.0
@@ -25,47 +27,55 @@ SWEEP_S = 5.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def settings(baseline_name: str, samplers: Sequence[str], steps: Sequence[str]) -> tuple[Mapping[str, str], ...]:
-    """The sampling options to go through.
+def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[Sampling | None, ...]:
+    """The samplings to go through: those of the method's sweep, or of a part of it.
 
     Args:
         baseline_name: registry name.
-        samplers: only these; empty for all that the method's sweep names.
-        steps: these step counts for each sampler; empty for those of the sweep.
+        wanted: option -> values. Of an option that holds text, only these values of the sweep are kept; the values
+            of any other replace those of the sweep.
+
+    Returns:
+        None alone for a method with one way to sample.
 
     Raises:
-        ConfigError: for a sampler that the sweep does not have.
+        ConfigError: for an option or a value that the sweep does not have.
     """
     baseline = registry("baseline").load(baseline_name)
-    sweep = baseline.sweep if isinstance(baseline, Baseline) else ()
-    if not sweep:
-        if samplers or steps:
-            raise ConfigError(f"{baseline_name} has one way to sample: leave --samplers and --steps away.")
-        return ({},)
-    known = tuple(dict.fromkeys(setting["sampler"] for setting in sweep))
-    if unknown := sorted(set(samplers) - set(known)):
-        raise ConfigError(f"--samplers: {', '.join(unknown)} is none of {baseline_name}'s: {', '.join(known)}.")
-    if steps:
-        return tuple({"sampler": sampler, "steps": step} for sampler in samplers or known for step in steps)
-    return tuple(setting for setting in sweep if not samplers or setting["sampler"] in samplers)
+    choice = baseline.sampling if isinstance(baseline, Baseline) else None
+    if choice is None or not choice.sweep:
+        if wanted:
+            raise ConfigError(f"{baseline_name} has no settings to sweep over; leave {', '.join(wanted)} away.")
+        return (None,)
+    chosen: Sequence[Sampling] = choice.sweep
+    texts = text_options(chosen[0])
+    for name in texts:
+        known = tuple(dict.fromkeys(as_options(setting)[name] for setting in chosen))
+        values = wanted.get(name, known)
+        if unknown := sorted(set(values) - set(known)):
+            raise ConfigError(f"{name}: {', '.join(unknown)} is none of {baseline_name}'s: {', '.join(known)}.")
+        chosen = [setting for setting in chosen if as_options(setting)[name] in values]
+    for name in wanted.keys() - set(texts):
+        chosen = [read_options(setting, {name: value}) for setting in chosen for value in wanted[name]]
+    return tuple(dict.fromkeys(chosen))
 
 
 def sweep(
-    cell: Cell, chosen: Sequence[Mapping[str, str]], records: Path | None, n_workers: int
+    cell: Cell, chosen: Sequence[Sampling | None], records: Path | None, n_workers: int
 ) -> Iterator[dict[str, Any]]:
     """One row a setting, as it is measured.
 
     Args:
         cell: the checkpoint with its protocol.
-        chosen: sampling options.
+        chosen: as `settings` gives them.
         records: evaluate success too, and keep the records there (a known one is reused); None measures latency only.
         n_workers: processes for the rollouts.
     """
     for setting in chosen:
-        one = resolve(replace(cell, options={**cell.options, **setting}))
-        row = {"sampler": setting.get("sampler", "-"), "steps": int(setting.get("steps", 1))} | _columns(
-            time_policy(one, SWEEP_S)
-        )
+        options = {} if setting is None else as_options(setting)
+        one = resolve(replace(cell, options={**cell.options, **options}))
+        named = {"setting": "-"} if setting is None else {"setting": str(setting) or "default", **asdict(setting)}
+        row = {**named, **_columns(time_policy(one, SWEEP_S))}
         if records is not None:
             row |= _success(one, records, n_workers)
         yield row
@@ -87,7 +97,7 @@ def _columns(latency: Latency) -> dict[str, Any]:
     return {
         **row,
         "encode_p50_ms": 1e3 * encode,
-        "denoise_p50_ms": 1e3 * max(0.0, latency.call_s["p50"] - encode),
+        "sample_p50_ms": 1e3 * max(0.0, latency.call_s["p50"] - encode),
         "held_rate_hz": latency.held_rate_hz,
         "blocking_rate_hz": latency.blocking_rate_hz,
         "n_calls": latency.n_calls,
@@ -97,36 +107,50 @@ def _columns(latency: Latency) -> dict[str, Any]:
     }
 
 
-def save_figure(rows: pd.DataFrame, title: str, path: Path) -> None:
-    """Write a PNG: success against latency where success was measured, else latency against steps.
+def save_figure(rows: pd.DataFrame, setting: Sampling | None, title: str, path: Path) -> None:
+    """Write a PNG: success against latency where success was measured, else latency against the first number.
+
+    Args:
+        rows: as `sweep` gives them.
+        setting: any of the sweep; its texts name the lines, its first number the points.
+        title: above the figure.
+        path: of the PNG.
 
     Raises:
         OSError: when the file cannot be written.
     """
+    texts = text_options(setting) if setting is not None else ()
+    numbers = [name for name in as_options(setting) if name not in texts] if setting is not None else []
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axis = figure.subplots()
-    with_success = "success" in rows
-    for colour, (sampler, part) in zip(COLOURS * 3, rows.groupby("sampler", sort=False), strict=False):
-        part = part.sort_values("steps")
-        if with_success:
-            errors = [part["success"] - part["success_low"], part["success_high"] - part["success"]]
-            clipped = [error.clip(lower=0) for error in errors]
-            axis.errorbar(
-                part["call_p50_ms"], part["success"], yerr=clipped, marker="o", capsize=3, color=colour, label=sampler
-            )
-            for _, row in part.iterrows():
-                place = (row["call_p50_ms"], row["success"])
-                axis.annotate(str(row["steps"]), place, xytext=(4, 5), textcoords="offset points", fontsize=8)
-        else:
-            axis.plot(part["steps"], part["call_p50_ms"], "o-", color=colour, label=f"{sampler}, p50")
-            axis.fill_between(part["steps"], part["call_p50_ms"], part["call_p99_ms"], color=colour, alpha=0.2)
-    if with_success:
+    draw = _success_line if "success" in rows else _latency_line
+    lines = rows.groupby(list(texts), sort=False) if texts else [((), rows)]
+    for colour, (names, part) in zip(COLOURS * 3, lines, strict=False):
+        at = part[numbers[0]] if numbers else pd.Series(1, part.index)
+        draw(axis, part.assign(at=at).sort_values("at"), colour, " ".join(map(str, names)))
+    number = numbers[0] if numbers else "setting"
+    if "success" in rows:
         axis.set(xscale="log", xlabel="latency of a call, p50, ms", ylabel="success rate, 95 % interval", ylim=(0, 1))
+        title += f" (numbers: {number})"
     else:
-        axis.set(xscale="log", yscale="log", xlabel="network steps", ylabel="latency of a call, ms (band to p99)")
-    axis.set_title(title + (" (numbers: steps)" if with_success else ""))
+        axis.set(xscale="log", yscale="log", xlabel=number, ylabel="latency of a call, ms (band to p99)")
+    axis.set_title(title)
     axis.grid(alpha=0.3, which="both")
     axis.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     write_bytes(path, buffer.getvalue())
+
+
+def _success_line(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
+    errors = [part["success"] - part["success_low"], part["success_high"] - part["success"]]
+    clipped = [error.clip(lower=0) for error in errors]
+    axis.errorbar(part["call_p50_ms"], part["success"], yerr=clipped, marker="o", capsize=3, color=colour, label=label)
+    for _, row in part.iterrows():
+        place = (row["call_p50_ms"], row["success"])
+        axis.annotate(f"{row['at']:g}", place, xytext=(4, 5), textcoords="offset points", fontsize=8)
+
+
+def _latency_line(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
+    axis.plot(part["at"], part["call_p50_ms"], "o-", color=colour, label=f"{label} p50".strip())
+    axis.fill_between(part["at"], part["call_p50_ms"], part["call_p99_ms"], color=colour, alpha=0.2)

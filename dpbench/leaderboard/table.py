@@ -16,6 +16,7 @@ from rich.table import Table
 from dpbench.comparison.groups import Group, group
 from dpbench.metrics.multimodality import histogram_distance, jensen_shannon, total_variation
 from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.policies.baseline import sampling_text
 from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
 
@@ -202,9 +203,7 @@ def published_average(task_id: str, policy: str) -> float | None:
 
 def _sampling(policy: Mapping[str, Any]) -> str:
     """How a policy samples, for methods that have a choice."""
-    config = policy["config"]
-    count = config.get("n_inference_steps", config.get("n_iterations"))
-    parts = [str(config["sampler"]) if "sampler" in config else "", str(count) if count is not None else ""]
+    parts = [sampling_text(policy["baseline"], policy["config"])]
     if "temporal_ensemble" in policy:
         parts.append(f"ensemble {policy['temporal_ensemble']:g}")
     return " ".join(part for part in parts if part)

@@ -5,14 +5,36 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import Field, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.features import Features
 from dpbench.policies.protocol import Policy
+from dpbench.policies.sampling import SamplingChoice
 from dpbench.registry import registry
 from dpbench.spec import Horizon, TaskSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class AnyDataclass(Protocol):
+    """An instance of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+class MethodConfig(AnyDataclass, Protocol):
+    """Configuration of a method: a frozen dataclass with its observed, predicted and executed steps."""
+
+    @property
+    def window(self) -> Horizon:
+        """Observed, predicted and executed steps."""
+        ...
+
+
+ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 
 
 @dataclass(frozen=True)
@@ -88,38 +110,38 @@ def small_training(paper: TrainingConfig) -> TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Generic[ConfigT]):
     """A named size of a method: `paper` (exact hyper-parameters) or `small` (two CPU cores)."""
 
-    config: Any
+    config: ConfigT
     training: TrainingConfig
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Generic[ConfigT]):
     """A learned method.
 
     Attributes:
         name: registry name.
         paper: citation.
-        presets: name -> configuration and training.
-        build: `(config, features) -> torch.nn.Module` that is a Method.
-        with_sampling: `(config, options) -> config` for inference-time choices such as `{"sampler": "ddim"}`.
+        presets: name -> configuration and training; all configurations have one type.
+        build: `(config, features) -> module`, a torch module that is a Method.
+        sampling: what can be chosen at inference time; None for a method with one way to sample.
         whole_windows: train on the observations of all Tp steps instead of the first To (recurrent methods).
-        sweep: sampling options that `dpbench latency` goes through; empty for a method with one way to sample.
         packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
+        renamed: former name -> name of configuration fields, so that older checkpoints and records can be read.
     """
 
     name: str
     paper: str
-    presets: Mapping[str, Preset]
-    build: Callable[[Any, Features], Any]
-    with_sampling: Callable[[Any, Mapping[str, str]], Any] | None = None
+    presets: Mapping[str, Preset[ConfigT]]
+    build: Callable[[ConfigT, Features], nn.Module]
+    sampling: SamplingChoice[ConfigT, Any] | None = None
     whole_windows: bool = False
-    sweep: tuple[Mapping[str, str], ...] = ()
     packages: tuple[str, ...] = ("torch",)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def preset(self, name: str) -> Preset:
+    def preset(self, name: str) -> Preset[ConfigT]:
         """The preset of that name.
 
         Raises:
@@ -128,6 +150,27 @@ class Baseline:
         if name not in self.presets:
             raise UnknownNameError(f"{self.name} has no preset {name!r}; it has {', '.join(self.presets)}.")
         return self.presets[name]
+
+    def config(self, values: Mapping[str, Any]) -> ConfigT:
+        """A configuration from its JSON form, such as a checkpoint's.
+
+        Raises:
+            ConfigError: for fields that the method does not have, or values that do not fit.
+        """
+        config_type = type(next(iter(self.presets.values())).config)
+        return config_from_json(config_type, {self.renamed.get(key, key): value for key, value in values.items()})
+
+    def with_options(self, config: ConfigT, options: Mapping[str, str]) -> ConfigT:
+        """The configuration with another sampling, such as `{"temperature": "1"}`.
+
+        Raises:
+            ConfigError: for options or values that the method does not have.
+        """
+        if not options:
+            return config
+        if self.sampling is None:
+            raise ConfigError(f"{self.name} has no sampling options, got {dict(options)}.")
+        return self.sampling.with_options(config, options)
 
 
 class Role(enum.Enum):
@@ -167,13 +210,25 @@ def role_of(name: str) -> Role | None:
     return loaded.role if isinstance(loaded, ScriptedPolicy) else None
 
 
-def config_from_json(config_type: type[Any], values: Mapping[str, Any]) -> Any:
+def sampling_text(name: str, config: Mapping[str, Any]) -> str:
+    """How a policy samples, from its registry name and its configuration as JSON; empty for one without a choice."""
+    known = registry("baseline")
+    baseline = known.load(name) if name in known.entries else None
+    if not isinstance(baseline, Baseline) or baseline.sampling is None:
+        return ""
+    return str(baseline.sampling.of(baseline.config(config)))
+
+
+DataclassT = TypeVar("DataclassT", bound=AnyDataclass)
+
+
+def config_from_json(config_type: type[DataclassT], values: Mapping[str, Any]) -> DataclassT:
     """A frozen dataclass from its JSON form (lists become tuples).
 
     Raises:
         ConfigError: for fields that the dataclass does not have.
     """
-    known = {field.name for field in dataclasses.fields(config_type)}
+    known = {each.name for each in dataclasses.fields(config_type)}
     if unknown := sorted(set(values) - known):
         raise ConfigError(
             f"{config_type.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}."

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dpbench.data.normalise import Normaliser, normalise_pixels
 from dpbench.errors import DataError
+from dpbench.nets.observations import ObservationEncoder
 from dpbench.policies.method import Method, Recurrent
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations
@@ -87,11 +88,16 @@ class LearnedPolicy:
 
     @contextlib.contextmanager
     def time_encoder(self, times: list[float]) -> Iterator[None]:
-        """Append the seconds of every call of the method's `encoder` to `times`, waiting for a GPU before and after."""
-        encoder = getattr(self._method, "encoder", None)
-        if not isinstance(encoder, nn.Module):
+        """Append the seconds of every call of the method's ObservationEncoder to `times`; a GPU is waited for.
+
+        A method that encodes its observations otherwise is not timed.
+        """
+        parts = self._method.modules() if isinstance(self._method, nn.Module) else ()
+        encoders = [part for part in parts if isinstance(part, ObservationEncoder)]
+        if len(encoders) != 1:
             yield
             return
+        (encoder,) = encoders
         begun: list[int] = []
 
         def now() -> int:

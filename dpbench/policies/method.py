@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from dpbench.errors import DataError
+from dpbench.errors import ConfigError, DataError
 from dpbench.policies.noise import NoiseStreams
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Batch:
                 raise DataError(f"{key!r} holds NaN or infinite values; look through the demonstrations.")
 
 
+@runtime_checkable
 class Method(Protocol):
     """A torch module with these two functions, in normalised units; randomness as seeded by the harness."""
 
@@ -48,6 +49,20 @@ class Method(Protocol):
     def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
         """`(B, To, ...)` observations -> `(B, Tp, Da)` actions; all randomness from `noise`, one stream a row."""
         ...
+
+
+def as_method(module: nn.Module) -> Method:
+    """A module as what the harness calls.
+
+    Raises:
+        ConfigError: for a module that lacks `loss` or `sample`.
+    """
+    if not isinstance(module, Method):
+        raise ConfigError(
+            f"{type(module).__name__} lacks loss(batch, generator) or sample(observations, noise): a baseline "
+            "builds a torch module with both."
+        )
+    return module
 
 
 @runtime_checkable

@@ -50,7 +50,7 @@ class Run:
 
     baseline: str
     task_id: str
-    preset: Preset
+    preset: Preset[Any]
     preset_name: str
     seed: int
     folder: Path
@@ -84,7 +84,7 @@ def make_run(
     return Run(baseline, task_id, changed, name, seed, folder or default, data_dir, store)
 
 
-def with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
+def with_overrides(preset: Preset[Any], overrides: Mapping[str, Any]) -> Preset[Any]:
     """A preset with some fields of `config` or `training` replaced.
 
     Raises:
@@ -159,7 +159,7 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
     }
 
 
-def _learned(name: str) -> Baseline:
+def _learned(name: str) -> Baseline[Any]:
     method = registry("baseline").load(name)
     if not isinstance(method, Baseline):
         raise ConfigError(f"{name!r} is not trained; evaluate it directly: dpbench evaluate {name} --task ...")

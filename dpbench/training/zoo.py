@@ -14,7 +14,7 @@ from dpbench.data.public import own_dataset
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.nets.features import Features
-from dpbench.policies.baseline import Baseline, config_from_json
+from dpbench.policies.baseline import Baseline
 from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 from dpbench.registry import registry
 from dpbench.tasks import load_task
@@ -84,11 +84,10 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
 
 def model_card(description: Mapping[str, Any], name: str) -> str:
     """Markdown: what it is, how it was trained, how to use it, what it is not for."""
-    baseline: Baseline = registry("baseline").load(description["baseline"])
-    config_type = type(next(iter(baseline.presets.values())).config)
+    baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
     with torch.device("meta"):
         network = baseline.build(
-            config_from_json(config_type, description["config"]), Features.from_task(load_task(description["task"]))
+            baseline.config(description["config"]), Features.from_task(load_task(description["task"]))
         )
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     averaged = description["training"]["ema_power"] is not None
@@ -144,12 +143,13 @@ def _demonstrations(task_id: str, store: str | None) -> tuple[str, str]:
     )
 
 
-def _arguments(description: Mapping[str, Any], baseline: Baseline) -> str:
+def _arguments(description: Mapping[str, Any], baseline: Baseline[Any]) -> str:
     """The rest of the command line that trains the same."""
     name = str(description["preset"]).removesuffix("*")
     preset = baseline.preset(name)
     known = json.loads(json.dumps({**asdict(preset.config), **asdict(preset.training)}))
-    trained = {**description["config"], **description["training"]}
+    config = asdict(baseline.config(description["config"]))
+    trained = {**json.loads(json.dumps(config)), **description["training"]}
     changed = [f"--set {key}={json.dumps(value)}" for key, value in trained.items() if value != known.get(key)]
     bf16 = ["--bf16"] if description["precision"] == "bf16" else []
     compiled = ["--compile"] if description["compile"] else []

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dpbench.baselines.diffusion import CNN
-from dpbench.baselines.diffusion.config import DiffusionCnnConfig, with_sampling
+from dpbench.baselines.diffusion.config import DiffusionCnnConfig, sampling_of, with_sampling
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.nets.features import Features
 from dpbench.nets.unet import ConditionalUnet1D, TimeConv, TimeGroupNorm, TimeUpsample
@@ -85,6 +85,8 @@ def test_bad_configuration_is_named_before_any_network_is_built(change: dict[str
 
 
 def test_sampling_options_are_chosen_at_inference_time() -> None:
+    assert str(sampling_of(TINY)) == "ddim 10"
+    assert str(sampling_of(with_sampling(TINY, {"eta": "0.5"}))) == "ddim 10 eta 0.5"
     changed = with_sampling(TINY, {"sampler": "ddpm", "steps": "25"})
     assert (changed.sampler, changed.n_inference_steps) == ("ddpm", 25)
     with pytest.raises(UnknownNameError, match="unknown sampler 'dpm'"):

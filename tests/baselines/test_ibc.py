@@ -57,10 +57,13 @@ def test_it_finds_the_demonstrated_action_by_both_ways(counter_examples: str, sa
 def test_options_are_chosen_at_inference_time() -> None:
     assert with_sampling(TINY, {"sampler": "langevin", "steps": "7"}).n_langevin_steps == 7
     assert with_sampling(TINY, {"steps": "7"}).n_iterations == 7
-    assert BASELINE.with_sampling is with_sampling
+    assert BASELINE.sampling is not None
+    assert str(BASELINE.sampling.of(with_sampling(TINY, {"sampler": "langevin"}))) == "langevin 20"
     with pytest.raises(ConfigError, match="counts must be at least 1"):
         with_sampling(TINY, {"steps": "0"})
-    with pytest.raises(ConfigError, match="ibc knows sampler"):
+    with pytest.raises(
+        ConfigError, match="unknown sampling option temperature; known are sampler: one of dfo, langevin; steps:"
+    ):
         with_sampling(TINY, {"temperature": "1"})
     with pytest.raises(UnknownNameError, match="unknown sampler 'ddim'"):
         with_sampling(TINY, {"sampler": "ddim"})

@@ -198,6 +198,8 @@ def test_latency_goes_through_samplers_and_steps(
     assert "ddim" in capsys.readouterr().out
     assert main(["latency", str(out), "--samplers", "euler"]) == 2
     assert "euler is none of diffusion-cnn's: ddpm, ddim, dpm-solver++" in capsys.readouterr().err
+    assert main(["latency", str(out), "--option", "temperature=1"]) == 2
+    assert "unknown sampling option temperature" in capsys.readouterr().err
     assert main(["latency", str(out), "--steps", "101"]) == 2
     assert "101 inference steps" in capsys.readouterr().err
 
@@ -260,3 +262,5 @@ def test_lists_can_be_read_by_scripts(capsys: pytest.CaptureFixture[str]) -> Non
     assert rows["diffusion-cnn"]["presets"]["paper"]["n_parameters"] == 65_783_298
     assert main(["baselines", "show", "mlp-bc"]) == 0
     assert json.loads(capsys.readouterr().out)["presets"]["small"]["config"]["width"] == 512
+    assert main(["baselines", "show", "flow-matching"]) == 0
+    assert json.loads(capsys.readouterr().out)["sampling"]["sampler"] == "one of euler, heun"

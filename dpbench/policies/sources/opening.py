@@ -11,11 +11,12 @@ import torch
 
 from dpbench.errors import CheckpointError, ConfigError
 from dpbench.nets.features import Features
-from dpbench.policies.baseline import Baseline, ScriptedPolicy, config_from_json
+from dpbench.policies.baseline import Baseline, ScriptedPolicy
 from dpbench.policies.checkpoint import Checkpoint, load_checkpoint
 from dpbench.policies.delayed import DelayedPolicy
 from dpbench.policies.ensembled import TemporalEnsemble
 from dpbench.policies.learned import MICRO_BATCH, LearnedPolicy
+from dpbench.policies.method import as_method
 from dpbench.policies.policy_source import PolicyDescription
 from dpbench.policies.protocol import Policy
 from dpbench.policies.sources.stable_baselines import open_stable_baselines
@@ -141,20 +142,15 @@ def policy_from_weights(
         ConfigError: for sampling options that the method does not have.
     """
     description = checkpoint.description
-    baseline: Baseline = registry("baseline").load(description["baseline"])
-    config_type = type(next(iter(baseline.presets.values())).config)
-    config = config_from_json(config_type, description["config"])
-    if sampling:
-        if baseline.with_sampling is None:
-            raise ConfigError(f"{baseline.name} has no sampling options, got {dict(sampling)}.")
-        config = baseline.with_sampling(config, sampling)
+    baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
+    config = baseline.with_options(baseline.config(description["config"]), sampling)
     module = baseline.build(config, Features.from_task(load_task(description["task"])))
     try:
         module.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
         raise CheckpointError(f"the weights do not fit {baseline.name} with {config}: {error}") from error
     module.to(device).eval()
-    policy = LearnedPolicy(module, config.window, checkpoint.normalisers, torch.device(device), micro_batch)
+    policy = LearnedPolicy(as_method(module), config.window, checkpoint.normalisers, torch.device(device), micro_batch)
     identity = {
         "baseline": baseline.name,
         "preset": description["preset"],
