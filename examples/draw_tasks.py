@@ -4,8 +4,8 @@
     python examples/draw_tasks.py                                   # every task of the leaderboard, about two minutes
     python examples/draw_tasks.py dpbench/Avoid-v0 --out pictures   # one task, into another folder
 
-Each picture is written to `leaderboards/pictures/TASK.png`. The episode is the scripted policy's from the first start of
-the task's evaluation protocol, so the same picture comes out every time.
+Each picture is written to `leaderboards/pictures/TASK.png`. The episode is the scripted policy's from the first start
+of the task's evaluation protocol, so the same picture comes out every time.
 """
 
 from __future__ import annotations

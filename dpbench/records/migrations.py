@@ -3,7 +3,7 @@
 | version | what changed |
 |---|---|
 | 1 | as first written |
-| 2 | `summary`, `multimodality`, `commitment` and `actions` are one `summary`; counts follow from `episodes` and `modes` |
+| 2 | `summary`, `multimodality`, `commitment` and `actions` are one `summary`; `episodes` and `modes` give counts |
 """
 
 from __future__ import annotations
