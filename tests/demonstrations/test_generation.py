@@ -14,8 +14,8 @@ from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore
 from dpbench.demonstrations.generation import demonstrate, generate
 from dpbench.errors import ConfigError
+from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
-from dpbench.registry import resolve
 from dpbench.spaces import flatten
 from dpbench.tasks import load_task
 
@@ -61,7 +61,7 @@ def test_a_task_without_a_demonstrator_is_named(tmp_path: Path) -> None:
 def plain_episode(task_id: str, acting_id: str, number: int) -> dict[str, list[NDArray[Any]]]:
     """The demonstrator in one environment, its actions in another, written out without runner, buffer and loop."""
     task, acting = load_task(task_id), load_task(acting_id)
-    policy = resolve(task.demonstrator or "")(acting)
+    policy = scripted_demonstrator(task).policy(acting)
     policy.reset()
     noise = NoiseStreams.from_seeds(0, [number])
     env, shown = gym.make(acting_id), gym.make(task_id)
