@@ -51,4 +51,4 @@ def test_every_checkpoint_pushes_as_its_record_says(folder: Path) -> None:
     assert record is not None, "dpbench compare"
     episodes = rollout(cell.open(), cell.task, cell.starts, cell.trials[:3])
     scores = [episode.rewards.max() for episode in episodes]
-    assert np.mean(scores) == pytest.approx(np.mean(record["episodes"]["max_reward"][:3]), abs=0.3)
+    assert np.mean(scores) == pytest.approx(np.mean(record.episodes.column("max_reward")[:3]), abs=0.3)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dpbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from dpbench.comparison.cells import Cell
+    from dpbench.records.record import Record
 
 EXAMPLE = """examples:
   dpbench compare                        what has a record is reused, the rest is evaluated
@@ -104,7 +105,7 @@ def cells(arguments: argparse.Namespace) -> tuple[Cell, ...]:
     return chosen
 
 
-def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
+def collect(arguments: argparse.Namespace) -> list[Record]:
     """One record a cell: reused, or evaluated now and added to the records."""
     from tqdm import tqdm
 
@@ -112,10 +113,11 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
     from dpbench.comparison.evaluate import evaluate, time_policy
     from dpbench.provenance import commit, provenance
     from dpbench.records import store
+    from dpbench.records.record import Provenance
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
-    records: list[Mapping[str, Any]] = []
+    records: list[Record] = []
     for cell in [resolve(each) for each in cells(arguments)]:
         label = f"{Path(cell.policy.text).name} on {cell.task.id}"
         missing = missing_extra(cell.task.id)
@@ -126,11 +128,10 @@ def collect(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
             records += [record] if record is not None else []
             continue
         if record is not None and arguments.retime:
-            record = {**record, "latency": time_policy(cell).as_json(), "provenance": provenance(),
-                      "episodes_of": record.get("episodes_of", record["provenance"])}  # fmt: skip
+            record = record.with_latency(time_policy(cell), Provenance.model_validate(provenance()))
             store.add(arguments.records, record)
         elif record is not None:
-            tqdm.write(f"{label}: record of {record['provenance']['date_utc']} reused", file=sys.stderr)
+            tqdm.write(f"{label}: record of {record.provenance.date_utc} reused", file=sys.stderr)
         if record is not None:
             records.append(record)
             continue
@@ -153,9 +154,7 @@ def missing_extra(task_id: str) -> str | None:
     return None
 
 
-def with_other_seeds(
-    records: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def with_other_seeds(records: Sequence[Record], known: Sequence[Record]) -> list[Record]:
     """Add what the records know of other training seeds, whose checkpoints need not be in the zoo."""
     from dpbench.comparison.groups import training_seed, without_seed
 

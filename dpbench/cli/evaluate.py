@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         first = [episode for episode in done.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed]
         write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:
-        print(json.dumps(done.record, indent=2))
+        print(json.dumps(done.record.as_json(), indent=2))
         return 0
     print_one(frame([done.record]), Console())
     return 0

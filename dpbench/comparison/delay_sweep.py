@@ -47,19 +47,19 @@ def sweep(
     late = [replace(cell, options={**cell.options, "latency_steps": str(n)}) for cell in cells for n in steps]
     for cell in [resolve(each) for each in late]:
         record = known_or_evaluated(cell, records, n_workers, on_done)
-        policy, summary = record["cell"]["policy"], record["summary"]
+        n_steps = int(cell.policy.identity["latency_steps"])
         row = {
             "task": cell.task.id,
             "policy": Path(cell.policy.text).name,
             "action": cell.task.action.kind,
-            "latency_steps": int(policy["latency_steps"]),
-            "latency_s": policy["latency_steps"] / cell.task.rate_hz,
-            "n_episodes": summary["n_episodes"],
+            "latency_steps": n_steps,
+            "latency_s": n_steps / cell.task.rate_hz,
+            "n_episodes": len(record.episodes),
         }
-        for name, key in (("success", "success_rate"), ("score", "mean_max_score"), ("length", "mean_length")):
-            figure = summary[key]
-            row |= {name: figure["mean"], f"{name}_low": figure["low"], f"{name}_high": figure["high"]}
-        yield {**row, "identity": record["identity"][:12], "commit": record["provenance"]["commit"]["id"]}
+        for name, key in (("success", "success"), ("score", "max_score"), ("length", "length")):
+            estimate = record.estimate(key)
+            row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        yield {**row, "identity": record.identity[:12], "commit": record.provenance.commit.id}
 
 
 def wide(rows: pd.DataFrame) -> pd.DataFrame:

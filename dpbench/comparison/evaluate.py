@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import torch
 
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.comparison.new_record import make_record
-from dpbench.evaluation.latency import Latency, measure
+from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
 from dpbench.metrics.episode import Episode
 from dpbench.policies.observation_buffer import stack_history
+from dpbench.records.record import Latency, Record
 from dpbench.spaces import flatten
 
 N_LATENCY_CALLS = 100
@@ -30,7 +31,7 @@ class Evaluation:
         episodes: one a trial, with frames where they were asked for.
     """
 
-    record: Mapping[str, Any]
+    record: Record
     episodes: tuple[Episode, ...]
 
 

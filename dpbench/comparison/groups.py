@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.metrics.statistics.intervals import Estimate, crossed_mean, crossed_proportion, proportion
+from dpbench.records.record import Record
 
 BOOTSTRAP_SEED = 0
 OF_ONE_TRAINING = ("seed", "checkpoint_sha256")
@@ -25,7 +26,7 @@ class Group:
         records: in the order of their training seeds; the newest of each.
     """
 
-    records: tuple[Mapping[str, Any], ...]
+    records: tuple[Record, ...]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -35,20 +36,19 @@ class Group:
 
     def per_seed(self, name: str) -> tuple[float, ...]:
         """A figure of the summaries, one a training seed."""
-        return tuple(float(record["summary"][name]["mean"]) for record in self.records)
+        return tuple(record.estimate(name).mean for record in self.records)
 
-    def estimate(self, name: str, column: str) -> Estimate:
+    def estimate(self, name: str) -> Estimate:
         """A figure over all training seeds.
 
         One seed: as in the record's summary, the interval over starts. More: the interval over seeds and starts.
 
         Args:
-            name: in the summary, e.g. `"success_rate"`.
-            column: of the episodes, e.g. `"success"`.
+            name: of the metric, e.g. `"success"`.
         """
         if len(self.records) == 1:
-            return Estimate(**self.records[0]["summary"][name])
-        values, starts, seeds = (self._column(key) for key in (column, "start_seed", None))
+            return self.records[0].estimate(name)
+        values, starts, seeds = (self._column(key) for key in (name, "start_seed", None))
         rng = np.random.default_rng(BOOTSTRAP_SEED)
         if values.dtype == np.bool_:
             return crossed_proportion(values, starts.astype(np.int64), seeds.astype(np.int64), rng)
@@ -67,27 +67,27 @@ class Group:
         """A column of all episodes; None for the number of the training seed."""
         return np.concatenate(
             [
-                np.asarray(record["episodes"][key]) if key else np.full(len(record["episodes"]["success"]), number)
+                record.episodes.column(key) if key else np.full(len(record.episodes), number)
                 for number, record in enumerate(self.records)
             ]
         )
 
 
-def group(records: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
+def group(records: Sequence[Record]) -> tuple[Group, ...]:
     """Put records together that differ in their training seed only; of one seed the last one counts."""
-    groups: dict[str, dict[Any, Mapping[str, Any]]] = {}
+    groups: dict[str, dict[int | None, Record]] = {}
     for record in records:
         groups.setdefault(without_seed(record), {})[training_seed(record)] = record
     return tuple(Group(tuple(members[seed] for seed in sorted(members, key=str))) for members in groups.values())
 
 
-def training_seed(record: Mapping[str, Any]) -> int | None:
+def training_seed(record: Record) -> int | None:
     """The training seed, None for a policy that is not trained."""
-    seed: int | None = record["cell"]["policy"].get("seed")
-    return seed
+    return record.policy.seed
 
 
-def without_seed(record: Mapping[str, Any]) -> str:
+def without_seed(record: Record) -> str:
     """What a record evaluated, training seed aside."""
-    policy = {key: value for key, value in record["cell"]["policy"].items() if key not in OF_ONE_TRAINING}
-    return json.dumps({**record["cell"], "policy": policy}, sort_keys=True)
+    cell = record.cell.model_dump(mode="json")
+    policy = {key: value for key, value in cell["policy"].items() if key not in OF_ONE_TRAINING}
+    return json.dumps({**cell, "policy": policy}, sort_keys=True)

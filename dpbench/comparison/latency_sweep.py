@@ -16,10 +16,10 @@ from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.comparison.evaluate import time_policy
 from dpbench.comparison.reuse import known_or_evaluated
 from dpbench.errors import ConfigError
-from dpbench.evaluation.latency import Latency
 from dpbench.files import write_bytes
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
+from dpbench.records.record import Latency
 from dpbench.registry import registry
 
 SWEEP_S = 5.0
@@ -83,21 +83,21 @@ def sweep(
 
 def _success(cell: ResolvedCell, records: Path, n_workers: int) -> dict[str, Any]:
     record = known_or_evaluated(cell, records, n_workers)
-    success, score = record["summary"]["success_rate"], record["summary"]["mean_max_reward"]
-    return {
-        "success": success["mean"], "success_low": success["low"], "success_high": success["high"],
-        "score": score["mean"], "score_low": score["low"], "score_high": score["high"],
-    }  # fmt: skip
+    row: dict[str, Any] = {}
+    for name, metric in (("success", "success"), ("score", "max_reward")):
+        estimate = record.estimate(metric)
+        row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return row
 
 
 def _columns(latency: Latency) -> dict[str, Any]:
-    row: dict[str, Any] = {f"call_{name}_ms": 1e3 * value for name, value in latency.call_s.items()}
-    row |= {f"step_{name}_ms": 1e3 * value for name, value in latency.control_step_s.items()}
-    encode = latency.encode_s["p50"] if latency.encode_s else 0.0
+    row: dict[str, Any] = {f"call_{name}_ms": 1e3 * value for name, value in latency.call_s.model_dump().items()}
+    row |= {f"step_{name}_ms": 1e3 * value for name, value in latency.control_step_s.model_dump().items()}
+    encode = latency.encode_s.p50 if latency.encode_s else 0.0
     return {
         **row,
         "encode_p50_ms": 1e3 * encode,
-        "sample_p50_ms": 1e3 * max(0.0, latency.call_s["p50"] - encode),
+        "sample_p50_ms": 1e3 * max(0.0, latency.call_s.p50 - encode),
         "held_rate_hz": latency.held_rate_hz,
         "blocking_rate_hz": latency.blocking_rate_hz,
         "n_calls": latency.n_calls,

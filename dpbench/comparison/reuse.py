@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.comparison.evaluate import evaluate
 from dpbench.records import store
+from dpbench.records.record import Record
 
 
 def known_or_evaluated(
@@ -16,7 +16,7 @@ def known_or_evaluated(
     records: Path,
     n_workers: int,
     on_done: Callable[[int], object] = lambda _: None,
-) -> Mapping[str, Any]:
+) -> Record:
     """The newest record of a cell, or a new one, which is kept.
 
     Args:
@@ -27,7 +27,7 @@ def known_or_evaluated(
     """
     record = store.newest(store.read_all(records), cell.identity)
     if record is not None:
-        on_done(record["summary"]["n_episodes"])
+        on_done(len(record.episodes))
         return record
     made = evaluate(cell, n_workers, on_done=on_done).record
     store.add(records, made)

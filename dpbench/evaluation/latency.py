@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,42 +16,11 @@ from numpy.typing import NDArray
 from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
+from dpbench.records.record import Latency, Percentiles
 
 CLOCK = "time.perf_counter_ns"
 N_WARMUP = 5
 MIN_CALLS = 20
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Percentiles of the time of one call, s, and of its share of each executed step.
-
-    Attributes:
-        call_s: `{"p50": ..., "p95": ..., "p99": ...}` of one call.
-        control_step_s: the same, divided by the steps that a call serves (Ta).
-        encode_s: the part of a call spent in the observation encoder, None for a policy without one.
-        held_rate_hz: control rate at which, 99 times in 100, the next chunk is ready when the last one ends, with
-            inference beside the control loop: Ta / p99 of a call.
-        blocking_rate_hz: the same when the control loop waits for the policy at every chunk: 1 / p99 of a call.
-        n_calls: timed calls, after the warm-up.
-        n_warmup: calls before them.
-        n_threads: CPU threads torch may use.
-        clock: name of the clock.
-    """
-
-    call_s: Mapping[str, float]
-    control_step_s: Mapping[str, float]
-    encode_s: Mapping[str, float] | None
-    held_rate_hz: float
-    blocking_rate_hz: float
-    n_calls: int
-    n_warmup: int
-    n_threads: int
-    clock: str = CLOCK
-
-    def as_json(self) -> dict[str, Any]:
-        """Nested plain values."""
-        return asdict(self)
 
 
 def measure(
@@ -93,14 +61,15 @@ def measure(
         with policy.time_encoder(encode):
             for number in range(min(len(times), MIN_CALLS)):
                 call(number)
-    call_s, steps = percentiles(times), policy.horizon.n_action_steps
+    call_s, steps = Percentiles(**percentiles(times)), policy.horizon.n_action_steps
     return Latency(
         call_s=call_s,
-        control_step_s={name: value / steps for name, value in call_s.items()},
-        encode_s=percentiles(encode) if encode else None,
-        held_rate_hz=steps / call_s["p99"],
-        blocking_rate_hz=1 / call_s["p99"],
+        control_step_s=Percentiles(p50=call_s.p50 / steps, p95=call_s.p95 / steps, p99=call_s.p99 / steps),
+        encode_s=Percentiles(**percentiles(encode)) if encode else None,
+        held_rate_hz=steps / call_s.p99,
+        blocking_rate_hz=1 / call_s.p99,
         n_calls=len(times),
         n_warmup=N_WARMUP,
         n_threads=n_threads,
+        clock=CLOCK,
     )

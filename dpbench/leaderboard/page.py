@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from dpbench.files import write_bytes
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.modes_figure import save_modes
 from dpbench.leaderboard.table import frame, markdown
+from dpbench.records.record import Record
 from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
 
@@ -21,7 +21,7 @@ NOTES = "notes.md"
 """What people have to say about the figures; rendered into the page."""
 
 
-def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
+def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     """Write the table as Markdown, CSV and a figure, and the page.
 
     Raises:
@@ -42,9 +42,7 @@ def render(records: Sequence[Mapping[str, Any]], folder: Path) -> pd.DataFrame:
     return table
 
 
-def page(
-    table: pd.DataFrame, records: Sequence[Mapping[str, Any]], notes: str = "", pictures: Sequence[str] = ()
-) -> str:
+def page(table: pd.DataFrame, records: Sequence[Record], notes: str = "", pictures: Sequence[str] = ()) -> str:
     """The leaderboard as Markdown; `pictures` are those of the modes."""
     modes = "".join(f"\n![modes of {name[6:-4]}]({name})\n" for name in pictures)
     literature = {task: load_task(task).part(PublishedResults) for task in dict.fromkeys(table["task"])}
@@ -56,11 +54,10 @@ def page(
     ]
     made = sorted(
         {
-            f"- commit `{record['provenance']['commit']['id']}`"
-            f"{' (with local changes)' if record['provenance']['commit']['dirty'] else ''}, "
-            f"{record['provenance']['hardware']['cpu']} ({record['provenance']['hardware']['cores']} cores), "
-            f"torch {record['provenance']['versions']['torch']}, pymunk {record['provenance']['versions']['pymunk']}"
-            for record in records
+            f"- commit `{made.commit.id}`{' (with local changes)' if made.commit.dirty else ''}, "
+            f"{made.hardware.cpu} ({made.hardware.cores} cores), "
+            f"torch {made.versions['torch']}, pymunk {made.versions['pymunk']}"
+            for made in (record.provenance for record in records)
         }
     )
     return f"""# Leaderboard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from dpbench.comparison.groups import Group, group
 from dpbench.metrics.multimodality import histogram_distance, jensen_shannon, total_variation
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.policies.baseline import sampling_text
+from dpbench.records.record import PolicyIdentity, Record
 from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
 
@@ -42,7 +43,7 @@ LEGEND = (
 )
 
 
-def frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row a policy, plain numbers, best score first within a task; training seeds are put together."""
     rows = [_row(members) for members in group(records)]
     table = pd.DataFrame(rows)
@@ -150,48 +151,47 @@ def markdown(table: pd.DataFrame) -> str:
 
 def _row(members: Group) -> dict[str, Any]:
     newest = members.records[-1]
-    cell, policy = newest["cell"], newest["cell"]["policy"]
+    cell, policy = newest.cell, newest.policy
     row: dict[str, Any] = {
-        "task": cell["task"],
-        "starts": cell["starts"],
-        "policy": policy["baseline"],
-        "preset": policy["preset"],
+        "task": cell.task,
+        "starts": cell.starts,
+        "policy": policy.baseline,
+        "preset": policy.preset,
         "sampling": _sampling(policy),
     }
     # The paper's score: the largest reward of an episode; where rewards come in stages, their sum.
-    stages = load_task(cell["task"]).stages
+    stages = load_task(cell.task).stages
     score = "max_score" if stages else "max_reward"
-    figures = (("success_rate", "success_rate", "success"), ("score", f"mean_{score}", score))
-    for name, key, column in figures:
-        estimate = members.estimate(key, column)
+    for name, key in (("success_rate", "success"), ("score", score)):
+        estimate = members.estimate(key)
         row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     for stage in stages:
         estimate, name = members.stage(stage.above), stage.name
         row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     for name in ("max_score", "final_score", "length", "rms_jerk"):
-        row[name] = _mean(members.per_seed(f"mean_{name}"))
+        row[name] = _mean(members.per_seed(name))
     for name, key, percentile in (
         ("call_p50_s", "call_s", "p50"),
         ("call_p95_s", "call_s", "p95"),
         ("call_p99_s", "call_s", "p99"),
         ("step_p50_s", "control_step_s", "p50"),
     ):
-        row[name] = _mean(tuple(record["latency"][key][percentile] for record in members.records))
+        row[name] = _mean([getattr(getattr(record.latency, key), percentile) for record in members.records])
     return {
         **row,
         **_multimodality(members),
-        "n_parameters": policy["n_parameters"],
-        "step": policy.get("step"),
+        "n_parameters": policy.n_parameters,
+        "step": policy.step,
         "training_seeds": " ".join(map(str, members.seeds)),
-        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed(f"mean_{score}")),
-        "success_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("success_rate")),
-        "published_avg": published_average(cell["task"], policy["baseline"]),
-        "published": _published(cell["task"], policy["baseline"]),
-        "n_starts": newest["summary"]["n_starts"],
-        "n_sampler_seeds": len(cell["sampler_seeds"]),
-        "identity": " ".join(record["identity"][:12] for record in members.records),
-        "commit": newest["provenance"]["commit"]["id"],
-        "date_utc": newest["provenance"]["date_utc"],
+        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed(score)),
+        "success_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("success")),
+        "published_avg": published_average(cell.task, policy.baseline),
+        "published": _published(cell.task, policy.baseline),
+        "n_starts": newest.n_starts,
+        "n_sampler_seeds": len(cell.sampler_seeds),
+        "identity": " ".join(record.identity[:12] for record in members.records),
+        "commit": newest.provenance.commit.id,
+        "date_utc": newest.provenance.date_utc,
     }
 
 
@@ -201,11 +201,12 @@ def published_average(task_id: str, policy: str) -> float | None:
     return published.average(policy) if published is not None else None
 
 
-def _sampling(policy: Mapping[str, Any]) -> str:
+def _sampling(policy: PolicyIdentity) -> str:
     """How a policy samples, for methods that have a choice."""
-    parts = [sampling_text(policy["baseline"], policy["config"])]
-    if "temporal_ensemble" in policy:
-        parts.append(f"ensemble {policy['temporal_ensemble']:g}")
+    parts = [sampling_text(policy.baseline, policy.config)]
+    decay = (policy.model_extra or {}).get("temporal_ensemble")
+    if decay is not None:
+        parts.append(f"ensemble {decay:g}")
     return " ".join(part for part in parts if part)
 
 
@@ -228,31 +229,21 @@ def _stages(table: pd.DataFrame) -> list[str]:
 def _multimodality(members: Group) -> dict[str, Any]:
     """Means over training seeds of what the records say of modes, plans and chunks; None where they do not."""
 
-    def average(*keys: str) -> float | None:
-        values = [_inside(record, keys) for record in members.records]
-        known = [float(value) for value in values if value is not None]
+    def average(name: str) -> float | None:
+        known = [value for record in members.records if (value := record.number(name)) is not None]
         return _mean(known) if known else None
 
-    energy, floor = average("actions", "energy_distance", "mean"), average("actions", "energy_distance_floor")
-    counts = [record["multimodality"]["counts"] for record in members.records if "multimodality" in record]
+    energy, floor = average("energy_distance"), average("energy_distance_floor")
+    counts = [record.mode_counts() for record in members.records if record.modes]
     total = {mode: sum(count[mode] for count in counts) for mode in counts[0]} if counts else None
     return {
-        "behaviour_entropy": average("multimodality", "behaviour_entropy_corrected", "mean"),
-        "mode_coverage": average("multimodality", "mode_coverage", "mean"),
+        "behaviour_entropy": average("behaviour_entropy_corrected"),
+        "mode_coverage": average("mode_coverage"),
         "mode_counts": json.dumps(total) if total else None,
-        "commitment": average("commitment", "mean"),
-        "invalid_share": average("actions", "invalid_share", "mean"),
+        "commitment": average("plan_consistency"),
+        "invalid_share": average("invalid_share"),
         "energy_ratio": energy / floor if energy is not None and floor else None,
     }
-
-
-def _inside(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    value: Any = record
-    for key in keys:
-        if not isinstance(value, Mapping) or key not in value:
-            return None
-        value = value[key]
-    return value
 
 
 def _from_demonstrator(table: pd.DataFrame) -> dict[str, list[Estimate | None]]:

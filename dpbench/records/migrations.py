@@ -49,18 +49,24 @@ def migrate(record: Json) -> Json:
 def from_1_to_2(old: Json) -> Json:
     """See the table of the module."""
     gone = {"summary", "multimodality", "commitment", "actions", "episodes_of"}
-    summary = {new: old["summary"][name] for name, new in _OF_EPISODES.items()}
     new: Json = {key: value for key, value in old.items() if key not in gone} | {"schema_version": 2}
     if "multimodality" in old:
         new["modes"] = list(old["multimodality"]["counts"])
+    if "episodes_of" in old:
+        new["episodes_provenance"] = old["episodes_of"]
+    return {**new, "summary": names_of_version_2(old)}
+
+
+def names_of_version_2(old: Json) -> Json:
+    """The summary of a record from its four parts of version 1."""
+    summary = {name: old["summary"][was] for was, name in _OF_EPISODES.items()}
+    if "multimodality" in old:
         summary |= {name: old["multimodality"][name] for name in _OF_MODES}
     if "commitment" in old:
         summary["plan_consistency"] = old["commitment"]
     if "actions" in old:
         summary |= {name: old["actions"][was] for was, name in _OF_CHUNKS.items()}
-    if "episodes_of" in old:
-        new["episodes_provenance"] = old["episodes_of"]
-    return {**new, "summary": summary}
+    return summary
 
 
 MIGRATIONS: Mapping[int, Callable[[Json], Json]] = {1: from_1_to_2}

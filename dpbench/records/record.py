@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from dpbench.errors import DataError
 from dpbench.metrics.statistics.intervals import Estimate
 
 SCHEMA_VERSION: Final = 2
@@ -124,10 +125,13 @@ class Latency(_Part):
     control_step_s: Percentiles = Field(description="of a call, divided by the steps that it serves (Ta), s")
     encode_s: Percentiles | None = Field(default=None, description="part of a call spent in the observation encoder, s")
     held_rate_hz: float | None = Field(
-        default=None, description="control rate that is held 99 times in 100 with inference beside the control loop"
+        default=None,
+        description="control rate at which, 99 times in 100, the next chunk is ready when the last one ends, with "
+        "inference beside the control loop: Ta / p99 of a call",
     )
     blocking_rate_hz: float | None = Field(
-        default=None, description="the same when the control loop waits for the policy at every chunk"
+        default=None,
+        description="the same when the control loop waits for the policy at every chunk: 1 / p99 of a call",
     )
     n_calls: int = Field(description="timed calls")
     n_warmup: int | None = Field(default=None, description="calls before the timed ones")
@@ -194,6 +198,18 @@ class Record(_Part):
         """Different start states."""
         return len(set(self.episodes.start_seed))
 
+    def with_latency(self, latency: Latency, provenance: Provenance) -> Record:
+        """The same episodes with a latency that was measured again.
+
+        Args:
+            latency: the new one.
+            provenance: of the new one.
+        """
+        of_episodes = self.episodes_provenance or self.provenance
+        return self.model_copy(
+            update={"latency": latency, "provenance": provenance, "episodes_provenance": of_episodes}
+        )
+
     def mode_counts(self) -> dict[str, int]:
         """Mode -> successful episodes that showed it."""
         counts = dict.fromkeys(self.modes, 0)
@@ -204,10 +220,16 @@ class Record(_Part):
                 counts[str(mode)] += 1
         return counts
 
-    def estimate(self, name: str) -> Estimate | None:
-        """A metric of the summary that has an interval; None when the record does not have it."""
+    def estimate(self, name: str) -> Estimate:
+        """A metric of the summary that has an interval.
+
+        Raises:
+            DataError: when the record does not have it.
+        """
         value = self.summary.get(name)
-        return value if isinstance(value, Estimate) else None
+        if not isinstance(value, Estimate):
+            raise DataError(f"record {self.identity[:12]} has no {name} with an interval; evaluate the policy again.")
+        return value
 
     def number(self, name: str) -> float | None:
         """The mean of a metric of the summary, or its number; None when the record does not have it."""

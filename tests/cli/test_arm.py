@@ -125,7 +125,7 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
     assert math.dist(state[:2], state[3:5]) < 0.08
 
     assert main(["evaluate", "policy", "--episodes", "2", "--workers", "1", "--json"]) == 0
-    assert 0.0 <= said(capsys)["summary"]["success_rate"]["mean"] <= 1.0
+    assert 0.0 <= said(capsys)["summary"]["success"]["mean"] <= 1.0
 
 
 def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.records.record import (
+    Commit,
+    Episodes,
+    EvaluatedCell,
+    Hardware,
+    Latency,
+    Percentiles,
+    PolicyIdentity,
+    Provenance,
+    Record,
+)
+
+METRICS = ("max_reward", "max_score", "final_score", "length", "rms_jerk")
 
 
-def record(policy: str, seed: int | None, score: float, step: int = 10) -> dict[str, Any]:
+def record(policy: str, seed: int | None, score: float, step: int = 10) -> Record:
     """Two starts, one sampler seed, every figure equal to `score`."""
-    estimate = {"mean": score, "low": score - 0.05, "high": score + 0.05}
-    names = ("success_rate", "mean_max_reward", "mean_max_score", "mean_final_score", "mean_length", "mean_rms_jerk")
-    identity = {"baseline": policy, "preset": "small", "config": {}, "n_parameters": 5, "checkpoint_sha256": str(seed)}
-    return {
-        "identity": f"{policy}{seed}{step}",
-        "cell": {
-            "task": "dpbench/PushTKeypoints-v0",
-            "starts": "published",
-            "start_seeds": [1, 2],
-            "sampler_seeds": [0],
-            "policy": {**identity, **({"seed": seed, "step": step} if seed is not None else {})},
-        },
-        "summary": {**dict.fromkeys(names, estimate), "n_starts": 2, "n_episodes": 2},
-        "episodes": {"start_seed": [1, 2], "success": [True, False], "max_reward": [score, score]},
-        "latency": {key: {"p50": 0.1, "p95": 0.1, "p99": 0.1} for key in ("call_s", "control_step_s")},
-        "provenance": {"commit": {"id": "c", "dirty": False}, "date_utc": "2026-01-01"},
-    }
+    trained = {"seed": seed, "step": step} if seed is not None else {}
+    cell = EvaluatedCell(
+        protocol_version=1,
+        task="dpbench/PushTKeypoints-v0",
+        starts="published",
+        reset_options={},
+        start_seeds=(1, 2),
+        sampler_seeds=(0,),
+        policy=PolicyIdentity(
+            baseline=policy, preset="small", config={}, n_parameters=5, checkpoint_sha256=str(seed), **trained
+        ),
+    )
+    times = Percentiles(p50=0.1, p95=0.1, p99=0.1)
+    values = {name: (score, score) for name in METRICS}
+    return Record(
+        identity=cell.identity(),
+        cell=cell,
+        summary=dict.fromkeys(("success", *METRICS), Estimate(score, score - 0.05, score + 0.05)),
+        episodes=Episodes(start_seed=(1, 2), sampler_seed=(0, 0), success=(True, False), **values),
+        latency=Latency(call_s=times, control_step_s=times, n_calls=1, n_threads=1),
+        provenance=Provenance(
+            versions={"torch": "2", "pymunk": "6"},
+            commit=Commit(id="c", dirty=False),
+            hardware=Hardware(cpu="a", cores=2, gpu=None, platform="b"),
+            date_utc="2026-01-01",
+            command="dpbench compare",
+        ),
+    )

@@ -17,8 +17,8 @@ def test_records_of_other_training_seeds_share_a_row() -> None:
     records = [record("bet", seed, score) for seed, score in ((44, 0.6), (42, 0.5), (43, 0.7))]
     (members,) = group(records)
     assert members.seeds == (42, 43, 44)
-    assert members.per_seed("mean_max_reward") == (0.5, 0.7, 0.6)
-    estimate = members.estimate("mean_max_reward", "max_reward")
+    assert members.per_seed("max_reward") == (0.5, 0.7, 0.6)
+    estimate = members.estimate("max_reward")
     assert estimate.mean == pytest.approx(0.6)
     assert 0.5 <= estimate.low < 0.6 < estimate.high <= 0.7
     text = columns(frame(records)).iloc[0]
@@ -33,7 +33,7 @@ def test_what_else_differs_makes_a_row_of_its_own() -> None:
 
 def test_a_later_record_of_a_seed_replaces_the_earlier() -> None:
     (members,) = group([record("bet", 42, 0.5), record("bet", 42, 0.9)])
-    assert members.per_seed("mean_max_reward") == (0.9,)
+    assert members.per_seed("max_reward") == (0.9,)
 
 
 def test_the_order_is_compared_with_the_papers() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -17,27 +16,28 @@ from dpbench.comparison.evaluate import evaluate
 from dpbench.leaderboard.page import render
 from dpbench.leaderboard.table import columns, frame
 from dpbench.policies.sources.opening import open_policy
+from dpbench.records.record import Episodes, Record
 from dpbench.tasks import load_task
 
 
 @pytest.fixture(scope="module")
-def avoid() -> list[dict[str, Any]]:
+def avoid() -> list[Record]:
     return [
-        dict(evaluate(resolve(Cell(name, "dpbench/Avoid-v0", n_starts=12, sampler_seeds=(0,))), 1).record)
+        evaluate(resolve(Cell(name, "dpbench/Avoid-v0", n_starts=12, sampler_seeds=(0,))), 1).record
         for name in ("demonstrator", "hold")
     ]
 
 
-def test_a_record_says_what_a_task_with_modes_asks_for(avoid: list[dict[str, Any]]) -> None:
+def test_a_record_says_what_a_task_with_modes_asks_for(avoid: list[Record]) -> None:
     demonstrator, hold = avoid
-    assert sum(demonstrator["multimodality"]["counts"].values()) == 12
-    assert demonstrator["commitment"]["mean"] == 1.0
-    assert demonstrator["actions"]["invalid_share"]["mean"] < 0.02
-    assert hold["multimodality"]["n_left_out"] == 12
-    assert json.loads(json.dumps(demonstrator)) == demonstrator
+    assert sum(demonstrator.mode_counts().values()) == 12
+    assert demonstrator.estimate("plan_consistency").mean == 1.0
+    assert demonstrator.estimate("invalid_share").mean < 0.02
+    assert sum(hold.mode_counts().values()) == 0
+    assert Record.model_validate_json(json.dumps(demonstrator.as_json())) == demonstrator
 
 
-def test_the_table_has_the_columns_and_the_page_the_histograms(avoid: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_the_table_has_the_columns_and_the_page_the_histograms(avoid: list[Record], tmp_path: Path) -> None:
     table = render(avoid, tmp_path)
     text = columns(table).set_index("policy")
     assert {"entropy", "modes", "TV", "keeps", "invalid", "energy"} <= set(text.columns)
@@ -50,8 +50,9 @@ def test_the_table_has_the_columns_and_the_page_the_histograms(avoid: list[dict[
 
 def test_stages_are_shares_of_episodes() -> None:
     cell = Cell("demonstrator", "dpbench/BlockPush-v0", n_starts=4, sampler_seeds=(0,))
-    record = dict(evaluate(resolve(cell), 1).record)
-    record["episodes"]["max_score"] = [1.0, 0.51, 0.49, 0.0]
+    made = evaluate(resolve(cell), 1).record
+    scores = Episodes(**{**made.episodes.columns(), "max_score": (1.0, 0.51, 0.49, 0.0)})
+    record = made.model_copy(update={"episodes": scores})
     row = frame([record]).iloc[0]
     assert (row["p1"], row["p2"]) == (0.75, 0.25)
     assert row["p1_low"] < 0.75 < row["p1_high"]

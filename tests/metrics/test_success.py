@@ -118,8 +118,8 @@ class Sleeper:
 
 def test_latency_is_that_of_one_environment_a_call_and_a_control_step() -> None:
     latency = measure(Sleeper(), {"agent_pos": np.zeros((4, 2, 2))}, n_calls=20, n_threads=1)
-    assert 0.002 <= latency.call_s["p50"] <= latency.call_s["p95"] <= latency.call_s["p99"]
-    assert latency.control_step_s["p50"] == pytest.approx(latency.call_s["p50"] / 2)
+    assert 0.002 <= latency.call_s.p50 <= latency.call_s.p95 <= latency.call_s.p99
+    assert latency.control_step_s.p50 == pytest.approx(latency.call_s.p50 / 2)
     assert (latency.n_calls, latency.n_threads) == (20, 1)
 
 

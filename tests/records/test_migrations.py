@@ -86,3 +86,8 @@ def test_the_committed_records_hold_the_numbers_of_the_first_version() -> None:
     for name, row in BEFORE.items():
         values = with_what_follows(read(paths[name]))
         assert (len(values), digest(values)) == (int(row["n_numbers"]), row["sha256"]), name
+
+
+def test_the_committed_records_are_of_the_present_version() -> None:
+    for path in BOARD.rglob("records/*.json"):
+        assert json.loads(path.read_text())["schema_version"] == SCHEMA_VERSION, path
