@@ -31,6 +31,7 @@ from dpbench.baseline import (
 )
 from dpbench.errors import ConfigError
 from dpbench.nets.categorical import draw
+from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import Gpt, check_heads
 from dpbench.nets.observations import ObservationEncoder
 
@@ -79,6 +80,10 @@ class ActionTokens(nn.Module):
             config.n_obs_steps + self._n_tokens - 1, config.n_layers, config.n_heads, config.dim, config.dropout
         )
         self.head = nn.Linear(config.dim, config.n_bins)
+
+    def no_decay(self) -> frozenset[str]:
+        """Biases, norms, embeddings, positions and the cameras' encoders."""
+        return all_but_matrices(self)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Cross entropy of every action token, given the true ones before it."""
@@ -139,9 +144,7 @@ def with_sampling(config: ActionTokensConfig, options: Mapping[str, str]) -> Act
 
 
 # The papers fine-tune a vision-language model; this is the training of Diffusion Policy's transformer.
-TRAINING = TrainingConfig(
-    n_steps=760_000, warmup_steps=1000, betas=(0.9, 0.95), weight_decay=0.1, decay_only_linear=True
-)
+TRAINING = TrainingConfig(n_steps=760_000, warmup_steps=1000, betas=(0.9, 0.95), weight_decay=0.1)
 BASELINE = Baseline(
     name="action-tokens",
     paper="Brohan et al. 2023, RT-2, arXiv 2307.15818; Kim et al. 2024, OpenVLA, arXiv 2406.09246",

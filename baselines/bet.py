@@ -30,6 +30,7 @@ from dpbench.baseline import (
 )
 from dpbench.errors import ConfigError
 from dpbench.nets.categorical import draw, focal_loss
+from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import Gpt, check_heads
 from dpbench.nets.observations import ObservationEncoder
 
@@ -84,6 +85,10 @@ class Bet(nn.Module):
         self.observation = nn.Linear(self.encoder.dim, config.dim)
         self.gpt = Gpt(config.n_obs_steps, config.n_layers, config.n_heads, config.dim, config.dropout)
         self.head = nn.Linear(config.dim, config.n_bins * (1 + features.dim_action))
+
+    def no_decay(self) -> frozenset[str]:
+        """Biases, norms, positions and the cameras' encoders."""
+        return all_but_matrices(self)
 
     def fit(self, data: TrainingSet, generator: torch.Generator) -> None:
         """Set the bins: k-means of all training actions."""
@@ -149,7 +154,6 @@ TRAINING = TrainingConfig(
     n_steps=485_000,  # 5,000 epochs of about 97 batches
     betas=(0.9, 0.95),
     weight_decay=0.1,
-    decay_only_linear=True,
     ema_power=None,
     max_gradient_norm=1.0,
 )

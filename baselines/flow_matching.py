@@ -28,6 +28,7 @@ from dpbench.baseline import (
     small_training,
 )
 from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import check_heads
 from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
@@ -88,6 +89,10 @@ class FlowMatching(nn.Module):
         self._shape = (config.horizon, features.dim_action)
         self.encoder = ObservationEncoder(features, config.vision_width)
         self.network = _network(config, self.encoder.dim, features.dim_action)
+
+    def no_decay(self) -> frozenset[str]:
+        """Of the transformer biases, norms, positions and the cameras' encoders; the U-Net is decayed as a whole."""
+        return all_but_matrices(self) if isinstance(self.network, ConditionalTransformer) else frozenset()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean squared error of the velocity (Lipman et al. 2023, Eq. 23 with sigma_min = 0)."""
@@ -165,9 +170,7 @@ SWEEP = (
     *(FlowSampling("heun", steps) for steps in (1, 2, 5)),
 )
 CNN_TRAINING = TrainingConfig(n_steps=475_000)
-TRANSFORMER_TRAINING = TrainingConfig(
-    n_steps=760_000, warmup_steps=1000, betas=(0.9, 0.95), weight_decay=0.1, decay_only_linear=True
-)
+TRANSFORMER_TRAINING = TrainingConfig(n_steps=760_000, warmup_steps=1000, betas=(0.9, 0.95), weight_decay=0.1)
 SMALL = FlowMatchingConfig(
     down_dims=(64, 128, 256), dim_step=128, n_inference_steps=5, n_layers=4, dim=128, vision_width=16
 )

@@ -11,6 +11,7 @@ from dpbench.policies.baseline import small_training as small_training
 from dpbench.policies.method import Batch as Batch
 from dpbench.policies.method import Fitted as Fitted
 from dpbench.policies.method import Method as Method
+from dpbench.policies.method import PartlyDecayed as PartlyDecayed
 from dpbench.policies.method import Recurrent as Recurrent
 from dpbench.policies.method import TrainingSet as TrainingSet
 from dpbench.policies.noise import NoiseStreams as NoiseStreams

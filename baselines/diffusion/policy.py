@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dpbench.baseline import Baseline, Batch, Features, NoiseStreams, Preset, TrainingConfig, small_training
+from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
 from dpbench.nets.unet import ConditionalUnet1D
@@ -58,6 +59,10 @@ class Diffusion(nn.Module):
         self.register_buffer("alphas_cumprod", signal, persistent=False)
         self.encoder = encoder
         self.network = network
+
+    def no_decay(self) -> frozenset[str]:
+        """Of the transformer biases, norms, positions and the cameras' encoders; the U-Net is decayed as a whole."""
+        return all_but_matrices(self) if isinstance(self.network, ConditionalTransformer) else frozenset()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean squared error of the prediction over the whole horizon (Chi et al. 2023, Eq. 3 and 5)."""
@@ -137,7 +142,6 @@ TRANSFORMER_TRAINING = TrainingConfig(
     warmup_steps=1000,
     betas=(0.9, 0.95),
     weight_decay=0.1,
-    decay_only_linear=True,
 )
 TRANSFORMER = Baseline(
     name="diffusion-transformer",

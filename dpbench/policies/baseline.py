@@ -73,8 +73,7 @@ class TrainingConfig:
         batch_size: windows a step.
         learning_rate: peak.
         betas: of AdamW.
-        weight_decay: of AdamW.
-        decay_only_linear: decay the weights of linear and attention layers only, as transformers are trained.
+        weight_decay: of AdamW; a method may leave parameters out (`PartlyDecayed`).
         warmup_steps: linear warm-up.
         ema_power: decay = 1 - (1 + step)^-power, at most 0.9999; None trains without EMA.
         max_gradient_norm: clipping, None for none.
@@ -86,7 +85,6 @@ class TrainingConfig:
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.95, 0.999)
     weight_decay: float = 1e-6
-    decay_only_linear: bool = False
     warmup_steps: int = 500
     ema_power: float | None = 0.75
     max_gradient_norm: float | None = None

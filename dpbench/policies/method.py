@@ -80,6 +80,15 @@ class Recurrent(Protocol):
         ...
 
 
+@runtime_checkable
+class PartlyDecayed(Protocol):
+    """A Method that trains some of its parameters without weight decay."""
+
+    def no_decay(self) -> frozenset[str]:
+        """Names of those parameters, as `named_parameters` gives them."""
+        ...
+
+
 class TrainingSet(Protocol):
     """All training windows, normalised."""
 

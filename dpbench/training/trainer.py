@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from dpbench.errors import DpbenchError
+from dpbench.errors import ConfigError, DpbenchError
 from dpbench.policies.baseline import TrainingConfig
-from dpbench.policies.method import Fitted
+from dpbench.policies.method import Fitted, PartlyDecayed
 from dpbench.training import distributed
 from dpbench.training.loggers import Logger
 from dpbench.training.run_state import capture, read_state, restore, trained_parameters, write_state
@@ -152,7 +152,7 @@ def _begin(
     if state is None and isinstance(module, Fitted):
         module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
     optimiser = torch.optim.AdamW(
-        parameter_groups(module, config), lr=config.learning_rate, betas=config.betas, fused=True
+        parameter_groups(module, config.weight_decay), lr=config.learning_rate, betas=config.betas, fused=True
     )
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     if state is not None:
@@ -163,24 +163,15 @@ def _begin(
     return optimiser, average, state.step if state is not None else 0
 
 
-def parameter_groups(module: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Trained parameters with their weight decay; frozen ones are left out.
-
-    With `decay_only_linear` biases, norms, positions and everything of the camera encoder (whose published decay is
-    1e-6) are not decayed.
-    """
-    linear = {
-        id(parameter)
-        for name, part in module.named_modules()
-        if isinstance(part, nn.Linear | nn.MultiheadAttention) and not name.startswith("encoder.")
-        for parameter in part.parameters(recurse=False)
-        if parameter.ndim > 1
-    }
-    trained = [parameter for _, parameter in trained_parameters(module)]
-    decayed = [parameter for parameter in trained if not config.decay_only_linear or id(parameter) in linear]
-    chosen = {id(parameter) for parameter in decayed}
-    others = [parameter for parameter in trained if id(parameter) not in chosen]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Trained parameters with their weight decay: none for those that the method names (`PartlyDecayed`)."""
+    spared = module.no_decay() if isinstance(module, PartlyDecayed) else frozenset()
+    trained = trained_parameters(module)
+    if unknown := sorted(spared - {name for name, _ in module.named_parameters()}):
+        raise ConfigError(f"{type(module).__name__}.no_decay names parameters that it lacks: {', '.join(unknown)}.")
+    decayed = [parameter for name, parameter in trained if name not in spared]
+    others = [parameter for name, parameter in trained if name in spared]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

@@ -150,7 +150,7 @@ def _arguments(description: Mapping[str, Any], baseline: Baseline[Any]) -> str:
     known = json.loads(json.dumps({**asdict(preset.config), **asdict(preset.training)}))
     config = asdict(baseline.config(description["config"]))
     trained = {**json.loads(json.dumps(config)), **description["training"]}
-    changed = [f"--set {key}={json.dumps(value)}" for key, value in trained.items() if value != known.get(key)]
+    changed = [f"--set {key}={json.dumps(value)}" for key, value in trained.items() if value != known.get(key, value)]
     bf16 = ["--bf16"] if description["precision"] == "bf16" else []
     compiled = ["--compile"] if description["compile"] else []
     store = [f"--store {description['data']['store']}"] if "store" in description["data"] else []

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dpbench import files
 from dpbench.data.normalise import Normaliser
-from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.errors import CheckpointError, ConfigError, MissingExtraError
 from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Batch
 from dpbench.training.loggers import CsvLogger, TensorBoardLogger
@@ -185,22 +185,29 @@ def test_a_method_without_gradient_steps_is_only_fitted(tmp_path: Path) -> None:
     assert weights["n_looks"] == 1
 
 
-def test_transformers_decay_their_matrices_only() -> None:
-    module = torch.nn.ModuleDict(
-        {
-            "encoder": torch.nn.Linear(2, 2),
-            "norm": torch.nn.LayerNorm(2),
-            "attention": torch.nn.MultiheadAttention(2, 1),
-        }
-    )
-    nested = torch.nn.ModuleDict({"encoder": torch.nn.ModuleDict({"out": torch.nn.Linear(2, 2)}), "rest": module})
-    config = TrainingConfig(n_steps=1, weight_decay=0.1, decay_only_linear=True)
-    decayed, others = parameter_groups(nested, config)
-    names = {id(parameter): name for name, parameter in nested.named_parameters()}
-    assert {names[id(parameter)] for parameter in decayed["params"]} == {
-        "rest.encoder.weight", "rest.attention.in_proj_weight", "rest.attention.out_proj.weight",
-    }  # fmt: skip
-    assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
-    assert len(decayed["params"]) + len(others["params"]) == len(list(nested.parameters()))
-    (everything,) = parameter_groups(nested, TrainingConfig(n_steps=1))
-    assert len(everything["params"]) == len(list(nested.parameters()))
+class Partly(Noisy):
+    """Leaves its biases out of the weight decay."""
+
+    def no_decay(self) -> frozenset[str]:
+        return frozenset({"network.0.bias", "network.2.bias"})
+
+
+def test_a_method_says_what_is_not_decayed() -> None:
+    method = Partly()
+    names = {id(parameter): name for name, parameter in method.named_parameters()}
+    groups = [
+        ([names[id(p)] for p in group["params"]], group["weight_decay"]) for group in parameter_groups(method, 0.1)
+    ]
+    assert groups == [
+        (["network.0.weight", "network.2.weight"], 0.1),
+        (["network.0.bias", "network.2.bias"], 0.0),
+    ]
+    (everything,) = parameter_groups(Noisy(), 0.1)
+    assert len(everything["params"]) == 4
+
+
+def test_a_parameter_that_is_not_there_cannot_be_left_out_of_the_decay() -> None:
+    method = Partly()
+    method.network = nn.Sequential(nn.Linear(4, 2))
+    with pytest.raises(ConfigError, match=r"Partly\.no_decay names parameters that it lacks: network\.2\.bias"):
+        parameter_groups(method, 0.1)
