@@ -215,7 +215,7 @@ def kept_plans(plans: Sequence[Plan | None]) -> tuple[int, int]:
 
 
 def commitment(rollouts: Sequence[Sequence[Plan | None]], starts: Sequence[int]) -> Estimate:
-    """Share of rollouts that never change their answer to a question, with its interval over starts (FACTS 9.5).
+    """Share of rollouts that never change their answer to a question, with its interval over starts.
 
     A rollout whose plans tell nothing counts as one that keeps its mind.
 

@@ -1,7 +1,8 @@
-"""The published order of the observation, and from public archives to the arrays of the episode store.
+"""The published order of the observation, and public archives as arrays of the episode store.
 
-Read are BeT's `multimodal_push_{observations,actions,masks}.npy` and Diffusion Policy's `multimodal_push_seed.zarr`:
-both hold `obs` (T, 16) and `action` (T, 2), displacements in m.
+Two archives can be read: BeT's `multimodal_push_{observations,actions,masks}.npy` (notmahi/bet, 3d9d423) and Diffusion
+Policy's `multimodal_push_seed.zarr` (real-stanford/diffusion_policy, 5ba07ac,
+`diffusion_policy/scripts/generate_bet_blockpush.py`). Both hold `obs` (T, 16) and `action` (T, 2), displacements in m.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def public(task: TaskSpec) -> PublicDemonstrations:
 
 
 def published_order(agent_pos: NDArray[Any], environment_state: NDArray[Any]) -> NDArray[Any]:
-    """`(..., 2)` and `(..., 14)` to the published `(..., 16)` (FACTS 2.2)."""
+    """`(..., 2)` and `(..., 14)` to the published `(..., 16)`.
+
+    Source: the observation of `diffusion_policy/env/block_pushing/block_pushing_multimodal.py`.
+    """
     before, after = environment_state[..., : EFFECTOR.start], environment_state[..., EFFECTOR.start :]
     return np.concatenate([before, agent_pos, after], axis=-1)
 
@@ -53,6 +57,9 @@ def delta_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[s
 
 
 def position_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[str, NDArray[Any]]:
-    """As `delta_arrays`, with the effector's next target as action: target + displacement (FACTS 2.3)."""
+    """As `delta_arrays`, with the effector's next target as action: target + displacement.
+
+    Source: `diffusion_policy/scripts/blockpush_abs_conversion.py`.
+    """
     arrays = delta_arrays(archive)
     return {**arrays, "action": (archive["obs"][:, TARGET] + archive["action"]).astype(np.float32)}

@@ -1,9 +1,15 @@
-"""The scripted demonstrator: four orders, each equally likely, by the phases of the published oracle (FACTS 2.7).
+"""The scripted demonstrator: one of four orders, each equally likely, in the phases of the published oracle.
 
-Which block first, and to which target, is drawn at the start of an episode. For each block the effector goes behind it
-(5 cm, on the line from block to target), close to it (3 cm), and pushes; when the block's side is turned away from the
-pushing direction by more than 0.2 rad, it is turned by moving along a circle around it first. Between the blocks the
-effector goes back behind where it began to push, and to where it started the episode.
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/block_pushing/oracles/multimodal_push_oracle.py`
+on `oriented_push_oracle.py`; thresholds and speeds are theirs.
+
+Which block goes first, and to which target, is drawn at the start of an episode. For each block the effector moves
+behind it (5 cm, on the line from block to target), then close to it (3 cm), and pushes. A block whose side is turned
+away from the pushing direction by more than 0.2 rad is first turned: the effector circles around it. Between the blocks
+the effector returns to where it began to push, and then to where it started the episode.
+
+Different from the oracle: the effector goes around a block that stands in its way, and stops pushing as soon as the
+first block is within 4 cm of its target.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     different targets.
 
     ## Start
-    As published (FACTS 2.4), see `starts.py`. `options={"state": ...}` sets a state of `get_state`.
+    Drawn from the published distribution (`starts.py`). `options={"state": ...}` starts from a state of `get_state`.
 
     ## End
     `terminated` when both blocks are in different targets; `truncated` after 350 steps (registered time limit).

@@ -1,9 +1,10 @@
-"""Rewards and events of an episode: which block reached which target when (FACTS 2.5 in plain arithmetic).
+"""Rewards and events of an episode: which block reached which target when.
 
-The rules are those of Diffusion Policy's `block_pushing_multimodal.py`, edge cases included: 0.49 for every first
-entry of a block into a target, 0.51 (instead) in the step in which the blocks are in different targets, which ends the
-episode. A rollout's total is the sum of the different rewards it got: 0.49 for one block, 1.0 for both one after the
-other, and 0.51 when both arrive in the same step.
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/block_pushing/block_pushing_multimodal.py`, edge
+cases included. The reward is 0.49 when a block first enters a target. In the step in which the blocks are in different
+targets it is 0.51 instead, and the episode ends. A rollout's total is the sum of its different rewards
+(`diffusion_policy/env_runner/blockpush_lowdim_runner.py`): 0.49 for one block, 1.0 for both one after the other, 0.51
+when both arrive in the same step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Where an episode starts: the published distribution (FACTS 2.4)."""
+"""The published distribution of start states.
+
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/block_pushing/block_pushing_multimodal.py`
+(`_reset_block_poses`, `_reset_target_poses`).
+"""
 
 from __future__ import annotations
 

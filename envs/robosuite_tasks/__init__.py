@@ -3,7 +3,7 @@
 from dpbench.tasks import TaskEntry
 
 MAX_EPISODE_STEPS = {"Lift": 400, "Can": 400, "Square": 400, "ToolHang": 700, "Transport": 700}
-"""robomimic's horizons for demonstrations by one proficient operator (FACTS 3.1)."""
+"""For demonstrations by one proficient operator: ARISE-Initiative/robomimic v0.2.0, `robomimic/__init__.py`."""
 VARIANTS = {
     "": ("state", "delta"),
     "Abs": ("state", "absolute"),

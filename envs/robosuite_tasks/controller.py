@@ -24,7 +24,7 @@ nullspace_torques, opspace_matrices = control_utils.nullspace_torques, control_u
 orientation_error = control_utils.orientation_error
 N_JOINTS = 7
 KP, DAMPING_RATIO = 150.0, 1.0
-"""Stiffness and damping ratio of all six axes (FACTS 3.2)."""
+"""Stiffness and damping ratio of all six axes; source as `env_args.CONTROLLER`."""
 GRIPPER_SPEED = 0.2
 """Share of half its range by which the gripper's command moves in a control step."""
 

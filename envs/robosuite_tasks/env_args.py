@@ -29,7 +29,7 @@ CONTROLLER = {
     "interpolation": None,
     "input_ref_frame": "world",
 }
-"""The controller of one arm (FACTS 3.2)."""
+"""The controller of one arm: ARISE-Initiative/robomimic (d309eae), `docs/modules/environments.md`."""
 _OTHER_NAMES = {"damping": "damping_ratio"}
 _ENV_KWARGS = {"control_freq": int(RATE_HZ), "lite_physics": True}
 

@@ -149,7 +149,10 @@ def reference(name: str) -> Reference:
 
 
 def make_robosuite(scene: Scene, **changes: Any) -> Any:
-    """Robosuite's own environment of a scene, as the field's demonstrations were recorded (FACTS 3.2)."""
+    """Robosuite's own environment of a scene, as robomimic's demonstrations were recorded.
+
+    Source: ARISE-Initiative/robomimic (d309eae), `env_args` in `docs/modules/environments.md`.
+    """
     config = robosuite.load_composite_controller_config(controller="BASIC", robot="Panda")
     # Actions in the world's frame, as in robosuite before 1.5 and in robomimic's data.
     config["body_parts"] = {"right": {**config["body_parts"]["right"], "input_ref_frame": "world"}}

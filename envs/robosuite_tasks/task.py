@@ -1,6 +1,8 @@
-"""What the harness knows of the robosuite tasks (numpy only, no simulator).
+"""The descriptions of the robosuite tasks (numpy only, no simulator).
 
-Sources: FACTS 3 (Chi et al. 2023; robomimic); observables and success rules of robosuite 1.5.
+Sources: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/config/task/*.yaml` (cameras, picture sizes, step
+limits, absolute actions); observables and success rules of ARISE-Initiative/robosuite 1.5.2,
+`robosuite/environments/manipulation/`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ RATE_HZ = 20.0
 PACKAGES = ("mujoco", "robosuite", "numba")
 """Numba compiles the controller: another version may round another way."""
 MAX_DELTA_M, MAX_TURN_RAD = 0.05, 0.5
-"""Largest displacement and turn of one control step and axis (FACTS 3.2)."""
+"""Largest displacement and turn of one control step and axis; source as `env_args.CONTROLLER`."""
 WORKSPACE_M = ((-1.0, -1.0, 0.0), (1.0, 1.0, 2.0))
 """Lower and upper corner of where absolute goals may be; the arms' reach is inside."""
 _FAR_M = 100.0
