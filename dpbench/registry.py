@@ -109,5 +109,5 @@ def build(kind: str, points: Iterable[EntryPoint]) -> Registry:
 
 @cache
 def registry(kind: str) -> Registry:
-    """The installed registry of a kind: `"task"`, `"baseline"` or `"format"` (entry points `dpbench.<kind>s`)."""
+    """The installed registry of a kind, such as `"task"` or `"baseline"` (entry points `dpbench.<kind>s`)."""
     return build(kind, entry_points(group=f"dpbench.{kind}s"))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.evaluation.rollout import Frames, rollout, trials
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 TASKS = tuple(
@@ -62,8 +62,9 @@ def task_picture(task_id: str, policy: str = "demonstrator") -> NDArray[np.uint8
     """
     task = load_task(task_id)
     starts = task.starts()
-    opened = open_policy(policy, task_id)
-    episode = rollout(opened.policy, task, starts, trials(starts, 1, (0,)), Frames(RENDERED_PX, stride=1))[0]
+    episode = rollout(
+        open_policy(policy, task_id), task, starts, trials(starts, 1, (0,)), Frames(RENDERED_PX, stride=1)
+    )[0]
     assert episode.frames is not None
     best = int(np.argmax(episode.scores)) + 1  # frame 0 is the start, so a step's outcome is the frame after it
     shown = episode.frames[[round(share * best) for share in MOMENTS]]

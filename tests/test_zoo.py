@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policies.checkpoint import load_checkpoint
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.networks import n_parameters_of
+from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records import store
 from dpbench.tasks import load_task
 from dpbench.training.zoo import checkpoints, manifest
@@ -18,6 +21,10 @@ from dpbench.training.zoo import checkpoints, manifest
 ZOO = Path(__file__).parents[1] / "zoo"
 RECORDS = store.read_all(ZOO.parent / "leaderboards" / "records")
 MAX_BYTES = 16 * 2**20
+
+
+def without(description: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in description.items() if name != key}
 
 
 def test_the_manifest_lists_what_is_there() -> None:
@@ -30,13 +37,14 @@ def test_every_checkpoint_is_small_whole_and_has_a_card(folder: Path) -> None:
     checkpoint = load_checkpoint(folder)
     assert checkpoint.description["commit"]
     assert f"{checkpoint.description['step']:,} gradient steps" in (folder / "README.md").read_text()
+    assert checkpoint.description["n_parameters"] == n_parameters_of(without(checkpoint.description, "n_parameters"))
 
 
 @pytest.mark.parametrize("folder", checkpoints(ZOO), ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_every_checkpoint_acts(folder: Path) -> None:
-    opened = open_policy(str(folder))
-    task = load_task(opened.task_id)
-    (episode,) = rollout(opened.policy, task, task.starts(), trials(task.starts(), 1, (0,)), max_steps=10)
+    described = describe_policy(str(folder))
+    task = load_task(described.task_id)
+    (episode,) = rollout(open_policy(described), task, task.starts(), trials(task.starts(), 1, (0,)), max_steps=10)
     low, high = np.array(task.action.low), np.array(task.action.high)
     middle, half = (low + high) / 2, (high - low) / 2
     assert np.isfinite(episode.actions).all()
@@ -49,6 +57,6 @@ def test_every_checkpoint_pushes_as_its_record_says(folder: Path) -> None:
     cell = resolve(Cell(str(folder), sampler_seeds=(0,)))
     record = store.newest(RECORDS, cell.identity, None)
     assert record is not None, "dpbench compare"
-    episodes = rollout(cell.open(), cell.task, cell.starts, cell.trials[:3])
+    episodes = rollout(open_policy(cell.policy), cell.task, cell.starts, cell.trials[:3])
     scores = [episode.rewards.max() for episode in episodes]
     assert np.mean(scores) == pytest.approx(np.mean(record.episodes.column("max_reward")[:3]), abs=0.3)

@@ -11,8 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline
+from dpbench.policies.networks import count_parameters
 from dpbench.policies.sampling import option_texts
 from dpbench.registry import registry
 from dpbench.tasks import load_task
@@ -64,10 +64,10 @@ def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
     if isinstance(loaded, Baseline):
         first = next(iter(loaded.presets.values())).config
         sampling = option_texts(loaded.sampling.of(first)) if loaded.sampling is not None else {}
-        features = Features.from_task(load_task(task_id))
+        task = load_task(task_id)
         for preset_name, preset in loaded.presets.items():
             presets[preset_name] = {
-                "n_parameters": _count(loaded, preset.config, features),
+                "n_parameters": count_parameters(loaded, preset.config, task),
                 "config": asdict(preset.config),
                 "training": asdict(preset.training),
             }
@@ -79,10 +79,3 @@ def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
         "sampling": sampling,
         "presets": presets,
     }
-
-
-def _count(baseline: Baseline[Any], config: Any, features: Features) -> int:
-    import torch  # only to count
-
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in baseline.build(config, features).parameters())

@@ -31,18 +31,28 @@ def run(arguments: argparse.Namespace) -> int:
 
     from dpbench.comparison.chunks import draw_panels, panel, scene
     from dpbench.errors import ConfigError
-    from dpbench.policies.sources.opening import open_policy
+    from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.tasks import load_task
 
-    opened = [open_policy(source, arguments.task, device=arguments.device) for source in arguments.policies]
-    if len({policy.task_id for policy in opened}) > 1:
-        raise ConfigError(f"one picture has one task, not {', '.join(sorted({policy.task_id for policy in opened}))}.")
-    task = load_task(opened[0].task_id)
+    described = [describe_policy(text, arguments.task) for text in arguments.policies]
+    task_ids = sorted({policy.task_id for policy in described})
+    if len(task_ids) > 1:
+        raise ConfigError(f"one picture has one task, not {', '.join(task_ids)}.")
+    task = load_task(task_ids[0])
     starts = task.starts(arguments.starts)
     shown = scene(task, starts)
     panels = [
-        panel(Path(source).name, policy.policy, task, starts, shown, arguments.chunks, arguments.paths, arguments.steps)
-        for source, policy in tqdm(list(zip(arguments.policies, opened, strict=True)), unit="policy")
+        panel(
+            Path(text).name,
+            open_policy(policy, device=arguments.device),
+            task,
+            starts,
+            shown,
+            arguments.chunks,
+            arguments.paths,
+            arguments.steps,
+        )
+        for text, policy in tqdm(list(zip(arguments.policies, described, strict=True)), unit="policy")
     ]
     draw_panels(shown, panels, f"{task.id}, {starts.name}: sampled chunks (orange), rollouts (blue)", arguments.output)
     print(f"written: {arguments.output}")

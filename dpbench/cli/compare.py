@@ -119,7 +119,7 @@ def collect(arguments: argparse.Namespace) -> list[Record]:
     at = commit()["id"] if arguments.fresh else None
     records: list[Record] = []
     for cell in [resolve(each) for each in cells(arguments)]:
-        label = f"{Path(cell.policy.text).name} on {cell.task.id}"
+        label = f"{cell.name} on {cell.task.id}"
         missing = missing_extra(cell.task.id)
         # What cannot run here is shown as it was measured elsewhere, if it was.
         record = store.newest(known, cell.identity, None if missing else at)

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         for text in arguments.checkpoints
     ]
     resolved = [resolve(cell) for cell in cells]
-    names = [(cell.task.id, Path(cell.policy.text).name) for cell in resolved]
+    names = [(cell.task.id, cell.name) for cell in resolved]
     if len(set(names)) < len(names):
         raise ConfigError(f"{', '.join(arguments.checkpoints)}: two of a task have the same name; give each its own.")
     n_episodes = sum(len(cell.trials) for cell in resolved) * len(steps)

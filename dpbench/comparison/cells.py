@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dpbench.evaluation.rollout import trials
 from dpbench.metrics.episode import Trial
-from dpbench.policies.learned import MICRO_BATCH
+from dpbench.policies.opening import describe_policy
 from dpbench.policies.policy_source import PolicyDescription
-from dpbench.policies.protocol import Policy
-from dpbench.policies.sources.opening import describe_policy, open_policy
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -49,7 +48,8 @@ class ResolvedCell:
     """What shall be evaluated, with every name looked up once; evaluation, timing and reuse take this.
 
     Attributes:
-        policy: what it is; `open` makes it.
+        policy: what it is; `open_policy` makes it where it acts.
+        name: of the policy, as tables of a sweep show it: the folder's, the script's or the file's.
         task: of the policy.
         starts: the start protocol.
         trials: every start with every sampler seed.
@@ -59,28 +59,13 @@ class ResolvedCell:
     """
 
     policy: PolicyDescription
+    name: str
     task: TaskSpec
     starts: EvaluationStarts
     trials: tuple[Trial, ...]
     device: str
     identity: str
     content: Mapping[str, Any]
-
-    def open(self, micro_batch: int | None = MICRO_BATCH) -> Policy:
-        """Open the policy.
-
-        Args:
-            micro_batch: rows a network call; None for the batch as it is, which timing needs.
-        """
-        described = self.policy
-        opened = open_policy(
-            described.text,
-            described.task_id,
-            device=self.device,
-            sampling=described.options,
-            micro_batch=micro_batch,
-        )
-        return opened.policy
 
 
 def resolve(cell: Cell) -> ResolvedCell:
@@ -104,4 +89,5 @@ def resolve(cell: Cell) -> ResolvedCell:
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return ResolvedCell(policy, task, starts, wanted, cell.device, digest, json.loads(canonical))
+    name = Path(cell.policy).name
+    return ResolvedCell(policy, name, task, starts, wanted, cell.device, digest, json.loads(canonical))

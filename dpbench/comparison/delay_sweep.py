@@ -50,7 +50,7 @@ def sweep(
         n_steps = int(cell.policy.identity["latency_steps"])
         row = {
             "task": cell.task.id,
-            "policy": Path(cell.policy.text).name,
+            "policy": cell.name,
             "action": cell.task.action.kind,
             "latency_steps": n_steps,
             "latency_s": n_steps / cell.task.rate_hz,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
 from dpbench.metrics.episode import Episode
 from dpbench.policies.observation_buffer import stack_history
+from dpbench.policies.opening import open_policy
 from dpbench.records.record import Latency, Record
 from dpbench.spaces import flatten
 
@@ -47,7 +49,15 @@ def evaluate(
         on_done: called with the number of episodes that have just ended.
     """
     latency = time_policy(cell)
-    episodes = parallel_rollout(cell.open, cell.task.id, cell.starts, cell.trials, n_workers, frames, on_done)
+    episodes = parallel_rollout(
+        partial(open_policy, cell.policy, device=cell.device),
+        cell.task.id,
+        cell.starts,
+        cell.trials,
+        n_workers,
+        frames,
+        on_done,
+    )
     return Evaluation(make_record(cell, episodes, latency), episodes)
 
 
@@ -58,7 +68,7 @@ def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S) -> Latency:
         cell: what to time.
         max_s: of timed calls; slow policies get fewer than 100, but 20 at least.
     """
-    policy = cell.open(micro_batch=None)
+    policy = open_policy(cell.policy, device=cell.device, micro_batch=None)
     env = make_batch(cell.task, N_LATENCY_STARTS)
     try:
         seeds: Any = list(cell.starts.seeds(N_LATENCY_STARTS))  # a list, as Gymnasium's environments take it

@@ -14,6 +14,7 @@ from dpbench.metrics.multimodality import commitment, summarise_modes
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.success import EpisodeFigures, figures, summarise
 from dpbench.policies.demonstrator import scripted_demonstrator
+from dpbench.policies.opening import open_policy
 from dpbench.provenance import provenance
 from dpbench.records.migrations import names_of_version_2
 from dpbench.records.record import Episodes, EpisodeValue, EvaluatedCell, Latency, Provenance, Record
@@ -46,7 +47,8 @@ def make_record(cell: ResolvedCell, episodes: Sequence[Episode], latency: Latenc
         found["commitment"] = asdict(commitment(plans, [row.start_seed for row in rows]))
     if behaviour.conditional is not None:
         demonstrator = scripted_demonstrator(task).policy(task)
-        found["actions"] = compare_actions(cell.open(), task, demonstrator, behaviour.conditional).as_json()
+        policy = open_policy(cell.policy, device=cell.device)
+        found["actions"] = compare_actions(policy, task, demonstrator, behaviour.conditional).as_json()
     summary = names_of_version_2(found)
     return Record(
         identity=cell.identity,

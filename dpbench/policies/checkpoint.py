@@ -15,16 +15,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load, save
 from torch import Tensor
 
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError
-from dpbench.files import write_json
-from dpbench.policies.tensor_files import write_tensors
+from dpbench.files import write_bytes, write_json
 
 CHECKPOINT_JSON = "checkpoint.json"
 FORMAT_VERSION = 1
+REQUIRED = ("baseline", "preset", "task", "config", "seed", "step", "weights", "weights_sha256")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Checkpoint:
     """A trained policy as it lies on disk.
 
     Attributes:
-        description: the JSON: `baseline`, `preset`, `task`, `config`, `training`, `seed`, `step`, `data`, `versions`.
+        description: the JSON: `baseline`, `preset`, `task`, `config`, `training`, `seed`, `step`, `n_parameters`,
+            `data`, `versions`.
         weights: parameter name -> tensor, float32.
         normalisers: flat observation key or `"action"` -> normaliser.
         sha256: of the weights file.
@@ -79,24 +80,24 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint and verify its content.
 
     Raises:
-        CheckpointError: when it is missing, truncated, corrupt or of a newer format.
+        CheckpointError: when it is missing, truncated, corrupt or of another format.
     """
     description = read_description(folder)
-    path = folder / str(description.get("weights"))
+    path = folder / str(description["weights"])
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: weights cannot be read ({error.strerror}); copy or train it again.") from error
     sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != description.get("weights_sha256"):
+    if sha256 != description["weights_sha256"]:
         raise CheckpointError(
             f"{path} is corrupt or truncated: its SHA-256 is {sha256}, {CHECKPOINT_JSON} says "
-            f"{description.get('weights_sha256')}; copy or train it again."
+            f"{description['weights_sha256']}; copy or train it again."
         )
     try:
         tensors = load(content)
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file ({error}); copy or train it again.") from error
+        raise CheckpointError(f"{path} is not a safetensors file ({error}); copy or train it again.") from error
     normalisers = {
         key: Normaliser(tensors[f"normaliser.{key}.scale"].numpy(), tensors[f"normaliser.{key}.offset"].numpy())
         for key in sorted({name.split(".", 1)[1].rsplit(".", 1)[0] for name in tensors if name.startswith("norm")})
@@ -109,7 +110,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     """The JSON of a checkpoint, without its weights.
 
     Raises:
-        CheckpointError: when it is missing, no JSON, or of a newer format.
+        CheckpointError: when it is missing, not JSON, of another format, or lacks a field.
     """
     path = folder / CHECKPOINT_JSON
     try:
@@ -123,7 +124,20 @@ def read_description(folder: Path) -> dict[str, Any]:
     version = description.get("format_version") if isinstance(description, dict) else None
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format_version {version!r}, expected {FORMAT_VERSION}; update dpbench.")
+    if missing := [key for key in REQUIRED if key not in description]:
+        raise CheckpointError(f"{path} lacks {', '.join(missing)}; copy or train it again.")
     return description
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write a safetensors file, which is either old or new, never half-written.
+
+    Returns:
+        The SHA-256 of the file, to be written into the JSON that points to it.
+    """
+    content = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _weights_file(folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""A policy that acts late: what it sees is n control steps old, and the actions that it planned for those are lost.
+"""A policy that acts late: its observations are n control steps old, and the first n actions of a chunk are lost.
 
     step               t-n-To+1 ... t-n | t-n+1 ... t-1 | t ... t-n+Ta-1
     given to it        x       x    x   |               |
@@ -34,17 +34,9 @@ class DelayedPolicy:
     """
 
     def __init__(self, policy: Policy, n_latency_steps: int) -> None:
-        inner = policy.horizon
-        if not 0 <= n_latency_steps < inner.n_action_steps:
-            raise ConfigError(
-                f"latency_steps = {n_latency_steps}: expected 0 to {inner.n_action_steps - 1}, since this policy "
-                f"executes {inner.n_action_steps} actions a call (Ta) and loses as many of them as it is late."
-            )
+        self.horizon = delayed_horizon(policy.horizon, n_latency_steps)
         self._policy = policy
         self._late = n_latency_steps
-        self.horizon = Horizon(
-            inner.n_obs_steps + n_latency_steps, inner.horizon, inner.n_action_steps - n_latency_steps
-        )
 
     def reset(self) -> None:
         """As the policy inside."""
@@ -55,3 +47,17 @@ class DelayedPolicy:
         n_seen = self.horizon.n_obs_steps - self._late
         old: dict[str, NDArray[Any]] = {key: value[:, :n_seen] for key, value in observations.items()}
         return self._policy.act(old, noise)[:, self._late :]
+
+
+def delayed_horizon(inner: Horizon, n_latency_steps: int) -> Horizon:
+    """Horizon of a policy that acts n steps late: `(To + n, Tp, Ta - n)`.
+
+    Raises:
+        ConfigError: unless n is from 0 to Ta - 1.
+    """
+    if not 0 <= n_latency_steps < inner.n_action_steps:
+        raise ConfigError(
+            f"latency_steps = {n_latency_steps}: expected 0 to {inner.n_action_steps - 1}, since this policy "
+            f"executes {inner.n_action_steps} actions a call (Ta) and loses as many of them as it is late."
+        )
+    return Horizon(inner.n_obs_steps + n_latency_steps, inner.horizon, inner.n_action_steps - n_latency_steps)

@@ -49,14 +49,10 @@ class TemporalEnsemble:
     """
 
     def __init__(self, policy: Policy, decay: float) -> None:
-        inner = policy.horizon
-        _check(decay)
-        if inner.n_action_steps == 1:
-            raise ConfigError("this policy executes one action a call (Ta = 1): there is nothing to ensemble.")
+        self.horizon = ensembled_horizon(policy.horizon, decay)
         self._policy = policy
         self._decay = decay
         self._chunks: dict[int, list[NDArray[np.float32]]] = {}
-        self.horizon = Horizon(inner.n_obs_steps, inner.horizon, 1)
 
     def reset(self) -> None:
         """Forget all chunks."""
@@ -118,3 +114,15 @@ class ChunkEnsemble:
 def _check(decay: float) -> None:
     if not decay >= 0:
         raise ConfigError(f"temporal_ensemble = {decay}: expected a decay of 0 or more, such as {PAPER_DECAY}.")
+
+
+def ensembled_horizon(inner: Horizon, decay: float) -> Horizon:
+    """Horizon of a temporal ensemble: `(To, Tp, 1)`.
+
+    Raises:
+        ConfigError: for a negative decay, or a policy that predicts one action only.
+    """
+    _check(decay)
+    if inner.n_action_steps == 1:
+        raise ConfigError("this policy executes one action a call (Ta = 1): there is nothing to ensemble.")
+    return Horizon(inner.n_obs_steps, inner.horizon, 1)

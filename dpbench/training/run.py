@@ -16,9 +16,8 @@ from dpbench.errors import ConfigError
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline, Preset, config_from_json
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
-from dpbench.policies.learned import MICRO_BATCH
+from dpbench.policies.networks import learned_policy, parameters_of
 from dpbench.policies.protocol import Policy
-from dpbench.policies.sources.opening import policy_from_weights
 from dpbench.provenance import commit, versions
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
@@ -117,15 +116,15 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
         )
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
+    saved = {**description, "n_parameters": parameters_of(module)}
 
     def on_report(step: int, average: Mapping[str, Tensor]) -> Mapping[str, float]:
         if distributed.is_main():
-            save_checkpoint(run.folder, {**description, "step": step}, average, data.normalisers)
+            save_checkpoint(run.folder, {**saved, "step": step}, average, data.normalisers)
         if rollouts is None:
             return {}
-        checkpoint = Checkpoint({**description, "step": step}, average, data.normalisers, sha256="")
-        policy, _ = policy_from_weights(checkpoint, execution.device, {}, MICRO_BATCH)
-        return rollouts(policy, task)
+        checkpoint = Checkpoint({**saved, "step": step}, average, data.normalisers, sha256="")
+        return rollouts(learned_policy(checkpoint, device=execution.device), task)
 
     loggers: list[Logger] = []
     if distributed.is_main():
@@ -136,7 +135,7 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
             loggers.append(TensorBoardLogger(run.folder / "tensorboard", first_step))
     trained = train(module, data, training, execution, run.seed, run.folder, loggers, on_report)
     if distributed.is_main():
-        save_checkpoint(run.folder, {**description, "step": trained.step}, trained.weights, data.normalisers)
+        save_checkpoint(run.folder, {**saved, "step": trained.step}, trained.weights, data.normalisers)
     return trained
 
 

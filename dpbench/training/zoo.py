@@ -13,9 +13,9 @@ import torch
 from dpbench.data.public import own_dataset
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
-from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
+from dpbench.policies.networks import n_parameters_of
 from dpbench.registry import registry
 from dpbench.tasks import load_task
 
@@ -77,7 +77,11 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     """
     checkpoint = load_checkpoint(run)
     kept = {key: value for key, value in checkpoint.description.items() if key not in ("weights", "weights_sha256")}
-    stored = {**kept, "stored_precision": str(dtype).removeprefix("torch.")}
+    stored = {
+        **kept,
+        "n_parameters": n_parameters_of(checkpoint.description),
+        "stored_precision": str(dtype).removeprefix("torch."),
+    }
     save_checkpoint(folder, stored, checkpoint.weights, checkpoint.normalisers, dtype)
     write_bytes(folder / "README.md", model_card(stored, folder.name).encode())
 
@@ -85,11 +89,7 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
 def model_card(description: Mapping[str, Any], name: str) -> str:
     """Markdown: what it is, how it was trained, how to use it, what it is not for."""
     baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
-    with torch.device("meta"):
-        network = baseline.build(
-            baseline.config(description["config"]), Features.from_task(load_task(description["task"]))
-        )
-    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    n_parameters = description["n_parameters"]
     averaged = description["training"]["ema_power"] is not None
     which = "the training's moving average" if averaged else "the last step"
     training = "\n".join(f"| {key} | {value} |" for key, value in description["training"].items())

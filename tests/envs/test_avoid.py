@@ -19,7 +19,7 @@ from dpbench.envs.avoid.task import MODES
 from dpbench.errors import ActionError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 
@@ -133,6 +133,6 @@ def test_bad_input_is_named() -> None:
 def test_the_harness_runs_it(name: str) -> None:
     task = load_task(name)
     starts = task.starts()
-    episodes = rollout(open_policy("demonstrator", name).policy, task, starts, trials(starts, 4, (0,)))
+    episodes = rollout(open_policy("demonstrator", name), task, starts, trials(starts, 4, (0,)))
     assert all(episode.successes[-1] for episode in episodes)
     assert all(episode.agent_pos[-1, 1] >= FINISH_Y_M for episode in episodes)

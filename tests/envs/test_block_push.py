@@ -20,7 +20,7 @@ from dpbench.envs.block_push.starts import draw_start
 from dpbench.errors import ActionError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 NAMES = ("dpbench/BlockPush-v0", "dpbench/BlockPushAbs-v0", "dpbench/BlockPushImage-v0")
@@ -175,7 +175,7 @@ def test_bad_input_is_named() -> None:
 def test_the_harness_runs_it() -> None:
     task = load_task(NAMES[0])
     starts = task.starts()
-    episodes = rollout(open_policy("demonstrator", NAMES[0]).policy, task, starts, trials(starts, 4, (0,)))
+    episodes = rollout(open_policy("demonstrator", NAMES[0]), task, starts, trials(starts, 4, (0,)))
     assert [episode.scores.max() for episode in episodes] == [1.0] * 4
     assert all(0 <= episode.modes[-1] < 4 for episode in episodes)
     with pytest.raises(ConfigError, match="needs the blocks' poses"):

@@ -17,7 +17,7 @@ from dpbench.envs.pusht.geometry import GOAL_POSE, coverage, keypoints
 from dpbench.envs.pusht.modes import MODES, SYMMETRIC_START, plan_of, side_of
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.metrics.multimodality import kept_plans
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 
@@ -89,7 +89,7 @@ def test_demonstrators_keep_their_plans(name: str) -> None:
     """Eight steps of their path taken as a chunk."""
     task = load_task(name)
     read = {"dpbench/Avoid-v0": avoid_plan, "dpbench/BlockPush-v0": delta_plan_of}[name]
-    episodes = rollout(open_policy("demonstrator", name).policy, task, task.starts(), trials(task.starts(), 12, (0,)))
+    episodes = rollout(open_policy("demonstrator", name), task, task.starts(), trials(task.starts(), 12, (0,)))
     kept = total = 0
     for episode in episodes:
         state = episode.environment_state

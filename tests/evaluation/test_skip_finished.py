@@ -10,7 +10,7 @@ import pytest
 
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.evaluation.skip_finished import SKIP, SkipFinished
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.spec import EvaluationStarts
 from dpbench.tasks import load_task
 
@@ -65,7 +65,7 @@ def test_an_episode_is_the_same_alone_and_beside_longer_ones(monkeypatch: pytest
     monkeypatch.setattr(env_class, "step", counted)
     starts = EvaluationStarts("test", 100_001, 3)
     wanted = trials(starts, None, (0,))
-    policy = open_policy("demonstrator", task.id).policy
+    policy = open_policy("demonstrator", task.id)
     together = rollout(policy, task, starts, wanted)
     lengths = [len(episode.actions) for episode in together]
     assert n_steps[0] == sum(lengths) < 3 * max(lengths)

@@ -15,7 +15,7 @@ from dpbench.comparison.chunks import panel, scene
 from dpbench.comparison.evaluate import evaluate
 from dpbench.leaderboard.page import render
 from dpbench.leaderboard.table import columns, frame
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.records.record import Episodes, Record
 from dpbench.tasks import load_task
 
@@ -83,7 +83,7 @@ def test_a_chunk_begins_at_the_agent() -> None:
     for name in ("dpbench/Avoid-v0", "dpbench/BlockPush-v0", "dpbench/BlockPushAbs-v0"):
         task = load_task(name)
         shown = scene(task, task.starts())
-        drawn = panel("demonstrator", open_policy("demonstrator", name).policy, task, task.starts(), shown, 8, 1, 5)
+        drawn = panel("demonstrator", open_policy("demonstrator", name), task, task.starts(), shown, 8, 1, 5)
         size_px = len(shown.picture)
         assert np.abs(drawn.chunks[:, 0] - shown.agent_px).max() < 0.1 * size_px
         np.testing.assert_allclose(drawn.paths[0][0], shown.agent_px[0])

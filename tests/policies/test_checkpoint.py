@@ -18,7 +18,7 @@ from dpbench.errors import CheckpointError, ConfigError, DataError, UnknownNameE
 from dpbench.nets.features import Features
 from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 TASK = load_task("dpbench/PushT-v0")
@@ -48,15 +48,14 @@ def observations(n_rows: int) -> dict[str, np.ndarray]:
 
 
 def test_round_trip_acts_in_the_tasks_units(tmp_path: Path) -> None:
-    opened = open_policy(str(write(tmp_path)), "dpbench/PushT-v0")
-    actions = opened.policy.act(observations(3), NoiseStreams.from_seeds(0, range(3)))
+    policy = open_policy(str(write(tmp_path)), "dpbench/PushT-v0")
+    actions = policy.act(observations(3), NoiseStreams.from_seeds(0, range(3)))
     assert actions.shape == (3, 8, 2)
-    assert (opened.name, opened.task_id, opened.identity["step"]) == ("mlp-bc", "dpbench/PushT-v0", 10)
     assert abs(actions - 256).max() < 1000, "denormalised to px"
 
 
 def test_an_episode_does_not_depend_on_its_batch(tmp_path: Path) -> None:
-    policy = open_policy(str(write(tmp_path))).policy
+    policy = open_policy(str(write(tmp_path)))
     whole = observations(23)
     together = policy.act(whole, NoiseStreams.from_seeds(0, range(23)))
     for row in (0, 9, 22):
@@ -113,7 +112,7 @@ def test_missing_pieces_are_named(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 99}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 99}', '{"format_version": 1, "task": "x"}'])
 def test_a_broken_description_is_named(tmp_path: Path, text: str) -> None:
     (write(tmp_path) / CHECKPOINT_JSON).write_text(text)
     with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
@@ -145,11 +144,11 @@ def test_names_that_are_no_checkpoint_are_explained() -> None:
 
 def test_sampling_options_of_a_method_without_any_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="mlp-bc has no sampling options"):
-        open_policy(str(write(tmp_path)), sampling={"steps": "10"})
+        open_policy(str(write(tmp_path)), options={"steps": "10"})
 
 
 def test_observations_that_are_no_numbers_are_named(tmp_path: Path) -> None:
-    policy = open_policy(str(write(tmp_path))).policy
+    policy = open_policy(str(write(tmp_path)))
     broken = observations(2)
     broken["agent_pos"][0, 0, 0] = np.nan
     with pytest.raises(DataError, match="observation 'agent_pos' holds NaN"):

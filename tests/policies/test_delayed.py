@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from dpbench.errors import ConfigError
 from dpbench.policies.delayed import DelayedPolicy
 from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.opening import describe_policy
 from dpbench.policies.protocol import Observations
 from dpbench.policies.runner import PolicyRunner
-from dpbench.policies.sources.opening import open_policy
 from dpbench.spec import Horizon
 
 
@@ -68,7 +68,7 @@ def test_a_latency_that_leaves_no_action_is_named(late: int) -> None:
 
 
 def test_it_is_an_option_of_every_policy_and_part_of_its_identity() -> None:
-    hold = open_policy("hold", "dpbench/PushT-v0", sampling={"latency_steps": "0"})
+    hold = describe_policy("hold", "dpbench/PushT-v0", {"latency_steps": "0"})
     assert hold.identity["latency_steps"] == 0
     for text, message in (
         ("1", "expected 0 to 0"),
@@ -76,4 +76,4 @@ def test_it_is_an_option_of_every_policy_and_part_of_its_identity() -> None:
         ("x", "expected a whole number"),
     ):
         with pytest.raises(ConfigError, match=message):
-            open_policy("hold", "dpbench/PushT-v0", sampling={"latency_steps": text})
+            describe_policy("hold", "dpbench/PushT-v0", {"latency_steps": text})

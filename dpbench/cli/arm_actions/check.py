@@ -79,22 +79,23 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
     from dpbench.arms.station_checks import Finding
     from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
-    from dpbench.policies.sources.opening import open_policy
+    from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.tasks import load_task
 
     try:
-        opened = open_policy(checkpoint, micro_batch=None)
+        described = describe_policy(checkpoint)
+        policy = open_policy(described, micro_batch=None)
     except DpbenchError as error:  # the other checks are still told
         return Finding("inference", False, "not opened", str(error))
-    horizon, specs = opened.policy.horizon, load_task(opened.task_id).observations
+    horizon, specs = policy.horizon, load_task(described.task_id).observations
     seen = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
-    call_s = measure(opened.policy, seen, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0).call_s
+    call_s = measure(policy, seen, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0).call_s
     chunk_s = horizon.n_action_steps / rate_hz
     times = " / ".join(f"{1000 * value:.0f}" for value in (call_s.p50, call_s.p95, call_s.p99))
     return Finding(
         "inference",
         call_s.p99 < chunk_s / 2,
-        f"{opened.name}: {times} ms (p50 / p95 / p99) for a chunk of {chunk_s:.1f} s",
+        f"{described.baseline}: {times} ms (p50 / p95 / p99) for a chunk of {chunk_s:.1f} s",
         "take fewer denoising steps (--sampler ddim --steps 8), a smaller preset, or a GPU",
         {"call_s": call_s.model_dump(), "chunk_s": chunk_s},
     )

@@ -76,18 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.arms.deployment.report import summary, write_figure
     from dpbench.cli.demos import task_id
     from dpbench.files import write_json
-    from dpbench.policies.sources.opening import open_policy
+    from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
     torch.set_num_threads(arguments.threads)
     said = station_said(arguments)
     wanted = None if arguments.task is None else task_id(arguments.task)
-    opened = open_policy(arguments.checkpoint, wanted, device=arguments.device, sampling=sampling_options(arguments))
-    task = load_task(opened.task_id)
-    reports = _episodes(arguments, said, opened.policy, task)
+    described = describe_policy(arguments.checkpoint, wanted, sampling_options(arguments))
+    task = load_task(described.task_id)
+    reports = _episodes(arguments, said, open_policy(described, device=arguments.device), task)
     document = {
-        "policy": dict(opened.identity),
+        "policy": dict(described.identity),
         "task": task.id,
         "station": said,
         "mode": arguments.mode,
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(document, indent=2))
     else:
         console = Console()
-        console.print(_table(reports, f"{opened.name} on {task.id}, {arguments.mode}"))
+        console.print(_table(reports, f"{described.baseline} on {task.id}, {arguments.mode}"))
         console.print(_latencies(document["summary"]))
         print(f"{arguments.out / 'report.json'}, {figure}")
     return int(any(report.ended_by == "fault" for report in reports))

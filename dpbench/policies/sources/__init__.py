@@ -1,1 +1,7 @@
-"""Where policies come from: zoo folders, scripted policies, Stable-Baselines3 files, one file each."""
+"""The sources of policies that dpbench ships: name -> "module:attribute" of a PolicySource, imported when asked for."""
+
+SOURCES = {
+    "checkpoint": "dpbench.policies.sources.checkpoints:SOURCE",
+    "scripted": "dpbench.policies.sources.scripted:SOURCE",
+    "sb3": "dpbench.policies.sources.stable_baselines:SOURCE",
+}

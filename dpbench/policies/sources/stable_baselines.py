@@ -11,6 +11,8 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,13 @@ import torch
 from numpy.typing import NDArray
 
 from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.policies.networks import parameters_of
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.protocol import Observations
+from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
+from dpbench.policies.protocol import Observations, Policy
 from dpbench.spec import Horizon
+
+PREFIX = "sb3:"
 
 
 class StableBaselinesPolicy:
@@ -43,7 +49,7 @@ class StableBaselinesPolicy:
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:  # noqa: ARG002  # the door
+    def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:  # noqa: ARG002
         """`(B, 1, ...)` -> `(B, 1, Da)`; uses no noise."""
         newest: Any = {key: value[:, -1] for key, value in sorted(observations.items())}
         if self._flat:
@@ -52,13 +58,74 @@ class StableBaselinesPolicy:
         return np.asarray(actions, dtype=np.float32)[:, None]
 
 
-def open_stable_baselines(path: Path, task_id: str, device: str) -> tuple[StableBaselinesPolicy, dict[str, Any]]:
-    """The policy of a model file and its identity.
+@dataclass(frozen=True)
+class _Model:
+    """What a model file holds.
 
-    Raises:
-        MissingExtraError: without stable-baselines3.
-        CheckpointError: for a file that is no such model, needs pickled arguments, or does not fit the task.
+    Attributes:
+        policy_class: a `BasePolicy` of Stable-Baselines3.
+        arguments: of its constructor.
+        weights: parameter name -> tensor.
+        flat: True when it takes one vector.
+        sha256: of the file.
     """
+
+    policy_class: type[Any]
+    arguments: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+    flat: bool
+    sha256: str
+
+
+class StableBaselinesSource:
+    """A reference is a model file. It has no description beside it, so it is read as a whole to describe it."""
+
+    def describe(self, reference: str, task_id: str | None, options: Mapping[str, str]) -> PolicyDescription:
+        """Reads the file and builds the network once, for the number of its parameters.
+
+        Raises:
+            MissingExtraError: without stable-baselines3.
+            CheckpointError: for a file that is not such a model, needs pickled arguments, or does not fit the task.
+            ConfigError: without a task, or with options.
+        """
+        task = named_task(f"{PREFIX}{reference}", task_id)
+        plain_options(f"{PREFIX}{reference}", options)
+        path = Path(reference)
+        model = _read(path)
+        name = PREFIX + path.name
+        identity = {
+            "baseline": name,
+            "preset": None,
+            "config": {"policy_class": model.policy_class.__name__, **model.arguments},
+            "n_parameters": parameters_of(_network(model, task.id, path)),
+            "checkpoint_sha256": model.sha256,
+        }
+        return PolicyDescription(
+            source="sb3",
+            reference=reference,
+            baseline=name,
+            task_id=task.id,
+            horizon=StableBaselinesPolicy.horizon,
+            identity=identity,
+            packages=("torch", "stable-baselines3"),
+        )
+
+    def open(self, description: PolicyDescription, device: str, micro_batch: int | None) -> Policy:  # noqa: ARG002
+        """The network computes a batch as it comes.
+
+        Raises:
+            CheckpointError: when the file is no longer what was described.
+        """
+        path = Path(description.reference)
+        model = _read(path)
+        if model.sha256 != description.identity["checkpoint_sha256"]:
+            raise CheckpointError(f"{path} was replaced since the command started; run it again.")
+        network = _network(model, description.task_id, path).to(device)
+        network.set_training_mode(False)
+        return StableBaselinesPolicy(network, model.flat)
+
+
+def _read(path: Path) -> _Model:
     try:
         from stable_baselines3.common.policies import BasePolicy
     except ImportError as error:
@@ -67,42 +134,38 @@ def open_stable_baselines(path: Path, task_id: str, device: str) -> tuple[Stable
         content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             data = json.loads(archive.read("data"))
-            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location=device, weights_only=True)
+            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
+        flat = "Box" in data["observation_space"][":type:"]
         described, arguments = data["policy_class"], data["policy_kwargs"]
-        name = re.match(r"<function (\w+)\.__init__", described["__init__"])
-        policy_class = getattr(import_module(described["__module__"]), name.group(1) if name else "")
+        module, found = str(described["__module__"]), re.match(r"<function (\w+)\.__init__", described["__init__"])
     except Exception as error:  # A damaged or foreign file may fail anywhere in here.
         raise CheckpointError(
-            f"{path} is no model file of Stable-Baselines3 ({type(error).__name__}: {error}); expected the zip that "
+            f"{path} is not a model file of Stable-Baselines3 ({type(error).__name__}: {error}); expected the zip that "
             "`model.save` writes."
         ) from error
-    if not (described["__module__"].startswith("stable_baselines3.") and issubclass(policy_class, BasePolicy)):
-        raise CheckpointError(f"{path}: its policy class {described['__module__']} is not one of Stable-Baselines3.")
+    # Only then is the module imported.
+    own = module.startswith("stable_baselines3.") and found is not None
+    policy_class = getattr(import_module(module), found.group(1), None) if own and found else None
+    if not (isinstance(policy_class, type) and issubclass(policy_class, BasePolicy)):
+        raise CheckpointError(f"{path}: its policy class, of {module}, is not one of Stable-Baselines3.")
     if ":serialized:" in json.dumps(arguments):
         raise CheckpointError(f"{path}: its policy_kwargs are pickled, which is never loaded; use numbers and lists.")
-    flat = "Box" in data["observation_space"][":type:"]
-    network = _network(policy_class, arguments, weights, task_id, flat, path).to(device)
-    network.set_training_mode(False)
-    identity = {
-        "baseline": "sb3:" + path.name,
-        "preset": None,
-        "config": {"policy_class": policy_class.__name__, **arguments},
-        "n_parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "checkpoint_sha256": hashlib.sha256(content).hexdigest(),
-    }
-    return StableBaselinesPolicy(network, flat), identity
+    return _Model(policy_class, arguments, weights, flat, hashlib.sha256(content).hexdigest())
 
 
-def _network(policy_class: Any, arguments: Any, weights: Any, task_id: str, flat: bool, path: Path) -> Any:
+def _network(model: _Model, task_id: str, path: Path) -> Any:
     env = gym.make(task_id)
     observations, actions = env.observation_space, env.action_space
     env.close()
     try:
-        space = gym.spaces.flatten_space(observations) if flat else observations
-        network = policy_class(space, actions, lambda _: 0.0, **arguments)
-        network.load_state_dict(weights)
+        space = gym.spaces.flatten_space(observations) if model.flat else observations
+        network = model.policy_class(space, actions, lambda _: 0.0, **model.arguments)
+        network.load_state_dict(model.weights)
     except Exception as error:  # Whatever the class and torch say about shapes and names.
         raise CheckpointError(
             f"{path} does not fit {task_id} ({str(error).splitlines()[0]}); name the task it was trained in."
         ) from error
     return network
+
+
+SOURCE = StableBaselinesSource()

@@ -19,7 +19,7 @@ from dpbench.envs.real_arm.task import ACTION
 from dpbench.errors import ActionError, ArmFaultError, ConfigError
 from dpbench.evaluation.rollout import rollout, trials
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 
@@ -46,7 +46,7 @@ def test_the_operator_pushes_the_block_into_the_target(name: str) -> None:
     """12 of 12 seeds; here in the harness, as `dpbench evaluate demonstrator` runs it."""
     task = load_task(f"dpbench/{name}-v0")
     starts = task.starts()
-    episodes = rollout(open_policy("demonstrator", task.id).policy, task, starts, trials(starts, 4, (0,)))
+    episodes = rollout(open_policy("demonstrator", task.id), task, starts, trials(starts, 4, (0,)))
     assert [bool(episode.successes[-1]) for episode in episodes] == [True] * 4
     assert all(episode.scores[-1] == 1.0 for episode in episodes)
     with pytest.raises(ConfigError, match="has no scripted demonstrator"):

@@ -1,0 +1,80 @@
+"""The network of a trained policy, from what its checkpoint says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from dpbench.errors import CheckpointError
+from dpbench.nets.features import Features
+from dpbench.policies.baseline import Baseline
+from dpbench.policies.checkpoint import Checkpoint
+from dpbench.policies.learned import MICRO_BATCH, LearnedPolicy
+from dpbench.policies.method import as_method
+from dpbench.registry import registry
+from dpbench.spec import TaskSpec
+from dpbench.tasks import load_task
+
+
+def method_of(description: Mapping[str, Any], options: Mapping[str, str]) -> tuple[Baseline[Any], Any]:
+    """The method of a checkpoint and its configuration, with inference-time choices applied.
+
+    Args:
+        description: the JSON of a checkpoint.
+        options: such as `{"sampler": "ddim"}`.
+
+    Raises:
+        UnknownNameError: for a method that is not installed.
+        ConfigError: for a configuration or options that the method does not have.
+    """
+    baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
+    return baseline, baseline.with_options(baseline.config(description["config"]), options)
+
+
+def n_parameters_of(description: Mapping[str, Any]) -> int:
+    """Number of parameters of a checkpoint, from its JSON; older ones do not say it, and it is counted."""
+    if "n_parameters" in description:
+        return int(description["n_parameters"])
+    baseline, config = method_of(description, {})
+    return count_parameters(baseline, config, load_task(description["task"]))
+
+
+def count_parameters(baseline: Baseline[Any], config: Any, task: TaskSpec) -> int:
+    """Number of parameters of a network, counted without memory for them."""
+    with torch.device("meta"):
+        return parameters_of(baseline.build(config, Features.from_task(task)))
+
+
+def parameters_of(module: torch.nn.Module) -> int:
+    """How many parameters a network has, buffers not counted."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def learned_policy(
+    checkpoint: Checkpoint,
+    options: Mapping[str, str] | None = None,
+    device: str = "cpu",
+    micro_batch: int | None = MICRO_BATCH,
+) -> LearnedPolicy:
+    """The network of a checkpoint, ready to act.
+
+    Args:
+        checkpoint: description, weights and normalisers.
+        options: inference-time choices of the method.
+        device: torch device.
+        micro_batch: rows a network call, None for the batch as it is.
+
+    Raises:
+        CheckpointError: when the weights do not fit the network.
+        ConfigError: for options that the method does not have.
+    """
+    baseline, config = method_of(checkpoint.description, options or {})
+    module = baseline.build(config, Features.from_task(load_task(checkpoint.description["task"])))
+    try:
+        module.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights do not fit {baseline.name} with {config}: {error}") from error
+    module.to(device).eval()
+    return LearnedPolicy(as_method(module), config.window, checkpoint.normalisers, torch.device(device), micro_batch)

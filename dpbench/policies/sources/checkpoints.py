@@ -1,0 +1,68 @@
+"""Checkpoints: folders of the zoo and of training runs. They are described from their JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from dpbench.errors import CheckpointError
+from dpbench.policies.checkpoint import load_checkpoint, read_description
+from dpbench.policies.networks import learned_policy, method_of, n_parameters_of
+from dpbench.policies.policy_source import PolicyDescription
+from dpbench.policies.protocol import Policy
+from dpbench.tasks import load_task
+
+
+class CheckpointSource:
+    """A reference is a folder with a `checkpoint.json`."""
+
+    def describe(self, reference: str, task_id: str | None, options: Mapping[str, str]) -> PolicyDescription:
+        """From the JSON: weights are neither read nor hashed, and no network is built.
+
+        Raises:
+            CheckpointError: when there is no checkpoint, or one for another task.
+            ConfigError: for a configuration or options that the method does not have.
+        """
+        told = read_description(Path(reference))
+        task = load_task(told["task"])
+        if task_id is not None and load_task(task_id).id != task.id:
+            raise CheckpointError(
+                f"{reference} was trained for {task.id}, not for {task_id}; name a checkpoint of that task."
+            )
+        baseline, config = method_of(told, options)
+        identity = {
+            "baseline": baseline.name,
+            "preset": told["preset"],
+            "config": asdict(config),
+            "checkpoint_sha256": told["weights_sha256"],
+            "seed": told["seed"],
+            "step": told["step"],
+            "n_parameters": n_parameters_of(told),
+        }
+        return PolicyDescription(
+            source="checkpoint",
+            reference=reference,
+            baseline=baseline.name,
+            task_id=task.id,
+            horizon=config.window,
+            identity=identity,
+            options=options,
+            packages=baseline.packages,
+        )
+
+    def open(self, description: PolicyDescription, device: str, micro_batch: int | None) -> Policy:
+        """The network with its weights, whose SHA-256 is verified.
+
+        Raises:
+            CheckpointError: when the weights are corrupt, do not fit, or are no longer those that were described.
+        """
+        checkpoint = load_checkpoint(Path(description.reference))
+        if checkpoint.sha256 != description.identity["checkpoint_sha256"]:
+            raise CheckpointError(
+                f"{description.reference}: its weights were replaced since the command started; run it again."
+            )
+        return learned_policy(checkpoint, description.options, device, micro_batch)
+
+
+SOURCE = CheckpointSource()
