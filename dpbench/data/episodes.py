@@ -1,18 +1,23 @@
 """The episode store: a zarr (format 2) folder in the layout of the field's ReplayBuffer, appendable and crash-safe.
 
-    <store>.zarr/data/<array>/       time first, all episodes behind each other, uncompressed chunks along time
+    <store>.zarr/data/<array>/       steps of all episodes, one episode after another, in uncompressed chunks
     <store>.zarr/meta/episode_ends/  cumulative ends, int64
+    <store>.zarr/meta/start_seed/    seed of each episode's reset, int64; -1 where it is unknown
+    <store>.zarr/meta/attempt/       attempts that failed before each episode, int64; -1 where it is unknown
 
 Chunks are raw, so that they are memory-mapped; any zarr library reads the folder (`zarr.open`), and so does
-diffusion_policy's ReplayBuffer. Appending writes only bytes behind the last committed step, then the shapes, and last
-the shape of `episode_ends`, which is renamed into place: that is the commit. What a crash leaves behind it is ignored.
+diffusion_policy's ReplayBuffer. A new store appears under its name when it is complete. Appending writes only bytes
+after the last committed step, then the shapes, and last the shape of `episode_ends`, which is renamed into place: that
+is the commit. What a crash leaves after it is ignored. Stores without the last two arrays are read and appended to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,9 @@ from dpbench.spec import TaskSpec
 CHUNK_BYTES = 2 * 1024 * 1024
 ENDS = "meta/episode_ends"
 ENDS_CHUNK = 1024
+START_SEED, ATTEMPT = "meta/start_seed", "meta/attempt"
+UNKNOWN = -1
+"""A start seed or an attempt that nobody gave."""
 
 
 class EpisodeStore:
@@ -71,24 +79,25 @@ class EpisodeStore:
         """Make an empty store.
 
         Args:
-            path: folder, which must not hold a store yet.
+            path: folder, which must not exist or be empty.
             arrays: name -> (shape of one step, numpy dtype name).
             attributes: free JSON about the data.
 
         Raises:
-            DataError: when there is a store already, or no array.
+            DataError: when the folder is not empty, no array is named, or the disk is full.
         """
-        if (path / ".zgroup").exists():
-            raise DataError(f"{path} holds a store already; open it, or choose another name.")
+        if path.exists() and any(path.iterdir()):
+            raise DataError(f"{path} holds a store or other files already; move it away, or choose another name.")
         if not arrays:
             raise DataError(f"{path}: a store needs at least one array.")
-        for name, (shape, dtype) in arrays.items():
-            item = np.dtype(dtype).itemsize * int(np.prod(shape))
-            describe(path / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
-        for group in (path, path / "data", path / "meta"):
-            write_json(group / ".zgroup", {"zarr_format": 2})
-        write_json(path / ".zattrs", attributes or {})
-        describe(path / ENDS, (0,), ENDS_CHUNK, "int64")
+        with new_folder(path) as temporary:
+            for name, (shape, dtype) in arrays.items():
+                item = np.dtype(dtype).itemsize * int(np.prod(shape))
+                describe(temporary / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
+            for group in (temporary, temporary / "data", temporary / "meta"):
+                write_json(group / ".zgroup", {"zarr_format": 2})
+            write_json(temporary / ".zattrs", attributes or {})
+            describe(temporary / ENDS, (0,), ENDS_CHUNK, "int64")
         return cls(path)
 
     @property
@@ -105,6 +114,16 @@ class EpisodeStore:
     def n_steps(self) -> int:
         """Number of committed steps."""
         return int(self._ends.read(self.n_episodes - 1, self.n_episodes)[0]) if self.n_episodes else 0
+
+    @property
+    def start_seeds(self) -> NDArray[np.int64]:
+        """Seed of the environment's reset at the start of each episode, `(E,)`; -1 where it is unknown."""
+        return self._numbers(START_SEED)
+
+    @property
+    def attempts(self) -> NDArray[np.int64]:
+        """Attempts that failed before each episode, `(E,)`; -1 where it is unknown."""
+        return self._numbers(ATTEMPT)
 
     def keys(self) -> tuple[str, ...]:
         """Names of the arrays."""
@@ -128,11 +147,19 @@ class EpisodeStore:
         """The steps of `indices` (any shape), `(*indices.shape, ...)`."""
         return self._array(key).gather(indices)
 
-    def append(self, episode: Mapping[str, NDArray[Any]], durable: bool = True) -> None:
+    def append(
+        self,
+        episode: Mapping[str, NDArray[Any]],
+        start_seed: int = UNKNOWN,
+        attempt: int = UNKNOWN,
+        durable: bool = True,
+    ) -> None:
         """Add one episode, whole or not at all.
 
         Args:
             episode: every array of the store, `(T, ...)`, of one length T >= 1.
+            start_seed: seed of the environment's reset, where one began the episode.
+            attempt: how many attempts at this episode failed before, from other starts or the same.
             durable: flush to the disk before committing.
 
         Raises:
@@ -147,6 +174,8 @@ class EpisodeStore:
                 stop = start + len(next(iter(checked.values())))
                 for name, values in checked.items():
                     self._arrays[name].write(start, values, durable)
+                self._write_number(START_SEED, start_seed, durable)
+                self._write_number(ATTEMPT, attempt, durable)
                 self._ends.write(self.n_episodes, np.array([stop], dtype=np.int64), durable)
         except Timeout as error:
             raise DataError(f"{self.path} is being written by another process; wait for it.") from error
@@ -162,6 +191,25 @@ class EpisodeStore:
             for start in range(0, self.n_steps, 4096):
                 digest.update(np.ascontiguousarray(self.read(key, start, start + 4096)).tobytes())
         return digest.hexdigest()
+
+    def _numbers(self, name: str) -> NDArray[np.int64]:
+        values = np.full(self.n_episodes, UNKNOWN)
+        if (self.path / name / ".zarray").exists():
+            array = RawArray(self.path / name)
+            known = min(array.length, self.n_episodes)
+            values[:known] = array.read(0, known)
+        return values
+
+    def _write_number(self, name: str, value: int, durable: bool) -> None:
+        """Write the next episode's number, and -1 for the episodes before it that have none."""
+        folder = self.path / name
+        if not (folder / ".zarray").exists():
+            if value == UNKNOWN:
+                return
+            describe(folder, (0,), ENDS_CHUNK, "int64")
+        array = RawArray(folder)
+        known = min(array.length, self.n_episodes)
+        array.write(known, np.array([UNKNOWN] * (self.n_episodes - known) + [value], dtype=np.int64), durable)
 
     def _array(self, key: str) -> RawArray:
         if key not in self._arrays:
@@ -196,6 +244,30 @@ class EpisodeStore:
             if array.dtype.kind == "f" and not np.isfinite(checked[name]).all():
                 raise DataError(f"array {name!r} holds NaN or infinite values; nothing was saved.")
         return checked
+
+
+def step_shapes(episode: Mapping[str, NDArray[Any]]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Name -> shape and dtype name of one step of `(T, ...)` arrays, as `EpisodeStore.create` takes them."""
+    return {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the name `path` when all went well, and is removed otherwise.
+
+    Raises:
+        DataError: for a full disk.
+    """
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(stale, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: store not written ({error}); free some space and run again.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def data_root(explicit: str | None = None) -> Path:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore
+from dpbench.data.episodes import EpisodeStore, new_folder, step_shapes
 from dpbench.data.formats import Archive
 from dpbench.data.public import Arrays, public_demonstrations
 from dpbench.errors import DataError
@@ -78,25 +75,6 @@ def store_archive(
     return EpisodeStore.open(path)
 
 
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the name `path` when all went well, and is removed otherwise.
-
-    Raises:
-        DataError: for a full disk.
-    """
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: store not written ({error}); free some space and run again.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def fill(
     folder: Path,
     archive: Archive,
@@ -125,8 +103,7 @@ def fill(
         except (ValueError, IndexError) as error:
             raise DataError(f"{source} holds arrays of another shape ({error}); it is another data set.") from error
         if store is None:
-            shapes = {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
-            store = EpisodeStore.create(folder, shapes, attributes)
+            store = EpisodeStore.create(folder, step_shapes(episode), attributes)
         store.append(episode, durable=False)
         on_done(1)
 

@@ -10,8 +10,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore
-from dpbench.demonstrations.generation import ATTEMPT_STRIDE, ATTEMPTS
+from dpbench.data.episodes import UNKNOWN, EpisodeStore
 from dpbench.demonstrations.replay import ArchiveWriter, Replay
 from dpbench.errors import ConfigError, DataError
 from dpbench.evaluation.stepping import steps
@@ -28,7 +27,7 @@ def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
 
     Raises:
         ConfigError: when the task has no such format.
-        DataError: when an episode begins from none of its starts, or goes otherwise than it was stored.
+        DataError: when the start of an episode is unknown, or its replay differs from what is stored.
     """
     writer = task.part(ArchiveWriter)
     if writer is None:
@@ -47,15 +46,21 @@ def replays(task: TaskSpec, store: EpisodeStore) -> Iterator[Replay]:
     env = gym.make(task.id)
     try:
         start = 0
-        for number, end in enumerate(store.episode_ends.tolist()):
+        for number, (end, seed) in enumerate(zip(store.episode_ends.tolist(), store.start_seeds.tolist(), strict=True)):
+            name = f"episode {number} of {store.path}"
+            if seed == UNKNOWN:
+                raise DataError(
+                    f"{name} has no start seed, so that it cannot be played again; move the store away and make it "
+                    f"with this version: dpbench demos generate {task.id}"
+                )
             stored = {key: store.read(array, start, end) for key, array in task.store_arrays.items()}
-            yield _replay(env, stored, number, store.path)
+            yield _replay(env, seed, stored, name)
             start = end
     finally:
         env.close()
 
 
-def _replay(env: gym.Env[Any, Any], stored: Mapping[str, NDArray[Any]], number: int, path: Path) -> Replay:
+def _replay(env: gym.Env[Any, Any], seed: int, stored: Mapping[str, NDArray[Any]], name: str) -> Replay:
     simulator: Any = env.unwrapped
     # Pictures may differ between machines; the vectors are the state.
     vectors = {key: values for key, values in stored.items() if key != "action" and not key.startswith("pixels.")}
@@ -69,35 +74,21 @@ def _replay(env: gym.Env[Any, Any], stored: Mapping[str, NDArray[Any]], number: 
         off = max(float(np.abs(observation[key] - values[step]).max()) for key, values in vectors.items())
         if off > TOLERANCE:
             raise DataError(
-                f"step {step} of episode {number} of {path} is off its replay by {off:.2g}; "
+                f"step {step} of {name} differs from its replay by {off:.2g}; "
                 "generate the demonstrations again with this version."
             )
         states.append(simulator.simulator_state())
         action: NDArray[np.float32] = actions[step]
         return action
 
-    first = _begin(env, vectors, number, path)
+    first = dict(flatten(env.reset(seed=seed)[0]))
     done = list(steps(env, first, act))
     if len(done) < len(actions):
         raise DataError(
-            f"episode {number} of {path} has {len(actions)} steps, its replay ends after {len(done)}; "
+            f"{name} has {len(actions)} steps, its replay ends after {len(done)}; "
             "generate the demonstrations again with this version."
         )
     rows = [first, *(step.next_observation for step in done)]
     observations = {key: np.stack([row[key] for row in rows]) for key in first}
     rewards = np.array([float(step.reward) for step in done])
     return Replay(observations, actions, rewards, np.stack(states), simulator)
-
-
-def _begin(
-    env: gym.Env[Any, Any], vectors: Mapping[str, NDArray[Any]], number: int, path: Path
-) -> dict[str, NDArray[Any]]:
-    """Reset to the start from which the demonstrator succeeded; the first observation there."""
-    for attempt in range(ATTEMPTS):
-        observation = dict(flatten(env.reset(seed=number + attempt * ATTEMPT_STRIDE)[0]))
-        if all(np.allclose(observation[key], values[0], rtol=0.0, atol=TOLERANCE) for key, values in vectors.items()):
-            return observation
-    raise DataError(
-        f"episode {number} of {path} begins from none of its {ATTEMPTS} starts; "
-        "only stores of `dpbench demos generate` can be played again."
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,8 +14,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore
-from dpbench.errors import ConfigError
+from dpbench.data.episodes import EpisodeStore, step_shapes
+from dpbench.errors import ConfigError, DataError
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
@@ -25,47 +26,63 @@ from dpbench.tasks import load_task
 ATTEMPTS, ATTEMPT_STRIDE = 20, 1_000_000
 """Episode i starts from seed i; where that fails, from i + 1,000,000, i + 2,000,000, ..."""
 BATCH = 32
-"""Episodes between two writes a worker."""
+"""Episodes that a worker is given at a time."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One successful episode of a task's demonstrator.
+
+    Attributes:
+        arrays: array of the store -> `(T, ...)`.
+        start_seed: of the environment's reset.
+        attempt: starts from which the demonstrator failed before.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    start_seed: int
+    attempt: int
 
 
 def generate(
     task: TaskSpec, path: Path, n_episodes: int, n_workers: int, on_done: Callable[[int], object] = lambda _: None
 ) -> EpisodeStore:
-    """Fill a store with successful episodes of the demonstrator, going on where it ends.
+    """Fill a store with successful episodes of the demonstrator; a store that is there is continued.
 
-    Episode i is a function of its number, so that a killed run that is started again gives the same store.
+    Episode i depends on its number only, so that a killed run that is started again gives the same store.
 
     Args:
         task: names its demonstrator and the arrays to store.
-        path: store, made with the first episodes.
+        path: store, made with the first episode.
         n_episodes: wanted in all.
         n_workers: processes.
         on_done: called with the number of episodes just stored.
 
     Raises:
-        ConfigError: for a task without a demonstrator, or a start from which it never succeeds.
-        DataError: when the store is of another task, or cannot take an episode.
+        ConfigError: for a task without a demonstrator, or a demonstrator that fails from every start of an episode.
+        DataError: when the store holds other demonstrations, or cannot take an episode.
     """
     scripted_demonstrator(task)
+    attributes = {"task": task.id, "source": "scripted demonstrator"}
     store = EpisodeStore.open(path) if path.exists() else None
+    if store is not None and {**store.attributes, **attributes} != store.attributes:
+        raise DataError(f"{path} holds other demonstrations than those of {task.id}'s script; choose another --out.")
     first = store.n_episodes if store is not None else 0
-    make = partial(demonstrate, task.id)
     with ProcessPoolExecutor(max(1, n_workers), get_context("spawn")) as pool:
         for begin in range(first, n_episodes, BATCH * max(1, n_workers)):
             numbers = range(begin, min(n_episodes, begin + BATCH * max(1, n_workers)))
-            for arrays in pool.map(make, numbers, chunksize=8):
+            for made in pool.map(partial(demonstrate, task.id), numbers, chunksize=8):
                 if store is None:
-                    shapes = {name: (values.shape[1:], values.dtype.name) for name, values in arrays.items()}
-                    store = EpisodeStore.create(path, shapes, {"task": task.id, "source": "scripted demonstrator"})
-                store.append(arrays)
+                    store = EpisodeStore.create(path, step_shapes(made.arrays), attributes)
+                store.append(made.arrays, made.start_seed, made.attempt)
                 on_done(1)
     if store is None:
         raise ConfigError(f"{n_episodes} episodes: expected at least 1.")
     return store
 
 
-def demonstrate(task_id: str, number: int) -> Mapping[str, NDArray[Any]]:
-    """Episode `number` of a task's demonstrator as arrays of the store, `(T, ...)` each.
+def demonstrate(task_id: str, number: int) -> Demonstration:
+    """Episode `number` of a task's demonstrator.
 
     Raises:
         ConfigError: when the demonstrator fails from all of its starts.
@@ -85,12 +102,12 @@ def demonstrate(task_id: str, number: int) -> Mapping[str, NDArray[Any]]:
                 actions = np.stack([step.action for step in episode])
                 episode = _successful_episode(shown, seed, stored_actions(actions))
             if episode:
-                return _arrays(episode, task)
+                return Demonstration(_arrays(episode, task), seed, attempt)
     finally:
         env.close()
         if shown is not None:
             shown.close()
-    raise ConfigError(f"the demonstrator of {task_id} fails from {ATTEMPTS} starts of episode {number}.")
+    raise ConfigError(f"the demonstrator of {task_id} fails from all {ATTEMPTS} starts of episode {number}.")
 
 
 def _successful_episode(env: gym.Env[Any, Any], seed: int, act: Act) -> list[Step]:

@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore
+from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import steps
 from dpbench.policies.protocol import Observations
@@ -65,22 +65,22 @@ def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, 
     if not all(hasattr(control, name) for name in ("human_action", "human_keys", "store_step")):
         raise ConfigError(f"{task.id} cannot be played by hand: its environment has no human_action.")
     store = EpisodeStore.open(path) if path.exists() else None
-    saved = discarded = 0
+    saved = discarded = attempt = 0
     while True:
         seed = first_seed + (store.n_episodes if store is not None else 0)
         episode, key = _play(env, control, seed)
         if key == QUIT:
             return Recorded(saved, discarded)
         if key == RETRY or not episode:
-            discarded += 1
+            discarded, attempt = discarded + 1, attempt + 1
             say(f"seed {seed}: discarded")
             continue
         arrays = {name: np.stack([row[name] for row in episode]) for name in episode[0]}
         if store is None:
-            shapes = {name: (values.shape[1:], values.dtype.name) for name, values in arrays.items()}
-            store = EpisodeStore.create(path, shapes, {"task": task.id, "source": "recorded by hand"})
-        store.append(arrays)
-        saved += 1
+            attributes = {"task": task.id, "source": "recorded by hand"}
+            store = EpisodeStore.create(path, step_shapes(arrays), attributes)
+        store.append(arrays, seed, attempt)
+        saved, attempt = saved + 1, 0
         say(f"seed {seed}: saved {len(episode)} steps, episode {store.n_episodes} of {path}")
 
 

@@ -67,6 +67,79 @@ def test_plain_zarr_reads_it_in_the_published_layout(tmp_path: Path) -> None:
     assert group.attrs["source"] == "test"
 
 
+def test_start_seeds_stay_with_their_episodes(tmp_path: Path) -> None:
+    store, _ = make(tmp_path, [3])
+    assert (store.start_seeds.tolist(), store.attempts.tolist()) == ([-1], [-1])
+    before = store.fingerprint()
+    store.append(episode(2), start_seed=1_000_007, attempt=1)
+    store.append(episode(4))
+    store.append(episode(1), start_seed=9, attempt=0)
+    reopened = EpisodeStore.open(store.path)
+    assert reopened.start_seeds.tolist() == [-1, 1_000_007, -1, 9]
+    assert reopened.attempts.tolist() == [-1, 1, -1, 0]
+    group: Any = zarr.open_group(store.path, mode="r")
+    assert group["meta/start_seed"][:].tolist() == [-1, 1_000_007, -1, 9]
+    assert before == make(tmp_path / "again", [3])[0].fingerprint(), "the fingerprint is that of the steps"
+
+
+def test_a_start_seed_that_was_not_committed_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, _ = make(tmp_path, [3])
+    ends = raw_array.describe
+
+    def full(folder: Path, *rest: Any) -> None:
+        if folder.name == "episode_ends":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        ends(folder, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(raw_array, "describe", full)
+        with pytest.raises(DataError, match="not saved"):
+            store.append(episode(2), start_seed=7, attempt=2)
+    reopened = EpisodeStore.open(store.path)
+    assert reopened.start_seeds.tolist() == [-1]
+    reopened.append(episode(2))
+    reopened.append(episode(2), start_seed=8, attempt=0)
+    assert EpisodeStore.open(store.path).start_seeds.tolist() == [-1, -1, 8]
+
+
+def test_a_store_whose_making_was_killed_can_be_made_again(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from dpbench import files
+from dpbench.data.episodes import EpisodeStore
+
+path, calls, replace = Path(sys.argv[1]) / "demos.zarr", 0, os.replace
+
+def killed_at(number):
+    def one_more(*arguments):
+        global calls
+        calls += 1
+        if calls > number:
+            os._exit(9)
+        replace(*arguments)
+    os.replace = one_more
+    EpisodeStore.create(path, {"action": ((2,), "float32")})
+    os._exit(0)
+
+for number in range(100):
+    child = os.fork()
+    if child == 0:
+        killed_at(number)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+    assert not path.exists(), number
+store = EpisodeStore.open(path)
+assert store.n_episodes == 0
+print(number, sorted(item.name for item in path.parent.iterdir()))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    kills, left = done.stdout.split(maxsplit=1)
+    assert int(kills) > 3
+    assert left == "['demos.zarr']\n"
+
+
 def test_fingerprint_depends_on_every_value_and_on_the_ends(tmp_path: Path) -> None:
     first, _ = make(tmp_path / "a", [3, 5])
     same, _ = make(tmp_path / "b", [3, 5])
@@ -159,7 +232,7 @@ def test_missing_and_damaged_stores_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no episode store"):
         EpisodeStore.open(tmp_path / "nothing.zarr")
     store, _ = make(tmp_path, [3])
-    with pytest.raises(DataError, match="holds a store already"):
+    with pytest.raises(DataError, match="holds a store or other files already"):
         EpisodeStore.create(store.path, ARRAYS)
     chunk = store.path / "data/action/0.0"
     chunk.write_bytes(chunk.read_bytes()[:10])

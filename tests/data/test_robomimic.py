@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dpbench.cli import main
-from dpbench.data.episodes import EpisodeStore
+from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.data.formats.robomimic_hdf5 import Demo, read, write
 from dpbench.data.importing import import_archive
 from dpbench.demonstrations.exporting import export
@@ -46,7 +46,7 @@ def env_args(name: str, old: bool) -> dict[str, Any]:
 
 def rollout(scene: str, number: int, n_steps: int) -> dict[str, NDArray[Any]]:
     """The first steps of the demonstrator: what is seen, done, and the simulator's states before each action."""
-    actions = demonstrate(f"dpbench/{scene}-v0", number)["action"][:n_steps]
+    actions = demonstrate(f"dpbench/{scene}-v0", number).arrays["action"][:n_steps]
     env = gym.make(f"dpbench/{scene}-v0")
     simulator: Any = env.unwrapped
     observation, _ = env.reset(seed=number)
@@ -315,10 +315,9 @@ def test_our_controller_is_the_one_that_files_are_compared_with() -> None:
 
 def generated(folder: Path, name: str, n_episodes: int) -> EpisodeStore:
     episodes = [demonstrate(f"dpbench/{name}-v0", number) for number in range(n_episodes)]
-    shapes = {key: (values.shape[1:], values.dtype.name) for key, values in episodes[0].items()}
-    store = EpisodeStore.create(folder / f"{name}-v0.zarr", shapes)
+    store = EpisodeStore.create(folder / f"{name}-v0.zarr", step_shapes(episodes[0].arrays))
     for episode in episodes:
-        store.append(episode)
+        store.append(episode.arrays, episode.start_seed, episode.attempt)
     return store
 
 
@@ -350,24 +349,24 @@ def test_generated_demonstrations_survive_the_way_out_and_back(tmp_path: Path, n
         np.testing.assert_allclose(last["obs/object"][5][[7, 8, 9] if name == "Can" else [0, 1, 2]], place, atol=1e-6)
 
 
-def test_only_generated_stores_are_exported(tmp_path: Path) -> None:
+def test_only_stores_that_can_be_played_again_are_exported(tmp_path: Path) -> None:
     task, store = load_task("dpbench/Lift-v0"), generated(tmp_path, "Lift", 1)
+    out = tmp_path / "out.hdf5"
     with pytest.raises(ConfigError, match="no public format"):
-        export(load_task("dpbench/Avoid-v0"), store, tmp_path / "out.hdf5")
-    shapes = {key: store.item(key) for key in store.keys()}  # noqa: SIM118  # a store is no mapping
-    other = EpisodeStore.create(
-        tmp_path / "x.zarr", {key: (shape, dtype.name) for key, (shape, dtype) in shapes.items()}
-    )
-    rows = {key: store.read(key) for key in shapes}
-    other.append({**rows, "action": -rows["action"]})
-    with pytest.raises(DataError, match=r"step 1 of episode 0 .* is off its replay"):
-        export(task, other, tmp_path / "out.hdf5")
-    other = EpisodeStore.create(
-        tmp_path / "y.zarr", {key: (shape, dtype.name) for key, (shape, dtype) in shapes.items()}
-    )
-    other.append({**rows, "agent_pos": rows["agent_pos"] + 1})
-    with pytest.raises(DataError, match="begins from none of its 20 starts"):
-        export(task, other, tmp_path / "out.hdf5")
+        export(load_task("dpbench/Avoid-v0"), store, out)
+    rows = {key: store.read(key) for key in store.keys()}  # noqa: SIM118  # a store is no mapping
+
+    def stored(name: str, change: dict[str, NDArray[Any]], start_seed: int) -> EpisodeStore:
+        other = EpisodeStore.create(tmp_path / name, step_shapes(rows))
+        other.append({**rows, **change}, start_seed)
+        return other
+
+    with pytest.raises(DataError, match=r"step 1 of episode 0 of .* differs from its replay"):
+        export(task, stored("a.zarr", {"action": -rows["action"]}, 0), out)
+    with pytest.raises(DataError, match=r"step 0 of episode 0 of .* differs from its replay"):
+        export(task, stored("b.zarr", {}, 1), out)
+    with pytest.raises(DataError, match=r"has no start seed.* dpbench demos generate dpbench/Lift-v0"):
+        export(task, stored("c.zarr", {}, -1), out)
     assert not list(tmp_path.glob("*.hdf5*")) + list(tmp_path.glob(".*.tmp"))
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore
-from dpbench.demonstrations.generation import demonstrate, generate
-from dpbench.errors import ConfigError
+from dpbench.demonstrations import generation
+from dpbench.demonstrations.generation import ATTEMPT_STRIDE, demonstrate, generate
+from dpbench.errors import ConfigError, DataError
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.spaces import flatten
@@ -30,17 +31,40 @@ def test_a_run_that_goes_on_gives_the_store_of_one_that_was_not_stopped(tmp_path
     assert whole.n_episodes == pieces.n_episodes == 6
     for name in ("agent_pos", "target", "action"):
         assert np.array_equal(whole.read(name), pieces.read(name))
+    assert whole.start_seeds.tolist() == pieces.start_seeds.tolist() == list(range(6))
+    assert whole.attempts.tolist() == pieces.attempts.tolist() == [0] * 6
+
+
+def test_a_demonstration_begins_at_the_first_start_from_which_the_script_succeeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = generation._successful_episode
+    monkeypatch.setattr(
+        generation, "_successful_episode", lambda env, seed, act: [] if seed < 2_000_000 else run(env, seed, act)
+    )
+    made = demonstrate(TASK, 5)
+    assert (made.start_seed, made.attempt) == (5 + 2 * ATTEMPT_STRIDE, 2)
+    env = gym.make(TASK)
+    first, _ = env.reset(seed=2_000_005)
+    env.close()
+    assert np.array_equal(made.arrays["agent_pos"][0], first["agent_pos"])
+
+
+def test_other_demonstrations_are_not_mixed_in(tmp_path: Path) -> None:
+    generate(load_task(TASK), tmp_path / "x.zarr", 1, 1)
+    with pytest.raises(DataError, match="holds other demonstrations"):
+        generate(load_task("dpbench/AvoidImage-v0"), tmp_path / "x.zarr", 2, 1)
 
 
 def test_an_episode_is_what_the_demonstrator_did() -> None:
-    arrays = demonstrate(TASK, 3)
+    arrays = demonstrate(TASK, 3).arrays
     assert {name: values.shape[1:] for name, values in arrays.items()} == {
         "agent_pos": (2,),
         "target": (2,),
         "action": (2,),
     }
     np.testing.assert_allclose(arrays["target"][1:], arrays["action"][:-1])
-    assert len(demonstrate("dpbench/AvoidImage-v0", 0)["pixels.top"][0]) == 96
+    assert len(demonstrate("dpbench/AvoidImage-v0", 0).arrays["pixels.top"][0]) == 96
 
 
 def test_the_command_generates_and_training_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +118,7 @@ def plain_episode(task_id: str, acting_id: str, number: int) -> dict[str, list[N
     ],
 )
 def test_a_demonstration_equals_one_that_a_plain_loop_makes(name: str, acting: str) -> None:
-    made = demonstrate(f"dpbench/{name}", 1)
+    made = demonstrate(f"dpbench/{name}", 1).arrays
     plain = plain_episode(f"dpbench/{name}", f"dpbench/{acting}", 1)
     assert made.keys() == plain.keys()
     for array, values in made.items():

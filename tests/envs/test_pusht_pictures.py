@@ -87,10 +87,11 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: list[Any]) -> 
 
 
 def test_episodes_played_with_the_mouse_go_to_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = [(5, 5), (), (250, 250), (260, 250), "s", (), (100, 100), "s"]
+    script = [(5, 5), (), (250, 250), (260, 250), "s", (), (90, 90), "r", (), (100, 100), "s"]
     done, path = play(tmp_path, monkeypatch, script)
     store = EpisodeStore.open(path)
     assert (done.saved, store.n_episodes) == (2, 2)
+    assert (store.start_seeds.tolist(), store.attempts.tolist()) == ([0, 1], [0, 1])
     assert set(store.keys()) == {"action", "agent_pos", "block_pose", "keypoints"}
     assert store.read("action")[1].tolist() == [250, 250]
     assert np.linalg.norm(store.read("agent_pos")[0] - store.read("action")[0]) < 30, "the finger was taken, not moved"

@@ -64,7 +64,7 @@ def test_it_takes_up_again_what_was_knocked_out_of_its_hand() -> None:
 
 
 def test_absolute_and_delta_demonstrations_are_the_same_motion() -> None:
-    delta, absolute = (demonstrate(f"dpbench/Lift{variant}-v0", 3) for variant in ("", "Abs"))
+    delta, absolute = (demonstrate(f"dpbench/Lift{variant}-v0", 3).arrays for variant in ("", "Abs"))
     n_steps = min(len(delta["action"]), len(absolute["action"]), 30)
     assert (delta["action"].shape[1], absolute["action"].shape[1]) == (7, 10)
     for key in ("environment_state", "agent_pos"):
