@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from numpy.typing import NDArray
 from dpbench.data.public import own_dataset
 from dpbench.data.raw_array import RawArray, describe, read_json
 from dpbench.errors import DataError
-from dpbench.files import write_json
+from dpbench.files import new_folder, write_json
 from dpbench.spec import TaskSpec
 
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -249,25 +247,6 @@ class EpisodeStore:
 def step_shapes(episode: Mapping[str, NDArray[Any]]) -> dict[str, tuple[tuple[int, ...], str]]:
     """Name -> shape and dtype name of one step of `(T, ...)` arrays, as `EpisodeStore.create` takes them."""
     return {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the name `path` when all went well, and is removed otherwise.
-
-    Raises:
-        DataError: for a full disk.
-    """
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: store not written ({error}); free some space and run again.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def data_root(explicit: str | None = None) -> Path:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dpbench.data.episodes import EpisodeStore, new_folder, store_name
+from dpbench.data.episodes import EpisodeStore, store_name
 from dpbench.data.formats import Archive
 from dpbench.data.importing import fill, store_archive
 from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
 from dpbench.errors import DataError
+from dpbench.files import new_folder
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore, new_folder, step_shapes
+from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.data.formats import Archive
 from dpbench.data.public import Arrays, public_demonstrations
 from dpbench.errors import DataError
+from dpbench.files import new_folder
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 
