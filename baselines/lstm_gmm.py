@@ -167,5 +167,5 @@ BASELINE = Baseline(
     },
     build=LstmGmm,
     sampling=SamplingChoice(sampling_of, with_sampling),
-    whole_windows=True,
+    sequence_observations=True,
 )

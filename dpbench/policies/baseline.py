@@ -125,7 +125,7 @@ class Baseline(Generic[ConfigT]):
         presets: name -> configuration and training; all configurations have one type.
         build: `(config, features) -> module`, a torch module that is a Method.
         sampling: what can be chosen at inference time; None for a method with one way to sample.
-        whole_windows: train on the observations of all Tp steps instead of the first To (recurrent methods).
+        sequence_observations: train on the observations of all Tp steps instead of the first To (recurrent methods).
         packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
         renamed: former name -> name of configuration fields, so that older checkpoints and records can be read.
     """
@@ -135,7 +135,7 @@ class Baseline(Generic[ConfigT]):
     presets: Mapping[str, Preset[ConfigT]]
     build: Callable[[ConfigT, Features], nn.Module]
     sampling: SamplingChoice[ConfigT, Any] | None = None
-    whole_windows: bool = False
+    sequence_observations: bool = False
     packages: tuple[str, ...] = ("torch",)
     renamed: Mapping[str, str] = field(default_factory=dict)
 

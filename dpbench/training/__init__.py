@@ -1,1 +1,1 @@
-"""One training loop, its checkpoints and the policy that comes out of them."""
+"""What learns: one training loop for every method, its resumable state, and the zoo of trained checkpoints."""

@@ -1,10 +1,9 @@
-"""Several processes under `torchrun`: data parallel training; one process needs nothing of it."""
+"""Data-parallel training in several processes under `torchrun`; a single process skips all of it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dpbench.policies.method import Batch
+from dpbench.policies.method import Batch, as_method
 
 
 def start(device: str) -> str:
@@ -33,7 +32,7 @@ def rank() -> int:
 
 
 def is_main() -> bool:
-    """True in the process that logs and saves."""
+    """True in the one process that logs and saves."""
     return rank() == 0
 
 
@@ -42,21 +41,20 @@ def shard(windows: NDArray[np.int64]) -> NDArray[np.int64]:
     return windows[rank() :: torch.distributed.get_world_size()] if torch.distributed.is_initialized() else windows
 
 
-def wrap(module: Any, device: torch.device) -> Callable[[Batch, torch.Generator], Tensor]:
+def wrap(module: nn.Module, device: torch.device) -> Callable[[Batch, torch.Generator], Tensor]:
     """The loss function of a Method; with several processes its gradients are averaged over them."""
     if not torch.distributed.is_initialized():
-        loss: Callable[[Batch, torch.Generator], Tensor] = module.loss
-        return loss
+        return as_method(module).loss
     return DistributedDataParallel(_Loss(module), device_ids=[device] if device.type == "cuda" else None)
 
 
 class _Loss(nn.Module):
     """The loss as a forward pass, which is what DistributedDataParallel hooks into."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.module = module
+        self.module = module  # its parameters are found here
+        self._loss = as_method(module).loss
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        loss: Tensor = self.module.loss(batch, generator)
-        return loss
+        return self._loss(batch, generator)

@@ -1,4 +1,4 @@
-"""Training logs: a CSV file always, TensorBoard where it is installed and asked for."""
+"""Training logs: always a CSV file, and TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "succes
 
 
 class Logger(Protocol):
-    """Takes figures of one step."""
+    """Writes the values of one step."""
 
-    def log(self, step: int, figures: Mapping[str, float]) -> None:
-        """Write the figures of `step`; later calls have later steps."""
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the values of `step`; steps rise from call to call."""
         ...
 
 
 class CsvLogger:
-    """One row a call; when a run goes on, rows beyond its saved step are dropped first."""
+    """One row a call. When a run resumes, rows beyond its saved step are dropped first."""
 
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
@@ -36,17 +36,17 @@ class CsvLogger:
         except OSError as error:
             raise DpbenchError(f"{path}: log not written ({error}); free some space and run again.") from error
 
-    def log(self, step: int, figures: Mapping[str, float]) -> None:
+    def log(self, step: int, values: Mapping[str, float]) -> None:
         """Append one row."""
         try:
             with self._path.open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **figures})
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **values})
         except OSError as error:
             raise DpbenchError(f"{self._path}: log not written ({error}); free some space and run again.") from error
 
 
 class TensorBoardLogger:
-    """Scalars of the same names.
+    """The same values as scalars.
 
     Raises:
         MissingExtraError: without the package tensorboard.
@@ -59,15 +59,15 @@ class TensorBoardLogger:
             raise MissingExtraError("TensorBoard logs need: pip install 'dpbench[tensorboard]'") from error
         self._writer = SummaryWriter(str(folder), purge_step=first_step)
 
-    def log(self, step: int, figures: Mapping[str, float]) -> None:
-        """Add one scalar a figure."""
-        for name, value in figures.items():
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one scalar a value."""
+        for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
 
 def _step(row: Mapping[str, str]) -> float:
-    # A row cut off by a crash has no number: it sorts behind everything and is dropped.
+    # A row cut off by a crash has no number: it counts as later than any step and is dropped.
     try:
         return float(row["step"])
     except (KeyError, TypeError, ValueError):

@@ -1,8 +1,9 @@
-"""A whole training run: data, network, loop, checkpoints; started again with the same arguments it goes on."""
+"""A whole training run: data, network, loop, checkpoints. Started again with the same arguments, it resumes."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from dpbench.data.episodes import open_store, open_task_data
 from dpbench.errors import ConfigError
+from dpbench.files import write_json
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline, Preset, config_from_json
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
@@ -23,13 +25,13 @@ from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 from dpbench.training import distributed
+from dpbench.training.batches import TrainingData, training_data
 from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
-from dpbench.training.run_state import claim_folder, read_state
 from dpbench.training.trainer import Execution, Trained, train
-from dpbench.training.windows import TrainingData, training_data
+from dpbench.training.training_state import read_state
 
 Rollouts = Callable[[Policy, TaskSpec], Mapping[str, float]]
-"""`(policy, task) -> figures`; the command line passes the evaluator in, so that training need not know it."""
+"""`(policy, task) -> values for the log`; passed in by the command line, since training does not import evaluation."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Run:
         baseline: registry name.
         task_id: Gymnasium id.
         preset: configuration and training.
-        preset_name: where it comes from, `"small"`, with a star when fields were set by hand.
+        preset_name: such as `"small"`, with a star when fields were set by hand.
         seed: decides initial weights, split, batches and noise.
-        folder: where everything goes.
+        folder: where state, log and checkpoint are written.
         data_dir: data root, None for the default.
         store: name or path of the demonstrations, None for the task's own.
     """
@@ -108,10 +110,10 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
-    data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.whole_windows)
+    data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.sequence_observations)
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
-        claim_folder(
+        _claim_folder(
             run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")}
         )
     torch.manual_seed(run.seed)
@@ -140,8 +142,8 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
 
 
 def describe(run: Run, data: TrainingData, fingerprint: str, execution: Execution) -> dict[str, Any]:
-    """The run as JSON: what it is a function of, and the versions it ran with."""
-    # Only where it is not the task's own, so that older runs go on.
+    """The run as JSON: everything that decides its result, and the versions it ran with."""
+    # Only named where it is not the task's own: runs from before stores could be chosen still resume.
     store = {"store": data.store.path.stem} if run.store is not None else {}
     return {
         "baseline": run.baseline,
@@ -158,8 +160,25 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
     }
 
 
+def _claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Make the run's folder, or check that it belongs to this run.
+
+    Raises:
+        ConfigError: when the folder holds a run with another configuration.
+    """
+    path = folder / "run.json"
+    wanted = json.loads(json.dumps(identity))
+    if not path.exists():
+        write_json(path, wanted)
+        return
+    found = json.loads(path.read_text())
+    if different := sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key)):
+        changes = "; ".join(f"{key}: {found.get(key)!r} there, {wanted.get(key)!r} asked for" for key in different)
+        raise ConfigError(f"{folder} holds another run ({changes}); choose another --out or delete it.")
+
+
 def _learned(name: str) -> Baseline[Any]:
     method = registry("baseline").load(name)
     if not isinstance(method, Baseline):
-        raise ConfigError(f"{name!r} is not trained; evaluate it directly: dpbench evaluate {name} --task ...")
+        raise ConfigError(f"{name!r} needs no training; evaluate it directly: dpbench evaluate {name} --task ...")
     return method

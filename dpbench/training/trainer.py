@@ -1,7 +1,7 @@
-"""The training loop: one for every method.
+"""The training loop, one for every method.
 
-Everything random is a function of (seed, step): batches, noise and dropout. So a run that is killed and started
-again from its last state ends with the same weights, bit by bit on a CPU.
+Everything random (batches, noise, dropout) is a function of seed and step. So a run that is killed and resumed from its
+last state ends with the same weights, bit by bit on a CPU.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tqdm import tqdm
 
 from dpbench.errors import ConfigError, DpbenchError
 from dpbench.policies.baseline import TrainingConfig
-from dpbench.policies.method import Fitted, PartlyDecayed
+from dpbench.policies.method import Fitted, PartlyDecayed, as_method
 from dpbench.training import distributed
+from dpbench.training.batches import TrainingData, batches
 from dpbench.training.loggers import Logger
-from dpbench.training.run_state import capture, read_state, restore, trained_parameters, write_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
-from dpbench.training.windows import TrainingData, batches
+from dpbench.training.training_state import capture, read_state, restore, trained_parameters, write_state
 
 VALIDATION_STEP, FIT_STEP = 2**31 - 1, 2**31 - 2
-"""Numbers that no gradient step has, for the random numbers of the validation loss and of `fit`."""
+"""Seeds of the validation loss and of `fit`, in place of a step's number; no gradient step has these."""
 
 
 class DivergedError(DpbenchError):
-    """The loss is no longer a number."""
+    """The loss became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Execution:
 
 
 Report = Callable[[int, Mapping[str, Tensor]], Mapping[str, float]]
-"""`(step, averaged weights) -> figures for the log`; checkpoints and rollouts hang on it."""
+"""`(step, averaged weights) -> values for the log`; saves checkpoints and runs rollouts."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Trained:
 
 
 def train(
-    module: Any,
+    module: nn.Module,
     data: TrainingData,
     config: TrainingConfig,
     execution: Execution,
@@ -122,21 +122,23 @@ def train(
             done = step + 1
             bar.update()
             if done % execution.log_every == 0 or done == last_step:
-                figures = {**meter.read(done, config.batch_size, folder), "learning_rate": rate}
-                bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()})
+                values = {**meter.read(done, config.batch_size, folder), "learning_rate": rate}
+                bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
                 if execution.report_every and (done % execution.report_every == 0 or done == config.n_steps):
-                    figures |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
+                    values |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
                     meter.since = (done, time.perf_counter())
                 if distributed.is_main():
                     for logger in loggers:
-                        logger.log(done, figures)
+                        logger.log(done, values)
             if (done % execution.save_every == 0 or done == last_step) and distributed.is_main():
                 write_state(folder, capture(done, module, average, optimiser))
     return Trained(last_step, average, time.perf_counter() - started)
 
 
-def _only_fit(module: Any, data: TrainingData, seed: int) -> Trained:
-    """A method without gradient steps: all there is to it is what it keeps of the data."""
+def _only_fit(module: nn.Module, data: TrainingData, seed: int) -> Trained:
+    """A method without gradient steps: what it keeps of the data is all that it learns."""
+    if not isinstance(module, Fitted):
+        raise ConfigError(f"n_steps = 0, but {type(module).__name__} has no `fit`: choose at least 1 step.")
     started = time.perf_counter()
     module.to(data.device)
     module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
@@ -144,7 +146,7 @@ def _only_fit(module: Any, data: TrainingData, seed: int) -> Trained:
 
 
 def _begin(
-    module: Any, data: TrainingData, config: TrainingConfig, execution: Execution, seed: int, folder: Path
+    module: nn.Module, data: TrainingData, config: TrainingConfig, execution: Execution, seed: int, folder: Path
 ) -> tuple[torch.optim.Optimizer, dict[str, Tensor], int]:
     """Optimiser, averaged weights and first step: fresh, or as the last saved state has them."""
     module.to(torch.device(execution.device)).train()
@@ -183,7 +185,7 @@ class _Meter:
         self.since = (step, now)
 
     def read(self, step: int, batch_size: int, folder: Path) -> dict[str, float]:
-        """The figures up to `step`, and begin anew."""
+        """The values since the last reading, up to `step`."""
         loss = torch.stack(self.losses).mean().item()
         if not np.isfinite(loss):
             raise DivergedError(
@@ -199,7 +201,7 @@ class _Meter:
 def seeded_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     """The generator of one gradient step."""
     number = int(np.random.SeedSequence([seed, step, distributed.rank()]).generate_state(1, np.uint64)[0])
-    # Dropout draws from torch's global generator: it is set to the same number.
+    # Dropout draws from torch's global generator, which gets the same seed.
     torch.manual_seed(number)
     return torch.Generator(device).manual_seed(number)
 
@@ -231,9 +233,9 @@ def _gradient_step(
 
 @contextlib.contextmanager
 def _kernels(execution: Execution) -> Iterator[None]:
-    """Mixed precision where it is asked for; on a CPU plain attention.
+    """Mixed precision where it is asked for; plain attention on a CPU.
 
-    Over a chunk's few tokens the backward pass of the CPU's fused attention takes longer than all else together.
+    A chunk has few tokens: there the backward pass of the CPU's fused attention takes longer than all else together.
     """
     device = torch.device(execution.device).type
     with contextlib.ExitStack() as stack:
@@ -257,7 +259,7 @@ def _update_average(average: Mapping[str, Tensor], module: nn.Module, decay: flo
 
 
 def _report(
-    module: Any,
+    module: nn.Module,
     average: Mapping[str, Tensor],
     data: TrainingData,
     execution: Execution,
@@ -268,14 +270,14 @@ def _report(
 ) -> dict[str, float]:
     if not distributed.is_main():
         return {}
-    figures: dict[str, float] = {}
+    values: dict[str, float] = {}
     if len(data.val):
         device = torch.device(execution.device)
         # As many windows as in a training batch, so that a compiled network sees no new shape.
         rows = np.linspace(0, len(data.val) - 1, batch_size).astype(np.int64)
         module.eval()
         with torch.no_grad(), _kernels(execution):
-            loss = module.loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))
+            loss = as_method(module).loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))
         module.train()
-        figures["val_loss"] = loss.item()
-    return {**figures, **on_report(step, average)}
+        values["val_loss"] = loss.item()
+    return {**values, **on_report(step, average)}

@@ -137,7 +137,7 @@ def test_train_evaluate_export_and_compare(
         (["train", "diffusion-cnn", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "widht=3"], "no field 'widht'"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "width"], "expected FIELD=VALUE"),
-        (["train", "hold", "--task", TASK], "'hold' is not trained"),
+        (["train", "hold", "--task", TASK], "'hold' needs no training"),
         (["train", "mlp-bc", "--task", TASK, "--data-dir", "nowhere"], "dpbench data fetch pusht"),
         (["evaluate", "nowhere/at-all"], "holds no checkpoint.json"),
         (["evaluate", "hold"], "name one with --task"),

@@ -34,7 +34,7 @@ def windows(name: str, config: Any, features: Features, n_rows: int, seed: int =
     """Random observations, each with a straight path of its own."""
     generator = torch.Generator().manual_seed(seed)
     window = config.window
-    n_observed = window.horizon if baseline(name).whole_windows else window.n_obs_steps
+    n_observed = window.horizon if baseline(name).sequence_observations else window.n_obs_steps
     observations = {
         key: 2 * torch.rand((n_rows, n_observed, *shape), generator=generator) - 1
         for key, shape in features.observations.items()

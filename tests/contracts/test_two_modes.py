@@ -29,10 +29,10 @@ N_ROLLOUTS = 60
 N_TRAIN_STEPS = {"ibc": 1200, "diffusion-cnn": 500, "diffusion-transformer": 1200, "flow-matching": 500}
 
 
-def demonstrations(config: Any, whole_windows: bool) -> Batch:
+def demonstrations(config: Any, sequence_observations: bool) -> Batch:
     """All windows of both sides' demonstrations, padded as the harness pads."""
     window = config.window
-    observed = window.horizon if whole_windows else window.n_obs_steps
+    observed = window.horizon if sequence_observations else window.n_obs_steps
     observations, actions = [], []
     for side in (-1.0, 1.0):
         lateral = side * WIDTH * ASIDE
@@ -65,7 +65,7 @@ def rollouts(request: pytest.FixtureRequest) -> tuple[str, NDArray[np.float64]]:
     # VQ-BeT's published temperature of 0.1 makes the likelier mode the only one.
     config = tiny_config(name, **({"temperature": 1.0} if name == "vq-bet" else {}))
     method = build(name, FEATURES, config)
-    train(method, demonstrations(config, baseline(name).whole_windows), N_TRAIN_STEPS.get(name, 500))
+    train(method, demonstrations(config, baseline(name).sequence_observations), N_TRAIN_STEPS.get(name, 500))
     return name, roll_out(policy(method, config, FEATURES), N_ROLLOUTS)
 
 

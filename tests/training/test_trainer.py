@@ -19,11 +19,12 @@ from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, ConfigError, MissingExtraError
 from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Batch
+from dpbench.policies.noise import NoiseStreams
+from dpbench.training.batches import TrainingData, batches
 from dpbench.training.loggers import CsvLogger, TensorBoardLogger
-from dpbench.training.run_state import read_state
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
 from dpbench.training.trainer import DivergedError, Execution, parameter_groups, train
-from dpbench.training.windows import TrainingData, batches
+from dpbench.training.training_state import read_state
 
 CONFIG = TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e-2, warmup_steps=5)
 
@@ -39,6 +40,9 @@ class Noisy(nn.Module):
         noise = torch.randn(batch.actions.shape, generator=generator)
         predicted = self.network(batch.observations["agent_pos"].flatten(1))
         return ((predicted[:, None] - batch.actions + 0.1 * noise) ** 2).mean()
+
+    def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
+        raise NotImplementedError
 
 
 def data() -> TrainingData:
@@ -117,7 +121,7 @@ def test_a_full_disk_is_one_error_and_the_older_state_stays(tmp_path: Path, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
-        with pytest.raises(CheckpointError, match=r"step 14 not saved .*No space left.*goes on from the last"):
+        with pytest.raises(CheckpointError, match=r"step 14 not saved .*No space left.*resumes from the last"):
             run(tmp_path)
     state = read_state(tmp_path)
     assert state is not None
@@ -178,6 +182,11 @@ def test_a_method_looks_at_the_data_once_and_frozen_parameters_stay(tmp_path: Pa
     assert whole["n_looks"] == pieces["n_looks"] == 1
     assert torch.equal(whole["frozen"], torch.ones(3))
     assert all(torch.equal(whole[name], pieces[name]) for name in whole)
+
+
+def test_no_gradient_steps_need_a_method_that_is_fitted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="n_steps = 0, but Noisy has no `fit`"):
+        run(tmp_path, config=TrainingConfig(n_steps=0))
 
 
 def test_a_method_without_gradient_steps_is_only_fitted(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Normalised training windows in memory: what the loop draws its batches from."""
+"""Normalised training windows in memory, and the order in which batches are drawn from them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainingData:
         train: `(N, Tp)` step indices of the training windows.
         val: `(M, Tp)` of the validation windows.
         normalisers: as written into the checkpoint.
-        n_obs_steps: steps of a window that a method observes: To, or Tp for a recurrent one.
+        n_obs_steps: steps of a window whose observations a method trains on: To, or Tp for sequence observations.
         device: where the vectors are.
     """
 
@@ -55,7 +55,7 @@ class TrainingData:
             yield self.batch(self.train[begin : begin + batch_size])
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
-        """The batch of some windows, `(B, Tp)` step indices."""
+        """The batch of the windows with these step indices, `(B, Tp)`."""
         indices = torch.from_numpy(windows).to(self.device)
         observed = indices[:, : self.n_obs_steps]
         observations = {key: value[observed] for key, value in self.vectors.items() if key != "action"}
@@ -72,11 +72,11 @@ def training_data(
     val_ratio: float,
     seed: int,
     device: torch.device,
-    whole_windows: bool = False,
+    sequence_observations: bool = False,
 ) -> TrainingData:
-    """Read, split and normalise; normalisers see the training episodes only.
+    """Read a store, split it and normalise it; normalisers are fitted to the training episodes only.
 
-    With `whole_windows` batches hold the observations of all Tp steps instead of the first To.
+    With `sequence_observations` batches hold the observations of all Tp steps of a window instead of the first To.
 
     Raises:
         DataError: when the store lacks an array of the task or has it in another shape.
@@ -102,16 +102,16 @@ def training_data(
         train=window_indices(ends, train_episodes, horizon),
         val=window_indices(ends, val_episodes, horizon) if len(val_episodes) else empty,
         normalisers=normalisers,
-        n_obs_steps=horizon.horizon if whole_windows else horizon.n_obs_steps,
+        n_obs_steps=horizon.horizon if sequence_observations else horizon.n_obs_steps,
         device=device,
     )
 
 
 def batches(n_windows: int, batch_size: int, seed: int, first_step: int) -> Iterator[NDArray[np.int64]]:
-    """Window numbers of step `first_step`, `first_step + 1`, ...: a pure function of seed and step.
+    """Window numbers of the batches of step `first_step`, `first_step + 1`, ...: a pure function of seed and step.
 
-    Every epoch is a fresh permutation, of which the last, smaller batch is left out: all batches have one
-    size, so that a compiled network is compiled once. (diffusion_policy's loader keeps it.)
+    Every epoch is a new permutation. Its last, smaller batch is left out: all batches have one size, so that a compiled
+    network is compiled once. (The loader of diffusion_policy keeps the smaller batch.)
     """
     batch_size = min(batch_size, n_windows)
     per_epoch = n_windows // batch_size
