@@ -1,7 +1,7 @@
-"""What an arm and a camera are to dpbench: two small protocols and the values that pass through them.
+"""The interface of arms and cameras: two small protocols and the values that they exchange.
 
-Times are seconds of the host's monotonic clock (`time.monotonic`), stamped by the driver when a value was measured.
-Poses are those of the tool in the arm's base frame: place in m, orientation as a unit quaternion x, y, z, w.
+Times are seconds on the host's monotonic clock (`time.monotonic`); the driver stamps a value when it is measured. Poses
+are those of the tool in the arm's base frame: position in m, orientation as a unit quaternion x, y, z, w.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from dpbench.errors import ActionError
 
 Vector = NDArray[np.float64]
-AHEAD_S = 60.0
-"""A sample so far in the future was stamped by another clock, such as `time.time`: it would never be stale."""
+MAX_AHEAD_S = 60.0
+"""A sample further in the future than this comes from another clock, such as `time.time`. It would never be stale."""
 WRONG_CLOCK = "its driver must stamp it with time.monotonic()"
 
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """What is known of an arm without a connection.
+    """What is known about an arm before it is connected.
 
     Attributes:
         name: of the driver.
         n_joints: joints of the arm.
         rate_hz: rate at which it takes commands.
-        gripper_m: width between the fingers when open, 0 without a gripper.
+        gripper_m: opening of the gripper when fully open, 0 without a gripper.
     """
 
     name: str
@@ -40,15 +40,15 @@ class ArmSpec:
 
 @dataclass(frozen=True)
 class ArmState:
-    """What an arm measured.
+    """A measured state of an arm.
 
     Attributes:
-        time_s: when.
+        time_s: when it was measured.
         position: `(3,)` m.
         quaternion: `(4,)` x, y, z, w.
         joints: `(n_joints,)` rad.
-        gripper_m: width between the fingers.
-        fault: why the arm stopped by itself, in the driver's words, or None.
+        gripper_m: opening of the gripper.
+        fault: why the arm stopped by itself, as the driver puts it, or None.
     """
 
     time_s: float
@@ -64,10 +64,10 @@ class Waypoint:
     """Where the tool should be at a time.
 
     Attributes:
-        time_s: when.
+        time_s: when it is due.
         position: `(3,)` m.
-        quaternion: `(4,)` x, y, z, w, unit.
-        gripper_m: width between the fingers.
+        quaternion: `(4,)` x, y, z, w, unit length.
+        gripper_m: opening of the gripper.
     """
 
     time_s: float
@@ -77,7 +77,7 @@ class Waypoint:
 
 
 class ArmDriver(Protocol):
-    """An arm. Every driver passes its commands through `dpbench.arms.control.safety`."""
+    """An arm that follows time-stamped waypoints within limits; `dpbench.arms.control.loop.ServoLoop` is one."""
 
     @property
     def spec(self) -> ArmSpec:
@@ -85,18 +85,18 @@ class ArmDriver(Protocol):
         ...
 
     def connect(self) -> None:
-        """Open the connection; raises ConfigError with advice when it fails."""
+        """Open the connection; raises ConfigError with advice if it fails."""
         ...
 
     def read(self) -> ArmState:
-        """The newest measured state; never waits for the next."""
+        """The newest measured state; does not wait for a new one."""
         ...
 
     def schedule(self, waypoints: Sequence[Waypoint]) -> tuple[Waypoint, ...]:
-        """Take waypoints in place of all later ones.
+        """Replace all waypoints that are still to come.
 
         Returns:
-            The waypoints as accepted: past ones dropped, the others within the limits.
+            The waypoints as accepted: without past ones, and moved into the workspace.
         """
         ...
 
@@ -105,13 +105,13 @@ class ArmDriver(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop and let go of the connection; can be called twice."""
+        """Stop and close the connection; can be called twice."""
         ...
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture and when it was taken: `(H, W, 3)` uint8 RGB."""
+    """A camera picture, `(H, W, 3)` uint8 RGB, and when it was taken."""
 
     time_s: float
     picture: NDArray[np.uint8]
@@ -126,15 +126,15 @@ class Camera(Protocol):
         ...
 
     def connect(self) -> None:
-        """Open it; raises ConfigError with advice when it fails."""
+        """Open it; raises ConfigError with advice if it fails."""
         ...
 
     def read(self) -> Frame:
-        """The newest picture; never waits for the next."""
+        """The newest picture; does not wait for a new one."""
         ...
 
     def close(self) -> None:
-        """Let go of it; can be called twice."""
+        """Close it; can be called twice."""
         ...
 
 
@@ -142,7 +142,7 @@ def check_waypoint(waypoint: Waypoint) -> Waypoint:
     """The waypoint with a unit quaternion.
 
     Raises:
-        ActionError: for wrong shapes, NaN or infinite numbers, or a quaternion of length 0.
+        ActionError: for wrong shapes, NaN or infinity, or a zero quaternion.
     """
     position, quaternion = (np.asarray(value, dtype=np.float64) for value in (waypoint.position, waypoint.quaternion))
     if position.shape != (3,) or quaternion.shape != (4,):

@@ -1,45 +1,59 @@
-"""How long an arm takes to be where it was meant to be: the shift in time between the planned and the measured path."""
+"""Execution latency: how much later than commanded an arm is at a place.
+
+It is estimated as the time shift at which the commanded path fits the measured one best.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_S, STEP_S = 0.6, 0.005
-LEAST_M = 0.01
-"""Of way; where the arm hardly moves every shift fits."""
+MAX_LATENCY_S, RESOLUTION_S = 0.6, 0.005
+MIN_MOTION_M = 0.01
+"""With less motion than this every shift fits."""
 
 
 class ExecutionLatencyMeter:
-    """Samples of both paths, taken side by side some thirty times a second."""
+    """Collects samples of the commanded and the measured path, some thirty times a second."""
 
     def __init__(self) -> None:
-        self._planned: list[tuple[float, NDArray[np.float64]]] = []
+        self._commanded: list[tuple[float, NDArray[np.float64]]] = []
         self._measured: list[tuple[float, NDArray[np.float64]]] = []
 
-    def add(self, now_s: float, planned: NDArray[np.float64], measured_s: float, measured: NDArray[np.float64]) -> None:
-        """Take a sample of each: where the tool is meant to be now, and where it was at `measured_s`, `(3,)` m."""
-        self._planned.append((now_s, planned))
+    def add(
+        self, now_s: float, commanded: NDArray[np.float64], measured_s: float, measured: NDArray[np.float64]
+    ) -> None:
+        """Add a sample of each path.
+
+        Args:
+            now_s: the time.
+            commanded: where the tool is commanded to be now, `(3,)` m.
+            measured_s: time of the newest measured state.
+            measured: where the tool was then, `(3,)` m.
+        """
+        self._commanded.append((now_s, commanded))
         if not self._measured or measured_s > self._measured[-1][0]:
             self._measured.append((measured_s, measured))
 
-    def execution_s(self) -> float | None:
-        """The lag, s; None where the arm has moved too little to tell."""
-        if len(self._planned) < 2 or len(self._measured) < 2:
+    def latency_s(self) -> float | None:
+        """The latency, s; None if the arm has moved too little to tell."""
+        if len(self._commanded) < 2 or len(self._measured) < 2:
             return None
-        planned_s, measured_s = (np.array([time_s for time_s, _ in path]) for path in (self._planned, self._measured))
-        planned, measured = (np.stack([place for _, place in path]) for path in (self._planned, self._measured))
-        if float(np.ptp(planned, axis=0).max()) < LEAST_M:
+        commanded_s, measured_s = (
+            np.array([time_s for time_s, _ in path]) for path in (self._commanded, self._measured)
+        )
+        commanded, measured = (np.stack([place for _, place in path]) for path in (self._commanded, self._measured))
+        if float(np.ptp(commanded, axis=0).max()) < MIN_MOTION_M:
             return None
-        shifts = np.arange(0.0, LONGEST_S + STEP_S, STEP_S)
-        errors = [_distance(planned_s + shift, planned, measured_s, measured) for shift in shifts]
+        shifts = np.arange(0.0, MAX_LATENCY_S + RESOLUTION_S, RESOLUTION_S)
+        errors = [_mean_square_m2(commanded_s + shift, commanded, measured_s, measured) for shift in shifts]
         return float(shifts[int(np.argmin(errors))])
 
 
-def _distance(
+def _mean_square_m2(
     first_s: NDArray[np.float64], first: NDArray[np.float64], second_s: NDArray[np.float64], second: NDArray[np.float64]
 ) -> float:
-    """Mean square distance (m^2) of a path to another at the times that both have."""
+    """Mean square distance between two paths, at the times of the second that the first one covers."""
     common = second_s[(second_s >= first_s[0]) & (second_s <= first_s[-1])]
     if not len(common):
         return np.inf

@@ -1,7 +1,8 @@
-"""Observations of the past, aligned in time: what a policy sees of an arm and its cameras.
+"""Time-stamped samples of all sensors, and the observations made of them, aligned in time.
 
-The newest observed step is the time of the newest frame of all cameras; the steps before it lie a control period
-apart. At each of them every stream gives its last sample before that time, as in Diffusion Policy's `real_env.py`.
+The newest observed step is at the time of the newest camera frame; the steps before it are one control period apart.
+For each step every sensor contributes its last sample before that time, as in Diffusion Policy
+(`diffusion_policy/real_world/real_env.py` in real-stanford/diffusion_policy, commit 5ba07ac).
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.arms.driver import AHEAD_S, WRONG_CLOCK
+from dpbench.arms.driver import MAX_AHEAD_S, WRONG_CLOCK
 from dpbench.errors import ArmFaultError
 
 Value = TypeVar("Value")
 KEPT_S = 4.0
-"""What a stream remembers."""
-READ_S = 0.01
-"""Pause between two looks at the sources; looking more often takes Python's lock from the policy."""
+"""Age at which samples are dropped."""
+READ_EVERY_S = 0.01
+"""Reading more often than this takes Python's global lock from the policy."""
 
 
 @dataclass
 class Stream(Generic[Value]):
-    """Time-stamped samples of one source.
+    """Time-stamped samples of one sensor.
 
     Attributes:
         name: for messages.
@@ -42,7 +43,7 @@ class Stream(Generic[Value]):
     values: deque[Value] = field(default_factory=deque)
 
     def add(self, time_s: float, value: Value) -> None:
-        """Take a sample; one that is not newer than the last is the same sample read again."""
+        """Add a sample, unless it is the last one read again."""
         if not self.times_s or time_s > self.times_s[-1]:
             self.times_s.append(time_s)
             self.values.append(value)
@@ -51,27 +52,27 @@ class Stream(Generic[Value]):
                 self.values.popleft()
 
     def before(self, time_s: float) -> Value:
-        """The last sample at or before a time, the first one where none is.
+        """The last sample at or before a time; the first sample if all are later.
 
         Raises:
-            ArmFaultError: without any sample.
+            ArmFaultError: if there is no sample.
         """
         if not self.times_s:
-            raise ArmFaultError(f"{self.name} has given nothing yet; check its connection.")
+            raise ArmFaultError(f"{self.name} has not sent anything yet; check its connection.")
         return self.values[max(0, bisect.bisect_right(self.times_s, time_s) - 1)]
 
 
 def newest_common(streams: Mapping[str, Stream[Value]], now_s: float, stale_s: float) -> float:
-    """Time of the newest sample that every stream has reached.
+    """The newest time that every stream has reached.
 
     Raises:
-        ArmFaultError: for a stream without samples, or whose last one is older than `stale_s` or of another clock.
+        ArmFaultError: if a stream has no samples, or its last one is older than `stale_s` or from another clock.
     """
     for stream in streams.values():
         stream.before(now_s)
-        if stream.times_s[-1] > now_s + AHEAD_S:
+        if stream.times_s[-1] > now_s + MAX_AHEAD_S:
             raise ArmFaultError(
-                f"{stream.name} is stamped {stream.times_s[-1]:.0f} s, now is {now_s:.0f} s: {WRONG_CLOCK}"
+                f"the time of {stream.name} is {stream.times_s[-1]:.0f} s, but now is {now_s:.0f} s: {WRONG_CLOCK}"
             )
         if not now_s - stream.times_s[-1] <= stale_s:
             raise ArmFaultError(f"the last sample of {stream.name} is {now_s - stream.times_s[-1]:.2f} s old.")
@@ -84,13 +85,13 @@ def step_times(newest_s: float, n_obs_steps: int, period_s: float) -> tuple[floa
 
 
 class SensorBuffer:
-    """A thread that reads every source as often as it may have something new, and the observations made of them.
+    """A thread that reads all sensors and keeps their recent samples.
 
     Args:
-        sources: flat key of an observation -> a function that gives its newest sample and when it was taken; it never
-            waits, and raises ArmFaultError or OSError when its device has stopped.
-        period_s: of the policy.
-        stale_s: a stream whose last sample is older has stopped.
+        sources: flat observation key -> a function that returns the time of the newest sample and the sample. It does
+            not wait for a new one, and raises ArmFaultError or OSError if its device has stopped.
+        period_s: control period of the policy.
+        stale_s: a sensor whose last sample is older than this has stopped.
         clock: the host's monotonic clock.
     """
 
@@ -114,15 +115,15 @@ class SensorBuffer:
         with self._lock:
             self._streams = {key: Stream(key) for key in self._sources}
             self._error = None
-        self._end = threading.Event()  # its own: a thread that hung must not go on by this one's
-        self._thread = threading.Thread(target=self._run, args=(self._end,), name="observer", daemon=True)
+        self._end = threading.Event()  # one per thread, so that an old thread that hung does not resume
+        self._thread = threading.Thread(target=self._run, args=(self._end,), name="sensors", daemon=True)
         self._thread.start()
 
     def newest_s(self) -> float:
-        """The newest time that every source has reached.
+        """The newest time that every sensor has reached.
 
         Raises:
-            ArmFaultError: when a source has stopped, or gives nothing new any more.
+            ArmFaultError: if a sensor has stopped or sends nothing new.
         """
         with self._lock:
             if self._error is not None:
@@ -131,7 +132,7 @@ class SensorBuffer:
             return newest_common(self._streams, self._clock(), self._stale_s)
 
     def at(self, times_s: Sequence[float]) -> dict[str, NDArray[Any]]:
-        """What every source had last given by some times: flat key -> `(n, ...)`."""
+        """The last sample of every sensor before each time: flat key -> `(n, ...)`."""
         with self._lock:
             return {key: np.stack([stream.before(due_s) for due_s in times_s]) for key, stream in self._streams.items()}
 
@@ -139,7 +140,7 @@ class SensorBuffer:
         """The newest aligned observation and the steps before it.
 
         Returns:
-            When the newest step was, and flat key -> `(To, ...)`, the newest last.
+            The time of the newest step, and flat key -> `(To, ...)`, the newest last.
 
         Raises:
             ArmFaultError: see `newest_s`.
@@ -148,10 +149,10 @@ class SensorBuffer:
         return newest_s, self.at(step_times(newest_s, n_obs_steps, self._period_s))
 
     def wait(self, timeout_s: float = 5.0) -> None:
-        """Until every source has given something.
+        """Wait until every sensor has sent something.
 
         Raises:
-            ArmFaultError: when one has not in time.
+            ArmFaultError: if one has not in time.
         """
         until = time.monotonic() + timeout_s
         while True:
@@ -160,14 +161,9 @@ class SensorBuffer:
             except ArmFaultError:
                 if time.monotonic() > until or self._error is not None:
                     raise
-                time.sleep(READ_S)
+                time.sleep(READ_EVERY_S)
             else:
                 return
-
-    def times_s(self, key: str) -> tuple[float, ...]:
-        """When the samples of a source were taken that are still remembered."""
-        with self._lock:
-            return tuple(self._streams[key].times_s)
 
     def close(self) -> None:
         """End the thread; can be called twice."""
@@ -180,13 +176,13 @@ class SensorBuffer:
         while not end.is_set():
             try:
                 samples = {key: read() for key, read in self._sources.items()}
-            except Exception as error:  # a stranger's camera may raise anything; who observes is told
+            except Exception as error:  # a plug-in camera may raise anything; `newest_s` passes it on
                 if not end.is_set():
                     self._error = error
                 return
-            if end.is_set():  # it hung, and others read by now
+            if end.is_set():  # this thread hung, and another one reads by now
                 return
             with self._lock:
                 for key, (time_s, value) in samples.items():
                     self._streams[key].add(time_s, value)
-            time.sleep(READ_S)
+            time.sleep(READ_EVERY_S)

@@ -1,4 +1,4 @@
-"""A file that says which arm and camera are there: TOML, whose keys are arguments of the task's environment.
+"""The station file: a TOML file that describes an arm and its camera. Its keys are arguments of the task's environment.
 
 driver = "ur-rtde"
 camera = "opencv"
@@ -28,39 +28,43 @@ from typing import Any
 from dpbench.errors import ConfigError
 
 TABLES = ("driver_options", "camera_options", "limits", "joint_limits", "kinematics")
-"""Keys that are tables, whose entries a command line may change one by one."""
+"""Keys that are tables; the command line can change their entries one by one."""
 KEYS = ("driver", "camera", "camera_projection", "watchdog_s", "stale_s", *TABLES)
 
 
 def read_station(path: Path) -> dict[str, Any]:
-    """What a station file says.
+    """The settings in a station file.
 
     Raises:
-        ConfigError: when it is missing, no TOML, or has an unknown key.
+        ConfigError: if it is missing, is not TOML, or has an unknown key.
     """
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"station file {path} is missing: see docs/real_arm.md for one to begin with.") from error
+        raise ConfigError(f"station file {path} is missing: copy the example in docs/real_arm.md.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"station file {path} is no TOML: {error}") from error
-    if unknown := sorted(set(said) - set(KEYS)):
-        raise ConfigError(f"station file {path}: {', '.join(unknown)} is unknown; known are {', '.join(KEYS)}.")
+        raise ConfigError(f"station file {path} is not valid TOML: {error}") from error
+    if unknown := sorted(set(settings) - set(KEYS)):
+        raise ConfigError(f"station file {path}: unknown key {', '.join(unknown)}; known keys are {', '.join(KEYS)}.")
     for key in TABLES:
-        if not isinstance(said.get(key, {}), Mapping):
-            raise ConfigError(f"station file {path}: {key} = {said[key]!r}: expected a table, [{key}].")
-    return said
+        if not isinstance(settings.get(key, {}), Mapping):
+            raise ConfigError(f"station file {path}: {key} = {settings[key]!r}: expected a table, [{key}].")
+    return settings
 
 
-def with_options(said: Mapping[str, Any], table: str, texts: Sequence[str]) -> dict[str, Any]:
-    """What a file says, with entries of a table changed by texts `KEY=VALUE` of a command line.
+def with_options(settings: Mapping[str, Any], table: str, texts: Sequence[str]) -> dict[str, Any]:
+    """The settings with some entries of a table replaced.
 
-    Values are JSON (`5`, `0.5`, `true`, `[1, 2]`), anything else is text.
+    Args:
+        settings: of a station file.
+        table: one of `TABLES`.
+        texts: `KEY=VALUE` from the command line. A value is read as JSON (`5`, `0.5`, `true`, `[1, 2]`), or else as
+            text.
 
     Raises:
-        ConfigError: for a text that is no KEY=VALUE.
+        ConfigError: for a text that is not KEY=VALUE.
     """
-    changed = dict(said.get(table, {}))
+    changed = dict(settings.get(table, {}))
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
@@ -69,4 +73,4 @@ def with_options(said: Mapping[str, Any], table: str, texts: Sequence[str]) -> d
             changed[key] = json.loads(value)
         except json.JSONDecodeError:
             changed[key] = value
-    return {**said, table: changed} if changed else dict(said)
+    return {**settings, table: changed} if changed else dict(settings)

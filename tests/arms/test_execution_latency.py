@@ -15,15 +15,15 @@ def test_the_lag_between_two_paths_is_found(lag_s: float) -> None:
         return np.array([0.05 * np.sin(2.0 * time_s), 0.0, 0.0])
 
     meter = ExecutionLatencyMeter()
-    assert meter.execution_s() is None
+    assert meter.latency_s() is None
     for now in np.arange(0.0, 4.0, 0.03).tolist():
         state_s = now - 0.01
         meter.add(now, place(now), state_s, place(state_s - lag_s))
-    assert meter.execution_s() == pytest.approx(lag_s, abs=0.006)
+    assert meter.latency_s() == pytest.approx(lag_s, abs=0.006)
 
 
 def test_an_arm_that_stands_still_has_no_lag() -> None:
     meter = ExecutionLatencyMeter()
     for now in np.arange(0.0, 1.0, 0.03).tolist():
         meter.add(now, np.zeros(3), now, np.zeros(3))
-    assert meter.execution_s() is None
+    assert meter.latency_s() is None

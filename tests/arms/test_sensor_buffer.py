@@ -29,7 +29,7 @@ def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
     assert fast.before(-1.0) == 0
     with pytest.raises(ArmFaultError, match=r"camera is 0\.60 s old"):
         newest_common({"states": fast, "camera": slow}, now_s=1.5, stale_s=0.55)
-    with pytest.raises(ArmFaultError, match="has given nothing yet"):
+    with pytest.raises(ArmFaultError, match="has not sent anything yet"):
         Stream[int]("top camera").before(0.0)
 
 

@@ -1,1 +1,1 @@
-"""What is sent to an arm: its control loop, the path that it follows and the limits that every command passes."""
+"""The control loop of an arm, the path that it follows and the limits that every command passes."""

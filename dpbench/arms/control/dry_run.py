@@ -1,4 +1,4 @@
-"""A rehearsal: an arm that is read but never moved, and what would be sent to it is shown."""
+"""A dry run: the arm is read but never moved, and the commands are shown instead of sent."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 class DryRun:
     """A `Servo` around a `Servo`.
 
-    States are the arm's own, but the tool's pose is the one that would have been sent last: otherwise the arm would
-    seem stuck, and neither the loop nor a policy would go on. `joints` stay as measured.
+    States are the arm's own, except for the tool's pose: that is the last one shown. Otherwise the arm would seem to be
+    blocked, and the control loop would stop. `joints` stay as measured.
 
     Args:
         servo: the arm.
-        show: gets every command that would be sent.
+        show: called with every command.
 
     Attributes:
-        n_shown: commands so far.
+        n_shown: number of commands so far.
     """
 
     def __init__(self, servo: Servo, show: Callable[[Waypoint], object]) -> None:
@@ -34,12 +34,12 @@ class DryRun:
         return self._servo.spec
 
     def connect(self) -> None:
-        """Connect to the arm, and start from where it is."""
+        """Connect to the arm and start at its present pose."""
         self._servo.connect()
         self._shown = None
 
     def read(self) -> ArmState:
-        """The arm's state, at the pose shown last."""
+        """The arm's state, at the last pose shown."""
         state, shown = self._servo.read(), self._shown
         if shown is None:
             return state
@@ -52,8 +52,8 @@ class DryRun:
         self._show(waypoint)
 
     def stop(self) -> None:
-        """Nothing moves that would have to stop; the arm's own `stop` could end a program that runs on it."""
+        """Do nothing: nothing moves, and the arm's own `stop` could end a program that runs on it."""
 
     def close(self) -> None:
-        """Let go of the arm."""
+        """Close the connection to the arm."""
         self._servo.close()

@@ -1,4 +1,4 @@
-"""The limits of an arm's joints, and what finds the joints that reach a pose."""
+"""Limits of an arm's joints, and the interface of its inverse kinematics."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from dpbench.arms.driver import ArmState, Vector, Waypoint
 from dpbench.errors import ArmFaultError, ConfigError
 
 SLACK_RAD = 0.01
-"""An arm that starts outside its range may be so much farther out, since what is measured is not still."""
+"""A joint that starts outside its range may go this much further out, since measurements are noisy."""
 MARGIN_RAD = 0.02
-"""Wishes stay so far from the ends of the range: where the tool brakes on a straight line a joint may swing farther
-out than at the line's end."""
-WATCH_S = 0.05
-"""Measured speeds are means over so long: the times of single states are too coarse."""
+"""Commands keep this distance from the ends of the range. While the tool brakes along a straight line, a joint may
+swing further out than where the line ends."""
+MEAN_SPEED_S = 0.05
+"""Measured speeds are means over this time, since the time stamps of single states are too coarse."""
 
 
 @dataclass(frozen=True)
 class JointLimits:
-    """What the joints may do, one number a joint.
+    """Limits with one number per joint.
 
     Attributes:
-        low: smallest angles, rad.
-        high: largest angles, rad.
-        speed_rad_s: largest speeds.
-        acceleration_rad_s2: largest accelerations.
+        low: minimum angles, rad.
+        high: maximum angles, rad.
+        speed_rad_s: maximum speeds.
+        acceleration_rad_s2: maximum accelerations.
     """
 
     low: tuple[float, ...]
@@ -38,21 +38,21 @@ class JointLimits:
     def __post_init__(self) -> None:
         rows = (self.low, self.high, self.speed_rad_s, self.acceleration_rad_s2)
         if len({len(row) for row in rows}) != 1 or not self.low or not np.isfinite(rows).all():
-            raise ConfigError(f"{self}: expected finite numbers, one a joint in each of the four.")
+            raise ConfigError(f"{self}: expected finite numbers, one per joint in each of the four.")
         if not (
             np.less(self.low, self.high).all() and np.greater((self.speed_rad_s, self.acceleration_rad_s2), 0).all()
         ):
-            raise ConfigError(f"{self}: expected every low below its high, and speeds and accelerations above 0.")
+            raise ConfigError(f"{self}: expected each low below its high, and speeds and accelerations above 0.")
 
     def around(self, joints: Vector) -> JointLimits:
-        """With a range that is widened to joints `(n,)` outside it: from there the arm may come back.
+        """The limits with the range widened to include joints `(n,)`, so that the arm can come back from outside.
 
         Raises:
-            ConfigError: for another number of joints.
+            ConfigError: if the number of joints differs.
         """
         if joints.shape != (len(self.low),):
             raise ConfigError(
-                f"joint limits of {len(self.low)} joints for an arm with {joints.size}: expected as many."
+                f"joint limits for {len(self.low)} joints, but the arm has {joints.size}: give one number per joint."
             )
         low = np.where(joints < self.low, joints - SLACK_RAD, self.low)
         high = np.where(joints > self.high, joints + SLACK_RAD, self.high)
@@ -61,8 +61,8 @@ class JointLimits:
     def out_of_range(self, joints: Vector, last: Vector | None = None) -> str | None:
         """Which of the joints `(n,)` is out of range, in words.
 
-        With the `last` joints it is `MARGIN_RAD` from the ends on, but for joints that do not go farther out than they
-        were.
+        If the `last` joints are given, the range is narrower by `MARGIN_RAD`, except for a joint that does not go
+        further out than it was.
         """
         low, high = np.asarray(self.low), np.asarray(self.high)
         if last is not None:
@@ -74,40 +74,40 @@ class JointLimits:
         return f"joint {number} at {joints[number]:.3f} rad, outside {low[number]:.3f} to {high[number]:.3f}"
 
     def too_fast(self, speed: Vector, share: float = 1.0) -> str | None:
-        """Which of the speeds `(n,)` rad/s is above so much of its limit, in words."""
+        """Which of the speeds `(n,)` rad/s is above this share of its limit, in words."""
         return _above("speed", "rad/s", speed, np.asarray(self.speed_rad_s) * share)
 
     def too_sudden(self, acceleration: Vector, share: float = 1.0) -> str | None:
-        """Which of the accelerations `(n,)` rad/s^2 is above so much of its limit, in words."""
+        """Which of the accelerations `(n,)` rad/s^2 is above this share of its limit, in words."""
         return _above("acceleration", "rad/s^2", acceleration, np.asarray(self.acceleration_rad_s2) * share)
 
 
 class Kinematics(Protocol):
-    """Finds joints for poses of the tool."""
+    """Inverse kinematics of an arm."""
 
     def joints(self, waypoint: Waypoint, near: Vector) -> Vector:
-        """Joints `(n_joints,)` rad that reach a pose, those nearest to given ones.
+        """Joints `(n_joints,)` rad that reach a pose, the solution nearest to the joints given.
 
         Raises:
-            ActionError: when there are none.
+            ActionError: if there is no solution.
         """
         ...
 
 
 @dataclass
 class JointWatch:
-    """Watches the measured joints of an arm whose kinematics is not known.
+    """Monitors the measured joints of an arm whose kinematics is not known.
 
     Attributes:
         limits: of the joints.
-        since: the state from which the present mean speed counts.
+        since: the state at which the present mean speed starts.
     """
 
     limits: JointLimits
     since: ArmState | None = field(default=None)
 
     def check(self, state: ArmState) -> None:
-        """Look at a measured state.
+        """Check a measured state.
 
         Raises:
             ArmFaultError: for a joint out of range or faster than its limit.
@@ -115,11 +115,11 @@ class JointWatch:
         reason = self.limits.out_of_range(state.joints)
         since = self.since or state
         passed_s = state.time_s - since.time_s
-        if reason is None and passed_s >= WATCH_S:
+        if reason is None and passed_s >= MEAN_SPEED_S:
             reason = self.limits.too_fast((state.joints - since.joints) / passed_s)
         if reason is not None:
             raise ArmFaultError(f"measured {reason}")
-        if self.since is None or passed_s >= WATCH_S:
+        if self.since is None or passed_s >= MEAN_SPEED_S:
             self.since = state
 
 

@@ -1,4 +1,4 @@
-"""The control loop of an arm: a thread that sends one limited command every servo tick, whatever the policy does.
+"""The control loop of an arm: a thread that sends one command within limits every tick, whatever the policy does.
 
 A driver implements `servo.Servo`; `ServoLoop` turns it into an `ArmDriver`. The loop follows the scheduled waypoints,
 passes every command through `command_filter.CommandFilter`, brakes when no fresh waypoints arrive, and latches faults
@@ -23,9 +23,9 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint, check_waypoint
 from dpbench.errors import ArmFaultError, ConfigError
 
 LATE = 1.5
-"""A tick that comes after so many periods has missed its deadline."""
+"""A tick has missed its deadline if it comes later than this many periods after the last one."""
 HALT_WAIT_S = 0.1
-"""A halt waits so long for a call of the driver that is under way, then asks it to stop beside that call."""
+"""`halt` waits this long for a driver call in progress; then it calls the driver's `stop` while that call hangs."""
 
 
 class ServoLoop:
@@ -33,16 +33,16 @@ class ServoLoop:
 
     Args:
         servo: the arm.
-        limits: what it may do.
-        watchdog_s: without a fresh call of `schedule` for so long the arm brakes and holds.
+        limits: of the tool.
+        watchdog_s: the arm brakes and holds if `schedule` is not called for this long.
         stale_s: a measured state older than this is a fault.
         clock: the host's monotonic clock.
-        joint_limits: what its joints may do.
-        kinematics: finds the joints of every command, so that it is sent only inside `joint_limits`; without it the
-            measured joints are watched.
+        joint_limits: of its joints.
+        kinematics: solves every command for joints, so that only commands inside `joint_limits` are sent. Without it
+            the measured joints are monitored.
 
     Raises:
-        ConfigError: for times not above 0.
+        ConfigError: unless both times are above 0.
     """
 
     def __init__(
@@ -79,21 +79,21 @@ class ServoLoop:
 
     def connect(self) -> None:
         """Connect, take the arm's present pose as the first command, and start the thread."""
-        self._end_thread()  # two of them would send twice as often, and the arm would go twice as fast
+        self._end_thread()  # two threads would send twice as often, and the arm would move twice as fast
         self.begin()
-        self._running = threading.Event()  # its own: a thread that hung must not go on by this one's
+        self._running = threading.Event()  # one per thread, so that an old thread that hung does not resume
         self._running.set()
         self._thread = threading.Thread(target=self._run, args=(self._running,), name="servo loop", daemon=True)
         self._thread.start()
 
     def begin(self) -> None:
-        """Connect without a thread; `tick` is the caller's then."""
+        """Connect without a thread; the caller then calls `tick`."""
         self._servo.connect()
         self._take_up()
         self.report = LoopReport()
 
     def read(self) -> ArmState:
-        """The state as of the last tick.
+        """The state at the last tick.
 
         Raises:
             ArmFaultError: before `connect`.
@@ -103,7 +103,7 @@ class ServoLoop:
         return self._state
 
     def commanded(self) -> Waypoint:
-        """The last command that was sent, or where the arm was when it was connected.
+        """The last command that was sent; before the first one, the pose at which the arm was connected.
 
         Raises:
             ArmFaultError: before `connect`.
@@ -113,40 +113,40 @@ class ServoLoop:
         return self._filter.last.motion.waypoint
 
     def queue_depth(self) -> int:
-        """How many scheduled waypoints are still ahead."""
+        """Number of scheduled waypoints that are still ahead."""
         path = self._trajectory
         return 0 if path is None else path.n_after(self._clock())
 
     def schedule(self, waypoints: Sequence[Waypoint]) -> tuple[Waypoint, ...]:
-        """Take waypoints in place of all later ones; see `ArmDriver`.
+        """Replace all waypoints that are still to come; see `ArmDriver`. An empty call only feeds the watchdog.
 
         Raises:
-            ActionError: for a waypoint of wrong shape or with NaN; nothing of the call is taken.
-            ArmFaultError: while a fault is latched, or the arm is moved by hand.
+            ActionError: for a waypoint of wrong shape or with NaN; then no waypoint of the call is accepted.
+            ArmFaultError: while a fault is latched, or the arm is guided by hand.
         """
         checked = [check_waypoint(waypoint) for waypoint in waypoints]
         with self._lock:
             self._check_working()
             if self._free:
-                raise ArmFaultError(f"{self.spec.name} is moved by hand: call free_drive(False) first.")
+                raise ArmFaultError(f"{self.spec.name} is in free drive: call free_drive(False) first.")
             now = self._clock()
             accepted = [within(waypoint, self._limits) for waypoint in checked if waypoint.time_s > now]
-            # Once the arm has braked for want of fresh waypoints, the rest of the old ones is not where it is.
+            # Once the watchdog has made the arm brake, it is no longer on the old path.
             old = self._trajectory if now - self._fresh_s <= self._watchdog_s else None
             self._trajectory = (old or Trajectory((self.commanded(),))).replaced(now, accepted)
             self._fresh_s = now
             return tuple(accepted)
 
     def stop(self) -> None:
-        """Brake along the limits and hold; later waypoints are forgotten."""
+        """Brake within the limits and hold; waypoints still to come are dropped."""
         with self._lock:
             self._trajectory = None
 
     def halt(self, reason: str) -> None:
-        """Latch a fault and brake by the arm's own means, from any thread; only `reset_fault` ends it.
+        """Latch a fault and brake by the arm's own means; can be called from any thread. Only `reset_fault` ends it.
 
-        No command is sent after this, but for one that is under way. It waits for a call of the driver that is under
-        way, at most `HALT_WAIT_S`, and then for the driver's `stop`.
+        No command is sent after this, except for one that is in progress. The call waits for a driver call in progress,
+        at most `HALT_WAIT_S`, and then for the driver's `stop`.
         """
         self._latch(reason)
         idle = self._lock.acquire(timeout=HALT_WAIT_S)
@@ -157,7 +157,7 @@ class ServoLoop:
                 self._lock.release()
 
     def reset_fault(self) -> None:
-        """Take up work again after a fault, from where the arm is now; a halt that comes meanwhile stays latched."""
+        """Resume after a fault, from where the arm is now. If `halt` is called meanwhile, that fault stays latched."""
         with self._lock:
             n_latched = self._n_latched
             self._trajectory, self._free = None, False
@@ -167,10 +167,10 @@ class ServoLoop:
                     self.fault = None  # last: without a connection the fault stays
 
     def moved_by(self, move: Callable[[], bool]) -> None:
-        """Send nothing while `move` runs, and go on from where the arm is then if it says that it moved the arm.
+        """Send nothing while `move` runs. If it returns True, it has moved the arm, and commands resume from there.
 
         Raises:
-            ArmFaultError: before `connect`, or while a fault is latched, which stays.
+            ArmFaultError: before `connect`, or while a fault is latched; the fault stays.
         """
         with self._lock:
             self._check_working()
@@ -179,18 +179,18 @@ class ServoLoop:
                 self._take_up()
 
     def free_drive(self, on: bool) -> None:
-        """Let a person move the arm by hand, or hold it again and take up work from where it is then.
+        """Let a person guide the arm by hand, or hold it again and resume from where it is then.
 
-        Meanwhile states are read and checked, and nothing is sent.
+        In free drive, states are read and checked, and nothing is sent.
 
         Raises:
-            ConfigError: for an arm that cannot.
+            ConfigError: if the driver has no free drive.
             ArmFaultError: before `connect`, or while a fault is latched.
         """
         if not isinstance(self._servo, FreeDrive):
             raise ConfigError(
-                f"driver {self.spec.name!r} cannot let the arm be moved by hand: "
-                "teach with another device, or choose a driver that has free_drive."
+                f"driver {self.spec.name!r} has no free drive, so that the arm cannot be guided by hand: "
+                "record with --operator keyboard or spacemouse."
             )
         with self._lock:
             self._check_working()
@@ -204,31 +204,31 @@ class ServoLoop:
             if not on:
                 try:
                     self._take_up()
-                except Exception as error:  # the last command is from before the hand, and must not be gone on from
+                except Exception as error:  # the last command is from before the free drive: never continue from it
                     self._latch(str(error))
                     raise
 
     def close(self) -> None:
-        """Stop the thread and let go of the arm."""
+        """Stop the thread and close the connection."""
         self._end_thread()
         self._brake()
         self._free, self._state, self._filter.last = False, None, None
         self._servo.close()
 
     def tick(self) -> None:
-        """Read, limit and send one command; called once a servo period."""
+        """Read the state and send one command; called once per servo period."""
         with self._lock:
             if self._filter.last is None:
                 return
             if self.fault is not None:
-                with contextlib.suppress(Exception):  # a person still wants to see where the arm is
+                with contextlib.suppress(Exception):  # the operator still wants to see where the arm is
                     self._state = self._servo.read()
                 return
             now = self._clock()
             interval, self._ticked_s = now - self._ticked_s, now
             try:
                 self._exchange(now)
-            except Exception as error:  # a thread that dies would leave an arm that nobody brakes
+            except Exception as error:  # if this thread died, nobody would brake the arm
                 self._latch(str(error) if isinstance(error, (OSError, ArmFaultError)) else repr(error))
             if self._has_stopped():
                 self._brake()
@@ -252,16 +252,16 @@ class ServoLoop:
         if self._free:
             return
         time_s, path = now + 1.0 / self.spec.rate_hz, self._trajectory
-        wanted = ahead = None
+        desired = ahead = None
         is_behind = self._filter.is_behind(state, now)
         if path is not None and not is_behind and now - self._fresh_s <= self._watchdog_s:
-            # The arm moves by the servo's clock: a late tick is one step, not a leap.
-            wanted, ahead = path.at(time_s), path.ahead(time_s, 1.0 / self.spec.rate_hz)
-        command = self._filter.next(time_s, wanted, ahead)
-        if not self._has_stopped():  # a halt may have come meanwhile
+            # One servo period per tick: after a late tick the arm does not jump ahead.
+            desired, ahead = path.at(time_s), path.ahead(time_s, 1.0 / self.spec.rate_hz)
+        command = self._filter.next(time_s, desired, ahead)
+        if not self._has_stopped():  # `halt` may have been called meanwhile
             self._servo.send(command.motion.waypoint)
             self._filter.last = command
-            self.report.n_held += wanted is None
+            self.report.n_held += desired is None
             self.report.n_refused += command.refused is not None
 
     def _take_up(self) -> None:
@@ -276,7 +276,7 @@ class ServoLoop:
 
     def _brake(self) -> None:
         self._trajectory = None
-        # Where the connection is the fault, the arm's own watchdog stops it.
+        # If the connection is lost, the arm's own watchdog stops it.
         with contextlib.suppress(Exception):
             if self._free and isinstance(self._servo, FreeDrive):
                 self._servo.free_drive(False)
@@ -285,7 +285,7 @@ class ServoLoop:
 
     def _check_working(self) -> None:
         if self.fault is not None:
-            raise ArmFaultError(f"{self.spec.name} has stopped: {self.fault}; call reset_fault() when it is safe.")
+            raise ArmFaultError(f"{self.spec.name} has stopped: {self.fault}; call reset_fault() once it is safe.")
         self.commanded()
 
     def _unconnected(self) -> ArmFaultError:
@@ -295,5 +295,5 @@ class ServoLoop:
         period, due = 1.0 / self.spec.rate_hz, time.monotonic()
         while running.is_set():
             self.tick()
-            due = max(due + period, time.monotonic() - period)  # what was missed is not caught up
+            due = max(due + period, time.monotonic() - period)  # missed ticks are not caught up
             time.sleep(max(0.0, due - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What the driver of an arm writes: connect, read, send one pose, stop, close. `ServoLoop` makes the rest of it."""
+"""The interface of a driver: connect, read, send one pose, stop, close. `ServoLoop` adds the rest."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 
 
 class Servo(Protocol):
-    """What a driver writes.
+    """An arm that accepts one pose per servo period.
 
-    One call at a time, but for `spec`, and for `stop` when `ServoLoop.halt` finds that another call hangs.
+    `ServoLoop` makes one call at a time, with two exceptions: `spec`, and `stop` if another call hangs.
     """
 
     @property
@@ -19,15 +19,15 @@ class Servo(Protocol):
         ...
 
     def connect(self) -> None:
-        """Open the connection; raises ConfigError with advice when it fails."""
+        """Open the connection; raises ConfigError with advice if it fails."""
         ...
 
     def read(self) -> ArmState:
-        """The newest measured state; never waits for the next."""
+        """The newest measured state; does not wait for a new one."""
         ...
 
     def send(self, waypoint: Waypoint) -> None:
-        """Go there in one servo period."""
+        """Go to a pose within one servo period."""
         ...
 
     def stop(self) -> None:
@@ -35,14 +35,14 @@ class Servo(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the connection; can be called twice."""
+        """Close the connection; can be called twice."""
         ...
 
 
 @runtime_checkable
 class FreeDrive(Protocol):
-    """A servo whose arm can be moved by hand."""
+    """A servo whose arm can be guided by hand."""
 
     def free_drive(self, on: bool) -> None:
-        """Let the arm be moved by hand, or hold it again where it is."""
+        """Let the arm be guided by hand, or hold it again where it is."""
         ...

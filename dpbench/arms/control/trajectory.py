@@ -1,4 +1,4 @@
-"""The path through time-stamped waypoints: places by straight lines, orientations by slerp (Shoemake 1985)."""
+"""The path through time-stamped waypoints: straight lines for positions, slerp (Shoemake 1985) for orientations."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dpbench.arms.driver import Vector, Waypoint
 from dpbench.errors import ConfigError
 from dpbench.rotations import rotvec_between, slerp, vector_length
 
-SHARP = 0.5
-"""Cosine of the largest change of direction at a waypoint, 60 degrees, that the arm need not brake for."""
+STRAIGHT = 0.5
+"""Cosine of 60 degrees. If the path changes direction by more at a waypoint, the arm brakes for it."""
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """How a path goes on, so that `safety.step` can go with it and brake in time.
+    """How a path continues, so that `safety.step` can match its speed and brake in time.
 
     Attributes:
         velocity: of the path, `(..., 3)` m/s.
-        rest: the way left until the path ends, pauses or turns sharply: `(..., 3)` m, as if it went straight on.
+        rest: distance left until the path ends, pauses or turns sharply: `(..., 3)` m along its present direction.
         turn: angular velocity of the path, `(..., 3)` rad/s in the base frame.
-        rest_turn: the turn left, `(..., 3)` rad, in the same sense.
+        rest_turn: as `rest`, for the rotation, `(..., 3)` rad.
     """
 
     velocity: Vector
@@ -37,7 +37,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Waypoints in the order of their times; before the first and behind the last the arm holds.
+    """Waypoints in the order of their times; the arm holds before the first and after the last.
 
     Attributes:
         waypoints: at least one, times increasing.
@@ -48,11 +48,11 @@ class Trajectory:
     def __post_init__(self) -> None:
         times = self.times_s
         if not times or any(later <= earlier for earlier, later in itertools.pairwise(times)):
-            raise ConfigError(f"waypoints at {times}: expected at least one, and times that increase.")
+            raise ConfigError(f"waypoints at {times}: expected at least one, and increasing times.")
 
     @cached_property
     def times_s(self) -> list[float]:
-        """Of the waypoints."""
+        """Times of the waypoints."""
         return [waypoint.time_s for waypoint in self.waypoints]
 
     @property
@@ -61,7 +61,7 @@ class Trajectory:
         return self.waypoints[-1].time_s
 
     def n_after(self, time_s: float) -> int:
-        """How many waypoints are due after a time."""
+        """Number of waypoints that are due after a time."""
         return len(self.waypoints) - bisect.bisect_right(self.times_s, time_s)
 
     def at(self, time_s: float) -> Waypoint:
@@ -72,16 +72,16 @@ class Trajectory:
         if number == len(self.waypoints):
             return _at_time(self.waypoints[-1], time_s)
         before, after = self.waypoints[number - 1], self.waypoints[number]
-        share = (time_s - before.time_s) / (after.time_s - before.time_s)
+        fraction = (time_s - before.time_s) / (after.time_s - before.time_s)
         return Waypoint(
             time_s,
-            before.position + share * (after.position - before.position),
-            slerp(before.quaternion, after.quaternion, share),
-            before.gripper_m + share * (after.gripper_m - before.gripper_m),
+            before.position + fraction * (after.position - before.position),
+            slerp(before.quaternion, after.quaternion, fraction),
+            before.gripper_m + fraction * (after.gripper_m - before.gripper_m),
         )
 
     def ahead(self, time_s: float, dt_s: float) -> Ahead:
-        """How the path comes to where it is at a time in the last `dt_s`, and goes on from there."""
+        """The velocity of the path over the last `dt_s` before a time, and how the path continues from there."""
         here, before = self.at(time_s), self.at(time_s - dt_s)
         velocity = (here.position - before.position) / dt_s
         turn = rotvec_between(before.quaternion, here.quaternion) / dt_s
@@ -91,15 +91,15 @@ class Trajectory:
         start_s, end_s = self.times_s[number - 1 : number + 1]
         left = (end_s - time_s) / (end_s - start_s)
         rest, rest_turn = (
-            ways[number - 1] * left + directions[number - 1] * beyond[number - 1]
-            for ways, directions, beyond in (self._places, self._turns)
+            legs[number - 1] * left + directions[number - 1] * beyond[number - 1]
+            for legs, directions, beyond in (self._position_legs, self._rotation_legs)
         )
         return Ahead(velocity, rest, turn, rest_turn)
 
     def replaced(self, now_s: float, waypoints: Sequence[Waypoint]) -> Trajectory:
-        """This path up to `now_s`, then through new waypoints; those that are past already are dropped.
+        """This path up to `now_s`, then the new waypoints.
 
-        Without a later waypoint the rest of the old path stays.
+        Waypoints whose time has passed are dropped. If none is left, the old path stays.
         """
         ahead = sorted((waypoint for waypoint in waypoints if waypoint.time_s > now_s), key=lambda one: one.time_s)
         if not ahead:
@@ -108,24 +108,24 @@ class Trajectory:
         return Trajectory((self.at(now_s), *kept.values()))
 
     @cached_property
-    def _places(self) -> tuple[Vector, Vector, Vector]:
-        return _stretches(np.diff([waypoint.position for waypoint in self.waypoints], axis=0))
+    def _position_legs(self) -> tuple[Vector, Vector, Vector]:
+        return _with_directions(np.diff([waypoint.position for waypoint in self.waypoints], axis=0))
 
     @cached_property
-    def _turns(self) -> tuple[Vector, Vector, Vector]:
+    def _rotation_legs(self) -> tuple[Vector, Vector, Vector]:
         quaternions = np.array([waypoint.quaternion for waypoint in self.waypoints])
-        return _stretches(rotvec_between(quaternions[:-1], quaternions[1:]))
+        return _with_directions(rotvec_between(quaternions[:-1], quaternions[1:]))
 
 
-def _stretches(ways: Vector) -> tuple[Vector, Vector, Vector]:
-    """Ways `(n, 3)` between waypoints, their directions, and how far each goes on without a sharp turn `(n,)`."""
-    lengths = vector_length(ways)
-    directions = ways / np.maximum(lengths, 1e-12)
-    straight = (directions[1:] * directions[:-1]).sum(axis=-1) > SHARP
-    beyond = np.zeros(len(ways))
-    for number in range(len(ways) - 2, -1, -1):
+def _with_directions(legs: Vector) -> tuple[Vector, Vector, Vector]:
+    """Legs `(n, 3)` between waypoints, their directions, and how far the path goes straight on after each `(n,)`."""
+    lengths = vector_length(legs)
+    directions = legs / np.maximum(lengths, 1e-12)
+    straight = (directions[1:] * directions[:-1]).sum(axis=-1) > STRAIGHT
+    beyond = np.zeros(len(legs))
+    for number in range(len(legs) - 2, -1, -1):
         beyond[number] = (lengths[number + 1, 0] + beyond[number + 1]) * straight[number]
-    return ways, directions, beyond
+    return legs, directions, beyond
 
 
 def _at_time(waypoint: Waypoint, time_s: float) -> Waypoint:

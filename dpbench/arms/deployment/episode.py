@@ -158,7 +158,7 @@ class _Episode:
             time.monotonic() - self._began_s,
             self._report,
             ticks,
-            self._lag.execution_s(),
+            self._lag.latency_s(),
             self._n_steps,
             self._quits,
         )

@@ -113,7 +113,7 @@ def test_where_even_braking_would_leave_the_limits_nothing_is_sent() -> None:
     last, ticks = loop.commanded(), servo.scene().n_ticks
     loop._filter._allowed = limits_around(home, 1.0, 0.01, 0.1)
     loop.tick()
-    assert "no command would keep the limits of the joints" in str(loop.fault)
+    assert "no command keeps the joints inside their limits" in str(loop.fault)
     assert loop.commanded() is last
     assert servo.scene().n_ticks == ticks, "nothing was sent"
 
@@ -166,12 +166,12 @@ def test_joints_that_are_no_numbers_are_refused() -> None:
     twin = Twin()
     command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(twin.joints, 1.0, 2.0, 20.0), NoKinematics())
     state = ArmState(0.0, twin.position, twin.quaternion, twin.joints, 0.0)
-    with pytest.raises(ArmFaultError, match="check the tool"):
+    with pytest.raises(ArmFaultError, match="does not fit the arm"):
         command_filter.take_up(state, 0.0)
     command_filter._kinematics = kinematics()
     command_filter.take_up(state, 0.0)
     command_filter._kinematics = NoKinematics()
-    with pytest.raises(ArmFaultError, match="no command would keep the limits"):
+    with pytest.raises(ArmFaultError, match="no command keeps the joints"):
         command_filter.next(0.1, None, None)
     with pytest.raises(ActionError, match="cannot reach"):
         kinematics().joints(Waypoint(0.0, np.full(3, np.nan), UPRIGHT, 0.0), twin.joints)
@@ -182,7 +182,7 @@ def test_kinematics_of_another_tool_is_noticed() -> None:
     command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(np.zeros(6), 6.0, 2.0, 20.0), model)
     twin = Twin()
     measured = ArmState(0.0, twin.position + np.array([0.1, 0.0, 0.0]), twin.quaternion, twin.joints, 0.0)
-    with pytest.raises(ArmFaultError, match="check the tool"):
+    with pytest.raises(ArmFaultError, match="does not fit the arm"):
         command_filter.take_up(measured, 0.0)
     with pytest.raises(ConfigError, match="kinematics without joint_limits"):
         CommandFilter(LIMITS, 1 / RATE_HZ, None, model)
@@ -215,9 +215,9 @@ def test_a_urdf_without_its_meshes_will_do(tmp_path: Path) -> None:
 
 
 def test_joint_limits_that_cannot_be_are_named() -> None:
-    with pytest.raises(ConfigError, match="one a joint"):
+    with pytest.raises(ConfigError, match="one per joint"):
         JointLimits((0.0, 0.0), (1.0,), (1.0,), (1.0,))
-    with pytest.raises(ConfigError, match="every low below its high"):
+    with pytest.raises(ConfigError, match="each low below its high"):
         JointLimits((0.0,), (0.0,), (1.0,), (1.0,))
-    with pytest.raises(ConfigError, match="1 joints for an arm with 6"):
+    with pytest.raises(ConfigError, match="1 joints, but the arm has 6"):
         JointLimits((0.0,), (1.0,), (1.0,), (1.0,)).around(np.zeros(6))
