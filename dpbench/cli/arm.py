@@ -1,4 +1,4 @@
-"""`dpbench arm`: check an arm, record demonstrations on it, run a policy on it; one file an action."""
+"""`dpbench arm`: check an arm, record demonstrations on it, run a policy on it; one file per action."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import NoReturn
 from dpbench.errors import ArmFaultError
 
 ACTIONS = {
-    "check": "is this arm fit to be run? connection, latencies, limits, camera",
-    "record": "record demonstrations with a keyboard, a SpaceMouse, by hand or by a script",
-    "run": "run a policy and report success, latencies and missed deadlines",
+    "check": "check connection, latencies, limits, camera and emergency stop",
+    "record": "record demonstrations by keyboard, SpaceMouse, hand guiding or a script",
+    "run": "run a policy; report success, latencies and missed deadlines",
 }
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""By themselves they would end the process at once, with the arm on its way."""
+"""Exit status after Ctrl-C, as in shells."""
+TERMINATING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""By default these end the process at once, while the arm is still moving."""
 EXAMPLE = """examples:
   dpbench arm check --move
   dpbench arm record --operator keyboard
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --episodes 5
 
-Without --station or --driver the arm is its own twin in simulation, in real time.
+Without --station or --driver the arm is the digital twin, a simulated arm in real time.
 Each action has its own --help.
 """
 
@@ -41,21 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it.
+    """Run the action.
 
     Raises:
-        SystemExit: when the process is told to end: the arm is stopped on the way, and the terminal put in order.
-        ArmFaultError: for what the system says of a device or a file.
+        SystemExit: when the process is told to terminate; the arm is stopped and the terminal restored first.
+        ArmFaultError: for an error of the operating system about a device or a file.
     """
-    # What is ignored stays so: a session under nohup goes on.
-    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _end) for number in heard}
+    # Signals that are ignored stay ignored, so that a session under nohup continues.
+    handled = [number for number in TERMINATING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _terminate) for number in handled}
     try:
         status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
     except OSError as error:
         raise ArmFaultError(str(error)) from error
     except KeyboardInterrupt:
-        print("\ninterrupted: the arm was stopped; what was recorded is on disk.", file=sys.stderr)
+        print("\ninterrupted: the arm has been stopped; recorded steps are on disk.", file=sys.stderr)
         return INTERRUPTED
     finally:
         for number, handler in before.items():
@@ -63,5 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _end(number: int, _: object) -> NoReturn:
+def _terminate(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)

@@ -212,9 +212,9 @@ def test_a_session_that_asks_nobody_does_not_begin_on_an_unfinished_episode(tmp_
     Journal(path, {}).add({**row, "action": np.zeros(10, np.float32)})
     timing, plan = ExecutionConfig(TASK.rate_hz), DeploymentPlan(1, 0, unattended=True, max_s=1.0)
     with arm() as (env, _):
-        with pytest.raises(DataError, match="1 steps of an episode that was not finished: save or discard"):
+        with pytest.raises(DataError, match="1 steps of an unfinished episode: save or discard"):
             run_session(env, TASK, Still(), timing, Headless(), plan, Journal(path, {}))
-        with pytest.raises(DataError, match="1 steps of an episode that was not finished: save or discard"):
+        with pytest.raises(DataError, match="1 steps of an unfinished episode: save or discard"):
             record(env, path, Headless(), unattended=True, n_episodes=1)
     assert Journal(path, {}).n_steps == 1
 

@@ -1,9 +1,11 @@
-"""A dry run: the arm is read but never moved, and the commands are shown instead of sent."""
+"""A dry run: the arm is read but never moved, and the commands are shown or written to a file instead of sent."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
@@ -57,3 +59,23 @@ class DryRun:
     def close(self) -> None:
         """Close the connection to the arm."""
         self._servo.close()
+
+
+class CommandFile:
+    """A file that holds the commands of a dry run, one JSON object per line; pass it as `show`.
+
+    Args:
+        path: of the file, which is overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8")
+
+    def __call__(self, waypoint: Waypoint) -> None:
+        """Write a command."""
+        values = {key: getattr(value, "tolist", lambda value=value: value)() for key, value in vars(waypoint).items()}
+        self._file.write(json.dumps(values) + "\n")
+
+    def close(self) -> None:
+        """Close the file; can be called twice."""
+        self._file.close()

@@ -1,1 +1,1 @@
-"""A policy on an arm: beside the control loop, an episode at a time, and what is reported."""
+"""Deployment of a policy on an arm: inference beside the control loop, episodes, sessions and reports."""

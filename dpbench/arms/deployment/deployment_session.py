@@ -1,4 +1,4 @@
-"""Several episodes of a policy on an arm: a person starts each, looks after stops, and quits."""
+"""A session that runs a policy on an arm for several episodes, attended by an operator or unattended."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ IDLE_S = 1 / 30
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """What a session is to do.
+    """What a session does.
 
     Attributes:
-        n_episodes: how many.
-        first_seed: of the first episode; later ones count up.
-        unattended: episodes start by themselves, and a stop of the arm ends the session.
-        learns_execution: compensate in each episode the execution latency that was measured in the one before.
+        n_episodes: number of episodes.
+        first_seed: seed of the first episode; later ones count up.
+        unattended: episodes start by themselves, and a fault of the arm ends the session.
+        adapts_latency: compensate in each episode the execution latency measured in the previous one.
         max_s: time limit of an episode; the task's by default.
     """
 
     n_episodes: int
     first_seed: int
     unattended: bool
-    learns_execution: bool = False
+    adapts_latency: bool = False
     max_s: float | None = None
 
 
@@ -45,39 +45,40 @@ def run_session(
     env: gym.Env[Any, Any],
     task: TaskSpec,
     policy: Policy,
-    timing: ExecutionConfig,
+    config: ExecutionConfig,
     interface: OperatorInterface,
     plan: DeploymentPlan,
     journal: Journal | None = None,
     on_report: Callable[[EpisodeReport], object] = lambda _: None,
 ) -> list[EpisodeReport]:
-    """Run episodes one by one.
+    """Run the episodes one by one.
 
     Args:
-        env: of an arm.
+        env: environment of an arm (`station_of`).
         task: names actions, observations, rate and time limit.
-        policy: acts.
-        timing: how it is run.
+        policy: to run.
+        config: how its chunks are executed.
         interface: keys and view.
-        plan: see there.
-        journal: takes the steps of every episode as demonstrations, or None.
-        on_report: given every report as soon as there is one.
+        plan: what the session does.
+        journal: stores every episode as a demonstration, or None.
+        on_report: called with the report of every episode.
 
     Raises:
-        DataError: when the journal holds an unfinished episode.
+        DataError: if the journal holds an unfinished episode.
         DpbenchError: see `run_episode`.
     """
     station, reports = station_of(env), list[EpisodeReport]()
     if journal is not None:
         journal.check_finished()
-    env.reset(seed=plan.first_seed)
+    if not plan.unattended:
+        env.reset(seed=plan.first_seed)  # connects, so that the operator sees the scene
     while len(reports) < plan.n_episodes:
         if not (plan.unattended or _may_start(station, interface, reports[-1] if reports else None)):
             break
         seed = plan.first_seed + len(reports)
         try:
-            report = run_episode(env, task, policy, timing, interface, seed, journal, plan.max_s)
-        except (ArmFaultError, OSError) as error:  # it could not begin
+            report = run_episode(env, task, policy, config, interface, seed, journal, plan.max_s)
+        except (ArmFaultError, OSError) as error:  # the episode could not start
             if plan.unattended:
                 raise ArmFaultError(str(error)) from error
             station.loop.halt(str(error))
@@ -86,24 +87,24 @@ def run_session(
         on_report(report)
         if journal is not None and journal.n_steps:
             journal.save()
-        if plan.learns_execution and report.execution_s is not None:
-            timing = replace(timing, execution_s=report.execution_s)
+        if plan.adapts_latency and report.execution_latency_s is not None:
+            config = replace(config, execution_latency_s=report.execution_latency_s)
         if report.quits or (plan.unattended and station.loop.fault is not None):
             break
     return reports
 
 
 def _may_start(station: Station, interface: OperatorInterface, last: EpisodeReport | None) -> bool:
-    """Wait until the person starts the next episode; False when they quit."""
+    """Wait until the operator starts the next episode; False if they quit."""
     tried: tuple[str, ...] = ()
     while True:
         fault = station.loop.fault
         if fault is not None:
-            lines = (f"STOPPED: {fault}", *tried, f"{RESET} take up again, when it is safe · {QUIT} quit")
+            lines = (f"STOPPED: {fault}", *tried, f"{RESET} reset once it is safe · {QUIT} quit")
         else:
             before = "ready" if last is None else f"ended by {last.ended_by} after {last.duration_s:.1f} s"
             lines = (before, f"{START} start · {QUIT} quit")
-        interface.show(picture_of(station), lines)
+        interface.show(picture_of(station, interface.shows_pictures), lines)
         for key in interface.pressed():
             if key == QUIT:
                 return False
@@ -115,7 +116,7 @@ def _may_start(station: Station, interface: OperatorInterface, last: EpisodeRepo
 
 
 def _reset(station: Station) -> tuple[str, ...]:
-    """Take up work again; what stands against it."""
+    """Reset the fault; returns a line that says why if that fails."""
     try:
         station.loop.reset_fault()
     except (DpbenchError, OSError) as error:

@@ -1,4 +1,4 @@
-"""One episode of a policy on an arm: the policy in a thread of its own, the person's keys and view in this one."""
+"""One episode of a policy on an arm: the policy runs in a thread of its own, keys and view in the calling one."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 
-LOOK_S = 1 / 30
-"""Between two pictures and looks at the keys."""
-END_S = 30.0
-"""A policy that has not answered for so long after the end is left alone."""
+UPDATE_S = 1 / 30
+"""Between two updates of keys and view."""
+MAX_INFERENCE_S = 30.0
+"""How long the end of an episode waits for an inference in progress."""
 
 
 @dataclass(frozen=True)
 class EpisodeReport:
-    """An episode; times in s.
+    """What happened in an episode; times in s.
 
     Attributes:
         seed: of the start and of the policy's noise.
         outcome: `is_success` and the task's score at the end.
-        ended_by: `"success"`, `"time limit"`, `"person"`, or `"fault"`.
+        ended_by: `"success"`, `"time limit"`, `"operator"` or `"fault"`.
         fault: why the arm stopped, or None.
-        duration_s: from the first question to the policy to the end.
+        duration_s: from the first inference to the end.
         policy: latencies, queue depth and missed deadlines of the policy.
-        loop: the same of the control loop.
-        execution_s: how much later the arm was where it was meant to be, None where it hardly moved.
-        n_steps: steps that were recorded.
-        quits: whether the person wants no further episode.
+        loop: ticks and missed deadlines of the control loop.
+        execution_latency_s: how much later than commanded the arm was at a place; None if it hardly moved.
+        n_steps: number of recorded steps.
+        quits: whether the operator ended the session, too.
     """
 
     seed: int
@@ -57,7 +57,7 @@ class EpisodeReport:
     duration_s: float
     policy: PolicyReport
     loop: LoopReport
-    execution_s: float | None
+    execution_latency_s: float | None
     n_steps: int
     quits: bool = False
 
@@ -78,52 +78,52 @@ def run_episode(
     env: gym.Env[Any, Any],
     task: TaskSpec,
     policy: Policy,
-    timing: ExecutionConfig,
+    config: ExecutionConfig,
     interface: OperatorInterface,
     seed: int,
     journal: Journal | None = None,
     max_s: float | None = None,
 ) -> EpisodeReport:
-    """Run a policy until the task is solved, the time is up, the person ends it, or the arm stops.
+    """Run a policy until the task is solved, the time is up, the operator ends the episode, or the arm stops.
 
     Args:
-        env: of an arm (`station_of`).
+        env: environment of an arm (`station_of`).
         task: names actions, observations, rate and time limit.
-        policy: acts.
-        timing: how it is run.
+        policy: to run.
+        config: how its chunks are executed.
         interface: keys and view; `m` marks success, `d` ends the episode, `q` ends the session, space stops the arm.
-        seed: of the start, where the task draws one, and of the policy's noise.
-        journal: takes the steps, or None.
+        seed: of the start, if the task draws one, and of the policy's noise.
+        journal: stores the steps, or None.
         max_s: time limit; the task's by default.
 
     Raises:
-        DpbenchError: when the arm cannot be connected, the policy fails, or the disk is full; the arm holds.
+        DpbenchError: if the arm cannot be connected, the policy fails, or the disk is full; the arm holds.
     """
     station = station_of(env)
     env.reset(seed=seed)
     station.loop.report = LoopReport()
-    max_s = task.max_episode_steps / timing.rate_hz if max_s is None else max_s
-    return _Episode(station, task, policy, timing, interface, seed, journal, max_s).run()
+    max_s = task.max_episode_steps / config.rate_hz if max_s is None else max_s
+    return _Episode(station, task, policy, config, interface, seed, journal, max_s).run()
 
 
 class _Episode:
-    """What the two threads of an episode share."""
+    """State shared by the two threads of an episode."""
 
     def __init__(
         self,
         station: Station,
         task: TaskSpec,
         policy: Policy,
-        timing: ExecutionConfig,
+        config: ExecutionConfig,
         interface: OperatorInterface,
         seed: int,
         journal: Journal | None,
         max_s: float,
     ) -> None:
-        self._station, self._task, self._policy, self._timing = station, task, policy, timing
+        self._station, self._task, self._policy, self._config = station, task, policy, config
         self._interface, self._seed, self._max_s = interface, seed, max_s
         self._began_s = time.monotonic()
-        self._period_s = 1.0 / timing.rate_hz
+        self._period_s = 1.0 / config.rate_hz
         state = station.loop.read()
         here = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
         self._recorder = Recorder(station.sensors, station.action, task.store_arrays, self._period_s, journal, here)
@@ -135,21 +135,21 @@ class _Episode:
         self._quits = False
 
     def run(self) -> EpisodeReport:
-        thread = threading.Thread(target=self._think, name="policy", daemon=True)
+        thread = threading.Thread(target=self._run_policy, name="policy", daemon=True)
         thread.start()
         try:
             while thread.is_alive() and self._ended_by is None:
-                self._look()
-                time.sleep(LOOK_S)
-        except (ArmFaultError, OSError) as error:  # of the camera or the twin
+                self._update()
+                time.sleep(UPDATE_S)
+        except (ArmFaultError, OSError) as error:  # from the camera or the twin
             self._station.loop.halt(str(error))
         finally:
             self._ended_by = self._ended_by or "fault"
-            self._station.loop.stop()  # at once: the policy may still be thinking
-            thread.join(END_S)
+            self._station.loop.stop()  # at once: inference may still be running
+            thread.join(MAX_INFERENCE_S)
         if self._error is not None:
             raise self._error
-        ticks, self._station.loop.report = self._station.loop.report, LoopReport()  # what follows is not the episode's
+        ticks, self._station.loop.report = self._station.loop.report, LoopReport()  # later ticks are not part of the episode
         return EpisodeReport(
             self._seed,
             self._outcome(),
@@ -163,16 +163,16 @@ class _Episode:
             self._quits,
         )
 
-    def _look(self) -> None:
-        """Keys, the task's rule, the time, the record and the view."""
+    def _update(self) -> None:
+        """Handle keys, success, time limit, recording and view."""
         now, station = time.monotonic(), self._station
         for key in self._interface.pressed():
             if key == SOLVED:
                 station.mark_success()
             elif key in (QUIT, DISCARD):
-                self._ended_by, self._quits = "person", key == QUIT
+                self._ended_by, self._quits = "operator", key == QUIT
         state = station.loop.read()
-        self._lag.add(now, self._recorder.planned(now).position, state.time_s, state.position)
+        self._lag.add(now, self._recorder.commanded(now).position, state.time_s, state.position)
         self._n_steps += self._recorder.step(now)
         outcome = station.outcome()
         if station.loop.fault is not None:
@@ -188,30 +188,30 @@ class _Episode:
     def _outcome(self) -> Mapping[str, Any]:
         try:
             return self._station.outcome()
-        except (ArmFaultError, OSError):  # the twin has died
+        except (ArmFaultError, OSError):  # the twin's process has died
             return {"is_success": False}
 
-    def _think(self) -> None:
-        """The policy's thread."""
+    def _run_policy(self) -> None:
+        """Body of the policy's thread."""
         noise = NoiseStreams.from_seeds(0, [self._seed])
         try:
             self._report = run_policy(
                 self._policy, self._station.loop, self._station.sensors.observe, self._waypoints,
-                self._timing, noise,
-                lambda: self._ended_by is not None or self._station.loop.fault is not None, self._take,
+                self._config, noise,
+                lambda: self._ended_by is not None or self._station.loop.fault is not None, self._on_chunk,
             )  # fmt: skip
         except ArmFaultError as error:
-            # A camera that has stopped stops the arm too, until a person has looked.
+            # A camera failure stops the arm, too, until a person resets it.
             if self._station.loop.fault is None:
                 self._station.loop.halt(str(error))
-        except Exception as error:  # a stranger's policy may raise anything; it is raised again in the main thread
+        except Exception as error:  # a plug-in policy may raise anything; raised again in the main thread
             self._error = error
 
     def _waypoints(self, actions: NDArray[np.float32], times_s: Any) -> list[Waypoint]:
-        return self._station.waypoints(actions, times_s, self._recorder.planned(times_s[0] - self._period_s))
+        return self._station.waypoints(actions, times_s, self._recorder.commanded(times_s[0] - self._period_s))
 
-    def _take(self, prediction: PredictedChunk) -> None:
-        self._recorder.follow(time.monotonic(), prediction.sent)
+    def _on_chunk(self, prediction: PredictedChunk) -> None:
+        self._recorder.add_commands(time.monotonic(), prediction.sent)
         self._prediction = prediction
 
     def _picture(self) -> NDArray[np.uint8]:
@@ -221,15 +221,15 @@ class _Episode:
         pixels = self._station.pixels(np.stack([waypoint.position for waypoint in prediction.sent]))
         if pixels is None:
             return picture
-        # Drawn at the size at which it is shown: on a small picture a line would be as thick as the objects.
+        # Drawn at the size at which it is shown: on a small picture the line would be as thick as the objects.
         return draw_chunk(scaled(picture), pixels * scale(*picture.shape[:2]), len(pixels))
 
     def _lines(self, now: float, outcome: Mapping[str, Any]) -> tuple[str, ...]:
-        thought = "thinking"
+        chunk = "waiting for the policy"
         if self._prediction is not None:
             n_late, n_all = self._prediction.n_dropped, len(self._prediction.actions)
-            thought = f"{self._station.loop.queue_depth()} waypoints ahead, {n_late} of {n_all} actions came late"
+            chunk = f"{self._station.loop.queue_depth()} waypoints ahead, {n_late} of {n_all} actions were late"
         return (
-            f"{now - self._began_s:.1f} s · {self._task.score} {float(outcome[self._task.score]):.2f} · {thought}",
+            f"{now - self._began_s:.1f} s · {self._task.score} {float(outcome[self._task.score]):.2f} · {chunk}",
             f"{SOLVED} success · {DISCARD} end · {QUIT} quit · {STOP} stop",
         )

@@ -1,4 +1,4 @@
-"""Reports of episodes on an arm as one summary and one figure."""
+"""Reports of episodes on an arm: a summary, a line per episode and a figure of latencies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from dpbench.arms.deployment.episode import EpisodeReport
 from dpbench.metrics.statistics.percentiles import percentiles
 
-LATENCIES = (("observation_s", "observation"), ("inference_s", "inference"))
+LATENCIES = (("observation_latency_s", "observation"), ("inference_latency_s", "inference"))
 
 
 def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
     """Success, latencies (p50, p95, p99; s), queue depth and missed deadlines over all episodes."""
-    execution = [report.execution_s for report in reports if report.execution_s is not None]
+    execution = [report.execution_latency_s for report in reports if report.execution_latency_s is not None]
     intervals = [interval_s for report in reports for interval_s in report.loop.intervals_s]
     return {
         "n_episodes": len(reports),
@@ -24,19 +24,19 @@ def summary(reports: Sequence[EpisodeReport]) -> dict[str, Any]:
         "n_faults": sum(report.ended_by == "fault" for report in reports),
         "duration_s": percentiles([report.duration_s for report in reports]),
         **{name: percentiles(_all(reports, name)) for name, _ in LATENCIES},
-        "execution_s": percentiles(execution) if execution else None,
+        "execution_latency_s": percentiles(execution) if execution else None,
         "queue_depth": percentiles(_all(reports, "queue_depth")),
         "slack_s": percentiles(_all(reports, "slack_s")),
-        "n_chunks": len(_all(reports, "inference_s")),
+        "n_chunks": len(_all(reports, "inference_latency_s")),
         "n_late_chunks": sum(report.policy.n_late for report in reports),
-        "tick_s": percentiles(intervals),
+        "tick_interval_s": percentiles(intervals),
         "n_ticks": sum(report.loop.n_ticks for report in reports),
         "n_late_ticks": sum(report.loop.n_late for report in reports),
     }
 
 
 def in_a_line(report: EpisodeReport) -> str:
-    """An episode for people: how it ended, latencies (p50 / p95 / p99), queue depth and missed deadlines."""
+    """An episode in one line: how it ended, latencies (p50 / p95 / p99), queue depth and missed deadlines."""
     policy, loop = report.policy, report.loop
     latencies = ", ".join(
         f"{label} {' / '.join(f'{1000 * value:.0f}' for value in percentiles(getattr(policy, name)).values())} ms"
@@ -46,12 +46,12 @@ def in_a_line(report: EpisodeReport) -> str:
     return (
         f"seed {report.seed}: {'success' if report.outcome['is_success'] else 'no success'}, ended by "
         f"{report.fault or report.ended_by} after {report.duration_s:.1f} s; {latencies}, {ahead} waypoints ahead; "
-        f"late: {policy.n_late} of {len(policy.inference_s)} chunks, {loop.n_late} of {loop.n_ticks} ticks"
+        f"late: {policy.n_late} of {len(policy.inference_latency_s)} chunks, {loop.n_late} of {loop.n_ticks} ticks"
     )
 
 
 def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:
-    """Latencies of every chunk, and how far ahead of its deadline each chunk came, as PNG."""
+    """Write a PNG with the latencies of all chunks, and how long before its deadline each chunk was ready."""
     from matplotlib.figure import Figure  # slow to import
 
     figure = Figure(figsize=(9.0, 3.2), layout="constrained")
@@ -59,17 +59,17 @@ def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:
     for key, label in LATENCIES:
         values = np.sort(1000 * np.array(_all(reports, key)))
         left.step(values, np.linspace(0, 1, len(values)), where="post", label=label)
-    execution = [1000 * report.execution_s for report in reports if report.execution_s is not None]
+    execution = [1000 * value for report in reports if (value := report.execution_latency_s) is not None]
     if execution:
         left.axvline(float(np.median(execution)), color="0.4", linestyle="--", label="execution (median)")
-    left.set(xlabel="latency, ms", ylabel="share of chunks", ylim=(0, 1.02))
+    left.set(xlabel="latency, ms", ylabel="fraction of chunks", ylim=(0, 1.02))
     left.set_xlim(left=0)
     left.legend(frameon=False)
-    # The first chunk of an episode has no chunk before it.
+    # The first chunk of an episode has no deadline.
     slack = [1000 * value for report in reports for value in report.policy.slack_s[1:]]
     right.hist(slack, bins=30, color="tab:green")
-    right.axvline(0.0, color="tab:red", label="the chunk before ends")
-    right.set(xlabel="chunk there before the end of the last one, ms", ylabel="chunks")
+    right.axvline(0.0, color="tab:red", label="deadline: end of the previous chunk")
+    right.set(xlabel="time from chunk ready to its deadline, ms", ylabel="chunks")
     right.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -1,1 +1,1 @@
-"""Demonstrations on an arm: who leads it, what is written, and sessions of it."""
+"""Recording of demonstrations on an arm: where goals come from, what is stored, and sessions."""

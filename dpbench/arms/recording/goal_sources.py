@@ -1,4 +1,4 @@
-"""Who leads the arm while demonstrations are recorded: a person's device, a person's hand, or a script."""
+"""Where the arm's goals come from while a demonstration is recorded: a teleoperator, a person's hand, or a script."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.station import Station
-from dpbench.arms.teleoperation.teleoperators import Teleoperator, moved
+from dpbench.arms.teleoperation.teleoperators import Teleoperator, integrated
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
 
 
 class GoalSource(Protocol):
-    """Gives the next goal of the tool, once a control period.
+    """Gives the next goal of the tool, once per control period.
 
     Attributes:
-        help: what a person is told while they lead the arm, in one line; nothing where empty.
+        help: one line for the operator during an episode, or empty.
     """
 
     help: str
 
     @property
     def hand_guided(self) -> bool:
-        """Whether the arm is moved by hand, and `goal` is never asked."""
+        """Whether a person guides the arm by hand; then `goal` is not called."""
         ...
 
     def begin(self, seed: int) -> None:
-        """An episode starts."""
+        """Start an episode."""
         ...
 
     def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:
@@ -38,45 +38,46 @@ class GoalSource(Protocol):
 
         Args:
             observation: flat key -> the newest value, without batch or time.
-            before: the goal before it.
-            pressed: keys since the last call.
+            before: the previous goal.
+            pressed: keys pressed since the last call.
         """
         ...
 
 
 class TeleoperatedGoals:
-    """A keyboard or SpaceMouse."""
+    """Goals moved by a keyboard or a SpaceMouse."""
 
     hand_guided = False
 
-    def __init__(self, operator: Teleoperator, station: Station, period_s: float) -> None:
-        self._operator, self._limits, self._period_s = operator, station.limits, period_s
-        self.help = operator.help
+    def __init__(self, teleoperator: Teleoperator, station: Station, period_s: float) -> None:
+        self._teleoperator, self._limits, self._period_s = teleoperator, station.limits, period_s
+        self.help = teleoperator.help
 
-    def begin(self, seed: int) -> None:  # noqa: ARG002  # a person draws no numbers
-        """See `Guide`."""
-        self._operator.reset()
+    def begin(self, seed: int) -> None:  # noqa: ARG002  # nothing is random
+        """See `GoalSource`."""
+        self._teleoperator.reset()
 
     def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
-        """See `Guide`."""
-        return moved(before, self._operator.twist(pressed), self._period_s, self._limits.low, self._limits.high)
+        """See `GoalSource`."""
+        twist, limits = self._teleoperator.twist(pressed), self._limits
+        return integrated(before, twist, self._period_s, limits.low, limits.high)
 
 
 class HandGuided:
-    """A person leads the arm itself (kinesthetic teaching)."""
+    """A person guides the arm by hand (kinesthetic teaching)."""
 
     hand_guided, help = True, ""
 
     def begin(self, seed: int) -> None:
-        """See `Guide`."""
+        """See `GoalSource`."""
 
     def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
-        """Never asked; the arm is where the hand has put it."""
+        """Not called: the arm is where the hand has moved it."""
         return before
 
 
 class ScriptedGoals:
-    """A scripted policy, such as a task's demonstrator."""
+    """Goals of a scripted policy."""
 
     hand_guided, help = False, ""
 
@@ -85,12 +86,12 @@ class ScriptedGoals:
         self._noise = NoiseStreams.from_seeds(0, [0])
 
     def begin(self, seed: int) -> None:
-        """See `Guide`."""
+        """See `GoalSource`."""
         self._policy.reset()
         self._noise = NoiseStreams.from_seeds(0, [seed])
 
     def goal(self, observation: Mapping[str, NDArray[Any]], before: Waypoint, pressed: Sequence[str]) -> Waypoint:  # noqa: ARG002
-        """See `Guide`."""
+        """See `GoalSource`."""
         batch = {key: np.asarray(value)[None, None] for key, value in observation.items()}
         actions = self._policy.act(batch, self._noise)[0, :1]
         return self._station.waypoints(actions, (before.time_s + self._period_s,), before)[0]

@@ -1,7 +1,8 @@
-"""The episode under way, on disk step by step, so that a fault or a killed process leaves it readable.
+"""The current episode on disk, step by step, so that it stays readable after a fault or a killed process.
 
-It is an episode store of its own beside the one it is meant for (`NAME.unfinished.zarr`), in which every step is
-committed like an episode. Saved, it becomes one episode of the store; what a killed session left is found by the next.
+The journal is an episode store of its own (`NAME.unfinished.zarr`) beside the store it belongs to. Every step is
+committed to it like an episode. When the episode is saved, it becomes one episode of the store. The next session finds
+an episode that a killed session left behind.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
 
 FOLLOWS = "follows_n_episodes"
-"""Attribute of a journal: episodes of the store when it was begun."""
+"""Attribute of a journal: number of episodes in the store when the journal was started."""
 
 
 class Journal:
     """The unfinished episode of a store.
 
     Args:
-        path: of the store, which is made with the first episode that is saved.
-        attributes: free JSON of a new store.
+        path: of the store, which is created when the first episode is saved.
+        attributes: JSON attributes of a new store.
 
     Raises:
-        DataError: when the store or what is left of an unfinished episode is broken.
+        DataError: if the store or an unfinished episode cannot be read.
     """
 
     def __init__(self, path: Path, attributes: Mapping[str, Any]) -> None:
@@ -38,28 +39,28 @@ class Journal:
         self._attributes = dict(attributes)
         self._steps: EpisodeStore | None = None
         if self.unfinished.exists():
-            self._take_up()
+            self._resume()
 
     @property
     def n_steps(self) -> int:
-        """Steps of the unfinished episode."""
+        """Number of steps in the unfinished episode."""
         return 0 if self._steps is None else self._steps.n_steps
 
     @property
     def n_episodes(self) -> int:
-        """Episodes of the store."""
+        """Number of episodes in the store."""
         return EpisodeStore.open(self.path).n_episodes if self.path.exists() else 0
 
     def check_finished(self) -> None:
-        """Look whether a session can begin that asks nobody what is to become of an unfinished episode.
+        """Check that there is no unfinished episode, before an unattended session.
 
         Raises:
-            DataError: when there is one.
+            DataError: if there is one.
         """
         if self.n_steps:
             raise DataError(
-                f"{self.unfinished} has {self.n_steps} steps of an episode that was not finished: save or discard it "
-                f"with `dpbench arm record --out {self.path}`, or delete it."
+                f"{self.unfinished} holds {self.n_steps} steps of an unfinished episode: save or discard it with "
+                f"`dpbench arm record --out {self.path}`, or delete it."
             )
 
     def add(self, row: Mapping[str, NDArray[Any]]) -> None:
@@ -69,7 +70,7 @@ class Journal:
             row: array of the store -> its value at this step.
 
         Raises:
-            DataError: when it is not like the steps before, or the disk is full.
+            DataError: if the shapes differ from the steps before, or the disk is full.
         """
         if self._steps is None:
             shapes = _shapes(row)
@@ -77,17 +78,17 @@ class Journal:
                 self._check(shapes)
             attributes = {**self._attributes, FOLLOWS: self.n_episodes}
             self._steps = EpisodeStore.create(self.unfinished, shapes, attributes)
-        # Not flushed: a step every 100 ms must not wait for the disk. A killed process loses nothing by that.
+        # Not flushed to disk: a step every 100 ms must not wait for it. A killed process still loses nothing.
         self._steps.append({name: np.asarray(value)[None] for name, value in row.items()}, durable=False)
 
     def save(self) -> int:
-        """Make the unfinished episode one of the store.
+        """Append the unfinished episode to the store.
 
         Returns:
             Its number.
 
         Raises:
-            DataError: when there is none, or it cannot be written; it is kept.
+            DataError: if there is none, or it cannot be written; then it stays in the journal.
         """
         steps = self._steps
         if steps is None or steps.n_steps == 0:
@@ -101,18 +102,20 @@ class Journal:
         return store.n_episodes - 1
 
     def discard(self) -> None:
-        """Throw the unfinished episode away."""
+        """Delete the unfinished episode."""
         self._steps = None
         if self.unfinished.exists():
             shutil.rmtree(self.unfinished)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         try:
             steps = EpisodeStore.open(self.unfinished)
-        except DataError:  # killed while it was made: no step is in it
+        except DataError:  # killed while the journal was created: it holds no step
             self.discard()
             return
-        if int(steps.attributes.get(FOLLOWS, 0)) < self.n_episodes:  # killed between saving and tidying up
+        if (
+            int(steps.attributes.get(FOLLOWS, 0)) < self.n_episodes
+        ):  # killed after saving
             self.discard()
             return
         self._steps = steps
@@ -121,7 +124,7 @@ class Journal:
         known = EpisodeStore.open(self.path).shapes()
         if known != dict(shapes):
             raise DataError(
-                f"{self.path} holds steps of {known}, this arm gives {dict(shapes)}: choose another store (--out)."
+                f"{self.path} holds steps of {known}, but this arm gives {dict(shapes)}: choose another store (--out)."
             )
 
 

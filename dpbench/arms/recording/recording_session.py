@@ -1,4 +1,4 @@
-"""A session of recording demonstrations on an arm: start, save, discard with one key; nothing recorded is lost."""
+"""A session that records demonstrations on an arm: one key each starts, saves and discards an episode."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from dpbench.spec import TaskSpec
 
 IDLE_S = 1 / 30
 """Between two pictures while nothing is recorded."""
-HAND_S = 0.008
-"""Between two looks at an arm that is moved by hand."""
+GUIDED_S = 0.008
+"""Between two reads of an arm that is guided by hand."""
 
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """What a session is to do.
+    """What a session does.
 
     Attributes:
-        first_seed: start of the first episode; later ones count up from the number already stored.
-        n_episodes: ends the session when so many are saved, None when the person quits.
-        unattended: starts every episode by itself, keeps it when it is solved, and else tries it again.
+        first_seed: seed of episode 0 of the store; episode n has `first_seed + n`.
+        n_episodes: the session ends when this many are saved; None: when the operator quits.
+        unattended: the session starts every episode by itself, saves it if the task is solved, and else discards it and
+            tries the next seed.
     """
 
     first_seed: int = 0
@@ -42,13 +43,13 @@ class RecordingPlan:
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """What a session ended with.
+    """The result of a session.
 
     Attributes:
-        saved: episodes.
-        discarded: episodes.
-        unfinished_steps: of an episode that was neither; it is kept in the journal.
-        faults: that stopped the arm, in its own words.
+        saved: number of episodes saved.
+        discarded: number of episodes discarded.
+        unfinished_steps: steps of an episode that was neither; it stays in the journal.
+        faults: reasons for which the arm stopped.
     """
 
     saved: int
@@ -58,16 +59,16 @@ class RecordingResult:
 
 
 class RecordingSession:
-    """One session; `run` does it all.
+    """One session; call `run` once.
 
     Args:
-        env: of an arm (`station_of`).
+        env: environment of an arm (`station_of`).
         task: names actions, observations and rate.
-        journal: of the store that the episodes go to.
-        guide: who leads the arm.
+        journal: of the store in which episodes are saved.
+        goal_source: moves the arm.
         interface: keys and view.
-        plan: see there.
-        say: told about every episode.
+        plan: what the session does.
+        say: called with a line of text about every episode.
     """
 
     def __init__(
@@ -86,23 +87,24 @@ class RecordingSession:
         self._faults: list[str] = []
 
     def run(self) -> RecordingResult:
-        """Record until the person quits, or the plan is done.
+        """Record until the operator quits or the plan is complete.
 
         Raises:
-            DpbenchError: when the arm cannot be connected, or an episode not be written; steps so far are kept.
+            DpbenchError: if the arm cannot be connected, or an episode cannot be written; recorded steps are kept.
         """
         if self._plan.unattended:
             self._journal.check_finished()
+        else:
+            self._env.reset(seed=self._plan.first_seed)  # connects, so that the operator sees the scene
         if self._journal.n_steps:
-            self._say(f"an episode of {self._journal.n_steps} steps was left unfinished in {self._journal.unfinished}")
-        self._env.reset(seed=self._plan.first_seed)
+            self._say(f"{self._journal.unfinished} holds an unfinished episode of {self._journal.n_steps} steps")
         while self._plan.n_episodes is None or self._saved < self._plan.n_episodes:
             if not (self._unattended() if self._plan.unattended else self._attended()):
                 break
         return RecordingResult(self._saved, self._discarded, self._journal.n_steps, tuple(self._faults))
 
     def _attended(self) -> bool:
-        """What the person wants next; False to quit, which leaves an unfinished episode to the next session."""
+        """Handle the operator's keys between episodes; False to quit. An unfinished episode stays in the journal."""
         if self._journal.n_steps:
             lines: tuple[str, ...] = (
                 f"{self._journal.n_steps} steps, not saved",
@@ -125,7 +127,7 @@ class RecordingSession:
         return True
 
     def _unattended(self) -> bool:
-        """The next episode; False after a fault, which a person must look at."""
+        """Record the next episode; False after a fault, which a person must look at."""
         if self._journal.n_steps:
             return False
         self._attempt()
@@ -134,10 +136,10 @@ class RecordingSession:
         return not self._faults
 
     def _attempt(self) -> None:
-        """One episode, from its start to the key or the event that ends it."""
-        # Who tries by himself again must not meet the same start again.
-        tried = self._discarded if self._plan.unattended else 0
-        seed = self._plan.first_seed + self._journal.n_episodes + tried
+        """One episode, from its start to the key or event that ends it."""
+        # An unattended session that failed must not try the same start again.
+        failed = self._discarded if self._plan.unattended else 0
+        seed = self._plan.first_seed + self._journal.n_episodes + failed
         try:
             self._env.reset(seed=seed)
             self._goal_source.begin(seed)
@@ -149,7 +151,7 @@ class RecordingSession:
         except (ArmFaultError, OSError) as error:
             reason = self._station.loop.fault or str(error)
             if self._station.loop.fault is None:
-                # A camera that has stopped stops the arm too, until a person has looked.
+                # A camera failure stops the arm, too, until a person resets it.
                 self._station.loop.halt(reason)
             self._faults.append(reason)
             self._say(f"stopped: {reason} ({self._journal.n_steps} steps are kept)")
@@ -162,9 +164,11 @@ class RecordingSession:
             self._discard()
 
     def _episode(self) -> str | None:
-        """Record; returns the key that ended it, SAVE where the task is solved, None when the time is up.
+        """Record until a key, success or the time limit ends the episode.
 
-        After the key to quit a person still decides what becomes of the episode.
+        Returns:
+            The key; SAVE if the task is solved; None at the time limit. After QUIT the operator still decides whether
+            to save the episode.
         """
         period_s = 1.0 / self._task.rate_hz
         here = _waypoint(self._station.loop.read(), time.monotonic())
@@ -187,7 +191,7 @@ class RecordingSession:
             if SOLVED in pressed:
                 self._station.mark_success()
             now_s = max(goal.time_s, time.monotonic())
-            goal = self._lead(recorder, replace(goal, time_s=now_s), pressed)
+            goal = self._send_goal(recorder, replace(goal, time_s=now_s), pressed)
             goal = replace(goal, time_s=now_s + period_s)
             self._wait(recorder, goal.time_s)
             recorder.step(goal.time_s)
@@ -197,29 +201,29 @@ class RecordingSession:
                 return SAVE
         return None
 
-    def _lead(self, recorder: Recorder, before: Waypoint, pressed: Sequence[str]) -> Waypoint:
-        """Send the guide's next goal, due one period after `before`."""
+    def _send_goal(self, recorder: Recorder, before: Waypoint, pressed: Sequence[str]) -> Waypoint:
+        """Send the next goal, due one period after `before`; returns it as the arm accepted it."""
         if self._goal_source.hand_guided:
             return before
         _, history = self._station.sensors.observe(1)
         goal = self._goal_source.goal({key: value[0] for key, value in history.items()}, before, pressed)
         accepted = self._station.loop.schedule((goal,))
-        recorder.follow(before.time_s, accepted)
+        recorder.add_commands(before.time_s, accepted)
         return accepted[-1] if accepted else before
 
     def _wait(self, recorder: Recorder, until_s: float) -> None:
-        """Until the step is over; meanwhile write down where a hand has put the arm."""
+        """Wait until the step is over; record the measured poses if the arm is guided by hand."""
         while (left_s := until_s - time.monotonic()) > 0:
             if self._goal_source.hand_guided:
                 state = self._station.loop.read()
-                recorder.was_at(_waypoint(state, state.time_s))
-            time.sleep(min(left_s, HAND_S if self._goal_source.hand_guided else left_s))
+                recorder.add_measured(_waypoint(state, state.time_s))
+            time.sleep(min(left_s, GUIDED_S if self._goal_source.hand_guided else left_s))
 
     def _keys(self, lines: Sequence[str]) -> tuple[str, ...]:
-        """Keys while nothing is recorded; a fault is shown, and reset when the person asks for it."""
+        """Keys pressed while nothing is recorded; shows a fault, and resets it if the operator presses the key."""
         fault = self._station.loop.fault
         if fault is not None:
-            lines = (f"STOPPED: {fault}", f"{RESET}: take up again, when it is safe", *lines)
+            lines = (f"STOPPED: {fault}", f"{RESET} reset once it is safe", *lines)
         pressed = self._look(lines)
         if RESET in pressed and fault is not None:
             try:
@@ -230,7 +234,7 @@ class RecordingSession:
         return pressed
 
     def _look(self, lines: Sequence[str]) -> tuple[str, ...]:
-        self._interface.show(picture_of(self._station), lines)
+        self._interface.show(picture_of(self._station, self._interface.shows_pictures), lines)
         return self._interface.pressed()
 
     def _save(self) -> None:
@@ -239,7 +243,7 @@ class RecordingSession:
         self._say(f"saved {n_steps} steps as episode {number + 1} of {self._journal.path}")
 
     def _discard(self) -> None:
-        """Throw the unfinished episode away, if there is one."""
+        """Delete the unfinished episode, if there is one."""
         if not self._journal.n_steps:
             return
         self._say(f"discarded {self._journal.n_steps} steps")

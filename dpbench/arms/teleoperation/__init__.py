@@ -1,1 +1,1 @@
-"""The person at the arm: keys, a window, and devices to move it with."""
+"""Teleoperation: keys, live view, and the devices that move the tool."""

@@ -1,4 +1,4 @@
-"""The keys of a session with an arm, read from the terminal while everything else goes on.
+"""The keys of a session with an arm, read from the terminal in a thread of their own.
 
 Keys have names: the character in lower case, or `"up"`, `"down"`, `"left"`, `"right"`, `"space"`.
 """
@@ -20,27 +20,27 @@ if sys.platform != "win32":
     import tty
 
 START, SAVE, DISCARD, STOP, RESET, SOLVED, QUIT = "c", "s", "d", "space", "f", "m", "q"
-"""The keys of a session; those that move the tool are in `operators.DIRECTIONS`."""
+"""The keys of a session; those that move the tool are in `teleoperators.DIRECTIONS`."""
 
 _ENDINGS = {b"A": "up", b"B": "down", b"C": "right", b"D": "left"}
-"""Of the escape sequences that terminals send for arrows: ESC [ A, or ESC O A."""
+"""Last bytes of the escape sequences that terminals send for arrow keys: ESC [ A or ESC O A."""
 _ESCAPE, _INTRODUCERS = b"\x1b", (b"[", b"O")
 
 
 class TerminalKeys:
-    """The keys of the terminal, as a context manager.
+    """The keys pressed in the terminal, as a context manager.
 
-    A thread of its own reads them one by one, without an echo and without the enter key. The terminal is put back in
-    order at the end, however it comes.
+    A thread reads them one by one, without echo and without the enter key. The terminal's settings are restored at the
+    end, however the session ends.
 
     Args:
-        on_stop: called from that thread at once when the space bar is pressed, and when the terminal goes away, since
-            nobody could press it then.
-        fd: file descriptor of the terminal; standard input without one.
+        on_stop: called from that thread at once when the space bar is pressed. Also called when the terminal
+            disappears, since the operator could no longer press a key.
+        fd: file descriptor of the terminal; standard input by default.
 
     Attributes:
-        is_terminal: whether there is a terminal in the foreground to read from; without one, and on Windows, no keys
-            come. The window takes the same keys.
+        is_terminal: whether keys can be read: there is a terminal, this process is in its foreground, and the system is
+            not Windows. The window reads the same keys.
     """
 
     def __init__(self, on_stop: Callable[[], object], fd: int | None = None) -> None:
@@ -55,7 +55,7 @@ class TerminalKeys:
         if sys.platform == "win32":
             return self
         if self._fd is None:
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # no standard input, or one without a number
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # standard input is missing or not a file
                 self._fd = sys.stdin.fileno()
         self.is_terminal = self._fd is not None and os.isatty(self._fd) and _is_in_foreground(self._fd)
         if not self.is_terminal or self._fd is None:
@@ -64,7 +64,7 @@ class TerminalKeys:
         atexit.register(self._restore)
         self._end_read, self._end_write = os.pipe()
         tty.setcbreak(self._fd)
-        self._thread = threading.Thread(target=self._run, args=(self._fd,), name="keys of the terminal", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._fd,), name="terminal keys", daemon=True)
         self._thread.start()
         return self
 
@@ -80,7 +80,7 @@ class TerminalKeys:
             self._restore()
 
     def pressed(self) -> tuple[str, ...]:
-        """Names of the keys pressed since the last call, oldest first; a terminal that goes away gives `"q"`.
+        """Names of the keys pressed since the last call, oldest first; `"q"` if the terminal has disappeared.
 
         Raises:
             Exception: what `on_stop` raised in its thread.
@@ -94,7 +94,7 @@ class TerminalKeys:
         atexit.unregister(self._restore)
         before, self._before = self._before, None
         if before is not None and self._fd is not None and sys.platform != "win32":
-            with contextlib.suppress(termios.error):  # the terminal is gone
+            with contextlib.suppress(termios.error):  # the terminal has disappeared
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, before)
 
     def _run(self, fd: int) -> None:
@@ -107,7 +107,7 @@ class TerminalKeys:
                 data = os.read(fd, 64)
             except OSError:
                 data = b""
-            # Before anything is understood: a space inside of garbled input is meant as a stop, too.
+            # Before decoding: a space inside garbled input must stop the arm, too.
             if b" " in data or not data:
                 self._stop()
             if not data:
@@ -119,16 +119,16 @@ class TerminalKeys:
     def _stop(self) -> None:
         try:
             self._on_stop()
-        except Exception as error:  # for the main thread; the keys must go on
+        except Exception as error:  # raised again by `pressed`; this thread must continue
             self._failed = error
 
 
 def decoded(data: bytes) -> tuple[list[str], bytes]:
-    """Names of the keys that bytes of a terminal mean, and the bytes that may be the beginning of one more."""
+    """Names of the keys in bytes from a terminal, and the remaining bytes that may begin another key."""
     names: list[str] = []
     while data:
         if data[:1] == _ESCAPE and data[1:2] in _INTRODUCERS:
-            # Parameters stand between the introducer and the letter at the end: ESC [ 1 ; 5 A is an arrow with control.
+            # Parameters may stand between the introducer and the last letter: ESC [ 1 ; 5 A is control + arrow.
             length = 2
             while data[length : length + 1].isdigit() or data[length : length + 1] == b";":
                 length += 1
@@ -136,7 +136,7 @@ def decoded(data: bytes) -> tuple[list[str], bytes]:
                 return names, data
             if name := _ENDINGS.get(data[length : length + 1]):
                 names.append(name)
-            # A space is never the end of a sequence: it is a stop.
+            # A space never ends a sequence: it is always a stop.
             data = data[length if data[length : length + 1] == b" " else length + 1 :]
         elif data == _ESCAPE:
             return names, data
@@ -151,8 +151,8 @@ def decoded(data: bytes) -> tuple[list[str], bytes]:
 
 
 def _is_in_foreground(fd: int) -> bool:
-    """Whether reading from a terminal is allowed: a process in the background would be suspended."""
+    """Whether the terminal may be read: the system suspends a background process that tries."""
     if sys.platform != "win32":
-        with contextlib.suppress(OSError):  # a terminal, but not of this session: then nothing is forbidden
+        with contextlib.suppress(OSError):  # the terminal belongs to another session: reading is allowed
             return os.tcgetpgrp(fd) == os.getpgrp()
     return True

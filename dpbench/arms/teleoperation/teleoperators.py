@@ -1,4 +1,4 @@
-"""What a person wants of the arm's tool now, by the keyboard or by a SpaceMouse, and where its goal goes by that."""
+"""Teleoperation devices, keyboard and SpaceMouse: which velocity of the tool the operator commands."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ DIRECTIONS: dict[str, tuple[float, ...]] = {
     "]": (0, 0, 0, 0, 0, 0, 1),
     "[": (0, 0, 0, 0, 0, 0, -1),
 }
-"""Key -> shares of the speed along x, y, z, of the turn about x, y, z, and of the gripper's speed."""
-MOST_REPORTS = 256
-"""Reports of a SpaceMouse that are read at once: two seconds of them."""
+"""Key -> direction along x, y, z, about x, y, z, and of the gripper."""
+MAX_REPORTS = 256
+"""Reports of a SpaceMouse that are read in one go: two seconds of them."""
 
 
 @dataclass(frozen=True)
 class Twist:
-    """How the tool should move now, in the arm's base frame.
+    """A commanded velocity of the tool, in the arm's base frame.
 
     Attributes:
         velocity: `(3,)` m/s.
         turn: angular velocity `(3,)` rad/s.
-        gripper_m_s: speed at which the gripper opens.
+        gripper_m_s: opening speed of the gripper.
     """
 
     velocity: Vector
@@ -56,7 +56,7 @@ class Twist:
 
 
 class Teleoperator(Protocol):
-    """A person at a device.
+    """A device with which a person moves the tool.
 
     Attributes:
         help: what moves what, in one line.
@@ -65,11 +65,11 @@ class Teleoperator(Protocol):
     help: str
 
     def reset(self) -> None:
-        """Forget what was pressed before, at the start of an episode."""
+        """Forget earlier input, at the start of an episode."""
         ...
 
     def twist(self, pressed: Sequence[str]) -> Twist:
-        """What the person wants now.
+        """The velocity commanded now.
 
         Args:
             pressed: names of the keys pressed since the last call; see `dpbench.arms.teleoperation.keys`.
@@ -77,13 +77,13 @@ class Teleoperator(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the device; can be called twice."""
+        """Close the device; can be called twice."""
         ...
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """How fast an operator moves the tool at most along and about an axis: m/s, rad/s, and m/s of the gripper."""
+    """Maximum speeds of the tool along an axis (m/s) and about an axis (rad/s), and of the gripper (m/s)."""
 
     speed_m_s: float
     turn_rad_s: float
@@ -93,27 +93,28 @@ class Speeds:
         if not all(math.isfinite(value) and value > 0 for value in (self.speed_m_s, self.turn_rad_s, self.gripper_m_s)):
             raise ConfigError(f"{self}: expected speeds above 0.")
 
-    def twist(self, shares: ArrayLike) -> Twist:
-        """The twist of seven shares of these speeds, as in `DIRECTIONS`."""
-        values = np.asarray(shares, dtype=np.float64)
+    def twist(self, deflection: ArrayLike) -> Twist:
+        """The twist for a deflection `(7,)`: fractions of these speeds, in the order of `DIRECTIONS`."""
+        values = np.asarray(deflection, dtype=np.float64)
         return Twist(values[:3] * self.speed_m_s, values[3:6] * self.turn_rad_s, float(values[6] * self.gripper_m_s))
 
 
 class KeyboardTeleop:
-    """The keys of `DIRECTIONS`; several at once add up.
+    """The keys in `DIRECTIONS`; several at once add up.
 
-    A terminal says when a key is pressed or repeated, never when it is let go, so that each press moves for a while.
+    A terminal reports when a key is pressed or repeated, but not when it is released. Each press therefore moves the
+    tool for a while.
 
     Args:
-        speed_m_s: of the tool.
-        turn_rad_s: of the tool.
-        hold_s: how long a key moves after its last repeat; terminals repeat some 30 times a second, after half a
-            second.
-        gripper_m_s: of the gripper.
+        speed_m_s: speed of the tool.
+        turn_rad_s: angular speed of the tool.
+        hold_s: how long the tool moves after the last repeat of a key. Terminals repeat a key about 30 times a second,
+            after an initial half second.
+        gripper_m_s: speed of the gripper.
         clock: of the host.
 
     Raises:
-        ConfigError: for speeds or a time that are not above 0.
+        ConfigError: unless the speeds and the time are above 0.
     """
 
     help = "arrows x, y · u j up, down · i k and o l tilt · n b turn · ] [ open, close the gripper"
@@ -132,11 +133,11 @@ class KeyboardTeleop:
         self._last_s: dict[str, float] = {}
 
     def reset(self) -> None:
-        """See `Operator`."""
+        """See `Teleoperator`."""
         self._last_s.clear()
 
     def twist(self, pressed: Sequence[str]) -> Twist:
-        """See `Operator`; the emergency stop ends every motion."""
+        """See `Teleoperator`; the stop key ends every motion."""
         now = self._clock()
         self._last_s |= {key: now for key in pressed if key in DIRECTIONS}
         if STOP in pressed:
@@ -145,25 +146,26 @@ class KeyboardTeleop:
         return self._speeds.twist(np.sum(held, axis=0) if held else np.zeros(7))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
 
 class SpaceMouseTeleop:
-    """A SpaceMouse of 3Dconnexion, over the library pyspacemouse (seen in 2.1.0).
+    """A SpaceMouse by 3Dconnexion, over the library pyspacemouse (tested with 2.1.0).
 
-    It lies before the person, who looks along the arm's x: to push the cap away moves along +x, to the left along +y,
-    to pull it up along +z; to tilt or turn it turns the tool about the same axes (right-handed). Its first button
-    closes the gripper, its second one opens it.
+    The operator looks along the arm's x axis. Pushing the cap away moves the tool along +x, pushing it to the left
+    along +y, pulling it up along +z. Tilting or turning the cap turns the tool about the same axes (right-handed). The
+    first button closes the gripper, the second one opens it.
 
     Args:
-        speed_m_s: of the tool, with the cap at its end along an axis.
-        turn_rad_s: of the tool.
-        gripper_m_s: of the gripper.
-        dead_zone: share of the cap's way that does nothing, 0 to below 1: a hand that pushes also tilts a little.
+        speed_m_s: speed of the tool with the cap fully deflected along an axis.
+        turn_rad_s: angular speed with the cap fully tilted.
+        gripper_m_s: speed of the gripper.
+        dead_zone: fraction of the deflection that is ignored, from 0 to below 1: a hand that pushes also tilts a
+            little.
 
     Raises:
         MissingExtraError: without the library.
-        ConfigError: without a SpaceMouse or the right to read it, or for a value that cannot be.
+        ConfigError: without a SpaceMouse or the permission to read it, or for an invalid value.
     """
 
     help = "first button closes the gripper, second opens it"
@@ -176,63 +178,63 @@ class SpaceMouseTeleop:
         dead_zone: float = 0.1,
     ) -> None:
         if not 0 <= dead_zone < 1:
-            raise ConfigError(f"dead_zone = {dead_zone}: expected a share from 0 to below 1.")
+            raise ConfigError(f"dead_zone = {dead_zone}: expected a fraction from 0 to below 1.")
         self._speeds, self._dead_zone = Speeds(speed_m_s, turn_rad_s, gripper_m_s), dead_zone
         self._device: Any = _open_space_mouse()
 
     def reset(self) -> None:
-        """Read away what was reported before."""
+        """Discard earlier reports."""
         self._read()
 
-    def twist(self, pressed: Sequence[str]) -> Twist:  # noqa: ARG002  # of the keyboard
-        """See `Operator`.
+    def twist(self, pressed: Sequence[str]) -> Twist:  # noqa: ARG002  # keys belong to the keyboard
+        """See `Teleoperator`.
 
         Raises:
-            ArmFaultError: when the SpaceMouse was unplugged.
+            ArmFaultError: if the SpaceMouse has been unplugged.
         """
         state = self._read()
         axes = np.array([state.x, state.y, state.z, state.roll, state.pitch, state.yaw], dtype=np.float64)
-        # Continuous at the edge of the dead zone, and 1 at the end of the way.
-        shares = np.sign(axes) * np.clip((np.abs(axes) - self._dead_zone) / (1.0 - self._dead_zone), 0.0, 1.0)
+        # 0 at the edge of the dead zone, 1 at full deflection.
+        deflection = np.sign(axes) * np.clip((np.abs(axes) - self._dead_zone) / (1.0 - self._dead_zone), 0.0, 1.0)
         closes, opens = (bool(value) for value in (*state.buttons, 0, 0)[:2])
-        return self._speeds.twist([*shares, float(opens) - float(closes)])
+        return self._speeds.twist([*deflection, float(opens) - float(closes)])
 
     def close(self) -> None:
-        """See `Operator`."""
+        """See `Teleoperator`."""
         device, self._device = self._device, None
         if device is not None:
             device.close()
 
     def _read(self) -> Any:
-        """The newest state: a call of the library takes one report, and some hundred come in a second."""
+        """The newest state. One call of the library reads one report, and several hundred arrive per second."""
         if self._device is None:
             raise ArmFaultError("the SpaceMouse is closed: open a new one.")
         try:
             state = self._device.read()
-            for _ in range(MOST_REPORTS):
+            for _ in range(MAX_REPORTS):
                 before_s = state.t
                 state = self._device.read()
                 if state.t == before_s:
                     break
-        except Exception as error:  # easyhid's HIDException has no better base class
+        except Exception as error:  # easyhid's HIDException has no more specific base class
             raise ArmFaultError(
-                f"the SpaceMouse does not answer any more ({error}): plug it in, and start anew."
+                f"the SpaceMouse has stopped responding ({error}): plug it in again and restart."
             ) from (error)
         return state
 
 
-def moved(
+def integrated(
     goal: Waypoint, twist: Twist, dt_s: float, low: ArrayLike, high: ArrayLike, gripper_m: float = math.inf
 ) -> Waypoint:
-    """Where a goal goes by a twist.
+    """The goal after a twist has acted on it for a while.
 
     Args:
-        goal: the last one.
-        twist: what is wanted.
-        dt_s: for how long.
+        goal: the last goal.
+        twist: commanded velocity.
+        dt_s: duration.
         low: lower corner of the workspace, `(3,)` m; the goal stays inside.
         high: upper corner.
-        gripper_m: widest opening of the gripper.
+        gripper_m: maximum opening of the gripper.
 
     Returns:
         The goal `dt_s` later.
@@ -252,12 +254,12 @@ def _open_space_mouse() -> Any:
     except ImportError as error:
         raise MissingExtraError("a SpaceMouse needs pyspacemouse: pip install 'dpbench[spacemouse]'") from error
     except OSError as error:
-        raise ConfigError(f"a SpaceMouse needs the system's hidapi ({error}): install libhidapi.") from error
+        raise ConfigError(f"a SpaceMouse needs the system library hidapi ({error}): install libhidapi.") from error
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it prints the name of what it found
+        with contextlib.redirect_stdout(sys.stderr):  # the library prints the name of the device
             return library.open(axis_convention=library.AxisConvention.ROS)
-    except Exception as error:  # RuntimeError, OSError or easyhid's HIDException, which has no better base class
+    except Exception as error:  # RuntimeError, OSError or easyhid's HIDException, which has no specific base class
         raise ConfigError(
-            f"no SpaceMouse can be opened ({error}): plug one in, install libhidapi, and give yourself the right to "
+            f"no SpaceMouse can be opened ({error}): plug one in, install libhidapi, and give your user permission to "
             "read it (on Linux a udev rule for hidraw; see pyspacemouse's README)."
         ) from error

@@ -1,4 +1,4 @@
-"""A window with the camera's picture, lines of text and the keys of a session, and a predicted chunk as a drawing."""
+"""The window: the camera's picture with the predicted chunk, lines of text, and the keys of a session."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from dpbench.arms.teleoperation.keys import STOP
 from dpbench.errors import ConfigError, MissingExtraError
 
 Picture = NDArray[np.uint8]
-LARGEST_PX = (960, 640)
-"""Width and height that a picture is fitted to."""
+MAX_PICTURE_PX = (960, 640)
+"""Width and height into which a picture is fitted."""
 LINE_PX, MARGIN_PX, TEXT_PX = 25, 10, 24
 BACKGROUND, FOREGROUND = (24, 24, 28), (232, 232, 232)
 REPEAT_AFTER_MS, REPEAT_EVERY_MS = 150, 40
-"""Less than `KeyboardOperator`'s `hold_s`, so that a key that is held moves without a pause."""
+"""Shorter than `hold_s` of `KeyboardTeleop`, so that holding a key moves the tool without a pause."""
 
-SENT, REST = ((255, 214, 102), (214, 28, 36)), ((214, 232, 255), (66, 110, 190))
-"""First and last colour, RGB, of what is executed of a chunk, and of the rest."""
+SENT, UNSENT = ((255, 214, 102), (214, 28, 36)), ((214, 232, 255), (66, 110, 190))
+"""First and last colour (RGB) of the executed part of a chunk, and of the rest."""
 _SHIFT = 4
-"""Bits behind the point of OpenCV's coordinates."""
-_FARTHEST_PX = 1e5
+"""Fractional bits of OpenCV's coordinates."""
+_MAX_PX = 1e5
 
 
 class Window:
-    """A window, as a context manager; to be used from the main thread, as the system asks for.
+    """A window, as a context manager. Use it from the main thread, as operating systems require.
 
     Args:
-        on_stop: called inside of `show` and `pressed` as soon as they see the space bar.
+        on_stop: called by `show` and `pressed` as soon as they see the space bar.
         title: of the window.
 
     Raises:
@@ -43,7 +43,7 @@ class Window:
 
     def __init__(self, on_stop: Callable[[], object], title: str = "dpbench arm") -> None:
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # it greets, and standard output belongs to the command
+            with contextlib.redirect_stdout(sys.stderr):  # pygame prints a greeting; standard output is for results
                 import pygame  # optional extra
         except ImportError as error:
             raise MissingExtraError("a window needs pygame: pip install 'dpbench[human]'") from error
@@ -56,14 +56,14 @@ class Window:
     def __enter__(self) -> Window:
         pygame = self._pygame
         try:
-            pygame.display.init()  # not pygame.init(): sound is not needed
-            if pygame.display.get_driver() == "offscreen":  # what SDL takes where it finds no screen
+            pygame.display.init()  # pygame.init() would open the sound device, too
+            if pygame.display.get_driver() == "offscreen":  # SDL's choice without a screen
                 raise pygame.error("there is no screen")
             self._screen = pygame.display.set_mode((320, 240))
         except pygame.error as error:
             pygame.display.quit()
             raise ConfigError(
-                f"no window can be opened ({error}): sit at the machine's screen, or use the terminal."
+                f"no window can be opened ({error}): use a machine with a screen, or --view terminal."
             ) from error
         pygame.display.set_caption(self._title)
         pygame.key.set_repeat(REPEAT_AFTER_MS, REPEAT_EVERY_MS)
@@ -77,13 +77,13 @@ class Window:
         self._pygame.display.quit()
 
     def show(self, picture: Picture, lines: Sequence[str]) -> None:
-        """Show a picture `(H, W, 3)` RGB, scaled by `scale`, and lines of text under it."""
+        """Show a picture `(H, W, 3)` RGB, scaled by `scale`, with lines of text below."""
         self._collect()
         shown = scaled(picture)
         height, width = shown.shape[:2]
         texts = [self._font.render(line, True, FOREGROUND) for line in lines]
         now_wide, now_high = self._screen.get_size()
-        # It only grows, so that a text that changes its length does not change the window at every frame.
+        # The window only grows: otherwise a text of changing length would resize it at every frame.
         widest = max([now_wide, width, *(text.get_width() + 2 * MARGIN_PX for text in texts)])
         size = widest, max(now_high, height + len(texts) * LINE_PX + 2 * MARGIN_PX)
         if size != (now_wide, now_high):
@@ -96,7 +96,7 @@ class Window:
         self._pygame.display.flip()
 
     def pressed(self) -> tuple[str, ...]:
-        """Names of the keys pressed or repeated since the last call, as of `TerminalKeys`.
+        """Names of the keys pressed or repeated since the last call, as in `TerminalKeys`.
 
         Closing the window gives `"q"`.
         """
@@ -114,7 +114,7 @@ class Window:
                 self._pressed.append(self._name(event))
 
     def _name(self, event: Any) -> str:
-        # The character, where there is one: brackets are not keys of their own on every keyboard.
+        # Use the character if there is one: not every keyboard has keys for brackets.
         character = str(getattr(event, "unicode", ""))
         if event.key != self._pygame.K_SPACE and len(character) == 1 and character.isprintable():
             return character.lower()
@@ -122,32 +122,32 @@ class Window:
 
 
 def scale(height_px: int, width_px: int) -> float:
-    """How much larger the window shows a picture: a whole number, or a share where it is larger than the window."""
-    factor = min(LARGEST_PX[0] / width_px, LARGEST_PX[1] / height_px)
+    """The factor by which a picture is scaled: a whole number, or below 1 if the picture is larger than the window."""
+    factor = min(MAX_PICTURE_PX[0] / width_px, MAX_PICTURE_PX[1] / height_px)
     return factor if factor < 1 else float(int(factor))
 
 
 def scaled(picture: Picture) -> Picture:
-    """The picture in the size that the window shows it in."""
+    """The picture at the size at which the window shows it."""
     factor = scale(*picture.shape[:2])
     if factor == 1:
         return picture
-    how = cv2.INTER_NEAREST if factor > 1 else cv2.INTER_AREA
+    interpolation = cv2.INTER_NEAREST if factor > 1 else cv2.INTER_AREA
     size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
-    resized: Picture = cv2.resize(picture, size, interpolation=how)
+    resized: Picture = cv2.resize(picture, size, interpolation=interpolation)
     return resized
 
 
 def draw_chunk(picture: Picture, pixels: NDArray[np.floating[Any]], n_sent: int) -> Picture:
-    """A predicted chunk as a line with a dot an action, from light to strong colour.
+    """Draw a predicted chunk as a line with one dot per action, from light to strong colour.
 
-    The actions that will be executed are strong and lie above the rest, which is thin and half transparent.
+    Actions that will be executed are drawn on top; the others are half transparent.
 
     Args:
         picture: `(H, W, 3)` RGB.
-        pixels: columns and rows `(n, 2)` of the actions in the picture, px; those outside are cut off at the border,
-            those that are not finite (behind the camera) are left out.
-        n_sent: how many of them, from the first on, will be executed.
+        pixels: columns and rows `(n, 2)` of the actions in the picture, px. Lines are clipped at the border; points
+            that are not finite (behind the camera) are left out.
+        n_sent: number of actions, from the first on, that will be executed.
 
     Returns:
         A copy of the picture.
@@ -156,7 +156,7 @@ def draw_chunk(picture: Picture, pixels: NDArray[np.floating[Any]], n_sent: int)
     width_px = max(1, round(min(picture.shape[:2]) / 160))
     drawn = picture.copy()
     if n_sent < len(places):
-        _draw_path(drawn, places[max(n_sent - 1, 0) :], REST, width_px, rim_px=0)
+        _draw_path(drawn, places[max(n_sent - 1, 0) :], UNSENT, width_px, rim_px=0)
         drawn = cv2.addWeighted(drawn, 0.65, picture, 0.35, 0.0)
     _draw_path(drawn, places[:n_sent], SENT, width_px, rim_px=(width_px + 1) // 2 if width_px > 1 else 0)
     return drawn
@@ -165,7 +165,7 @@ def draw_chunk(picture: Picture, pixels: NDArray[np.floating[Any]], n_sent: int)
 def _draw_path(
     picture: Picture, places: NDArray[np.float64], colours: tuple[tuple[int, ...], ...], width_px: int, rim_px: int
 ) -> None:
-    """Draw a line with dots; a dark rim makes it stand out from a picture of its own colour."""
+    """Draw a line with dots; a dark rim sets it off from a background of the same colour."""
     first, last = (np.array(colour, dtype=np.float64) for colour in colours)
     points = [_fixed(place) for place in places]
     shares = np.linspace(0.0, 1.0, len(places))
@@ -184,8 +184,8 @@ def _draw_path(
 
 
 def _fixed(place: NDArray[np.float64]) -> tuple[int, int] | None:
-    """A place as OpenCV's numbers with a fixed point, or None where it is none."""
+    """A point in OpenCV's fixed-point coordinates; None if it is not finite."""
     if not np.isfinite(place).all():
         return None
-    column, row = np.clip(place, -_FARTHEST_PX, _FARTHEST_PX) * 2**_SHIFT
+    column, row = np.clip(place, -_MAX_PX, _MAX_PX) * 2**_SHIFT
     return round(column), round(row)

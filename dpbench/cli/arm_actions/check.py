@@ -1,4 +1,4 @@
-"""`dpbench arm check`: one line a check, advice for what failed."""
+"""`dpbench arm check`: one line per check, with advice for those that fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_said, task_of
+from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from dpbench.arms.station_checks import Finding
 
 EXAMPLE = """examples:
-  dpbench arm check                                        the twin
+  dpbench arm check                                        the digital twin
   dpbench arm check --move --picture view.png
   dpbench arm check --station station.toml --checkpoint zoo/RealArm-v0/diffusion-cnn
   dpbench arm check --driver-option latency_s=0.1 --json
 
-The exit status is 1 when a check failed. Without --move the arm stays where it is.
+The exit status is 1 if a check failed. Without --move the arm does not move.
 """
 
 
@@ -30,53 +30,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     add_station_arguments(parser)
-    parser.add_argument("--move", action="store_true", help="the arm may move by 3 cm; stand clear")
-    parser.add_argument("--checkpoint", help="also time this policy")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="write what the camera sees")
+    parser.add_argument("--move", action="store_true", help="let the arm move by 3 cm; stand clear")
+    parser.add_argument("--checkpoint", help="also measure the inference latency of this policy")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="write the camera's picture to a file")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check and print."""
-    from rich.console import Console  # heavy imports only when something is checked
+    from rich.console import Console  # slow imports only when something is checked
 
     from dpbench.arms.station import station_of
     from dpbench.arms.station_checks import check_station
     from dpbench.tasks import load_task
 
-    said = station_said(arguments)
-    task = load_task(task_of(arguments, said))
-    env = open_env(task.id, said)
-    station, done = station_of(env), []
+    settings = station_settings(arguments)
+    task = load_task(task_of(arguments, settings))
+    env = open_env(task.id, settings)
+    station, findings = station_of(env), []
     console = Console(stderr=arguments.json)
     try:
         with console.status("checking") as status:
-            for check in check_station(station, task.rate_hz, arguments.move):
-                done.append(check)
-                status.update(f"checked: {check.name}")
+            for finding in check_station(station, task.rate_hz, arguments.move):
+                findings.append(finding)
+                status.update(f"checked: {finding.name}")
             if arguments.checkpoint:
-                done.append(_inference(arguments.checkpoint, task.rate_hz))
-        has_picture = all(check.passed for check in done if check.name in ("camera", "pictures"))
-        if arguments.picture and has_picture:  # else its advice is among the others
+                findings.append(_inference(arguments.checkpoint, task.rate_hz))
+        has_picture = all(finding.passed for finding in findings if finding.name in ("camera", "pictures"))
+        if arguments.picture and has_picture:  # without a picture, the advice is among the findings
             _write_picture(station, arguments.picture)
     finally:
         env.close()
     if arguments.json:
-        print(json.dumps([vars(check) for check in done], indent=2))
+        print(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
-        console.print(_table(done, task.id))
-        for check in done:
-            if check.passed is not True and check.advice:
-                console.print(f"[bold]{check.name}[/bold]: {check.advice}", highlight=False, soft_wrap=True)
-    return int(any(check.passed is False for check in done))
+        console.print(_table(findings, task.id))
+        for finding in findings:
+            if finding.passed is not True and finding.advice:
+                console.print(f"[bold]{finding.name}[/bold]: {finding.advice}", highlight=False, soft_wrap=True)
+    return int(any(finding.passed is False for finding in findings))
 
 
 def _inference(checkpoint: str, rate_hz: float) -> Finding:
-    """Times a policy: an answer must come well before the chunk before it ends."""
+    """Measures the inference latency of a policy."""
     import numpy as np
     import torch
 
-    from dpbench.arms.station_checks import Finding
+    from dpbench.arms.station_checks import Finding, check_inference
     from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
     from dpbench.policies.opening import describe_policy, open_policy
@@ -85,20 +85,12 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
     try:
         described = describe_policy(checkpoint)
         policy = open_policy(described, micro_batch=None)
-    except DpbenchError as error:  # the other checks are still told
-        return Finding("inference", False, "not opened", str(error))
+    except DpbenchError as error:  # the other findings are still printed
+        return Finding("inference", False, "the policy cannot be opened", str(error))
     horizon, specs = policy.horizon, load_task(described.task_id).observations
-    seen = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
-    call_s = measure(policy, seen, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0).call_s
-    chunk_s = horizon.n_action_steps / rate_hz
-    times = " / ".join(f"{1000 * value:.0f}" for value in (call_s.p50, call_s.p95, call_s.p99))
-    return Finding(
-        "inference",
-        call_s.p99 < chunk_s / 2,
-        f"{described.baseline}: {times} ms (p50 / p95 / p99) for a chunk of {chunk_s:.1f} s",
-        "take fewer denoising steps (--sampler ddim --steps 8), a smaller preset, or a GPU",
-        {"call_s": call_s.model_dump(), "chunk_s": chunk_s},
-    )
+    zeros = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
+    measured = measure(policy, zeros, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0)
+    return check_inference(described.baseline, measured.call_s.model_dump(), horizon.n_action_steps / rate_hz)
 
 
 def _write_picture(station: Station, path: Path) -> None:
@@ -108,14 +100,14 @@ def _write_picture(station: Station, path: Path) -> None:
     imageio.imwrite(path, station.picture())
 
 
-def _table(done: Sequence[Finding], title: str) -> Table:
+def _table(findings: Sequence[Finding], title: str) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(title=title, box=box.SIMPLE)
     for heading in ("", "check", "measured"):
         table.add_column(heading)
-    for check in done:
-        sign = {True: "[green]ok[/green]", False: "[red]FAILED[/red]", None: "-"}[check.passed]
-        table.add_row(sign, check.name, check.measured)
+    for finding in findings:
+        sign = {True: "[green]ok[/green]", False: "[red]FAILED[/red]", None: "-"}[finding.passed]
+        table.add_row(sign, finding.name, finding.measured)
     return table

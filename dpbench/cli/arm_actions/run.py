@@ -1,4 +1,4 @@
-"""`dpbench arm run`: a policy on an arm, with a live view, and a report of every episode."""
+"""`dpbench arm run`: run a policy on an arm, with a live view and a report of every episode."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.arms.deployment.execution import EXECUTIONS
+from dpbench.arms.deployment.execution import EXECUTIONS, ExecutionConfig
 from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
     open_env,
     seconds,
-    station_said,
+    station_settings,
     whole_number,
 )
 from dpbench.cli.evaluate import add_sampling_arguments, sampling_options
 from dpbench.errors import ConfigError
+from dpbench.policies.ensembled import PAPER_DECAY
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from dpbench.arms.deployment.episode import EpisodeReport
-    from dpbench.arms.driver import Waypoint
     from dpbench.policies.protocol import Policy
     from dpbench.spec import TaskSpec
 
 EXAMPLE = """examples:
-  dpbench arm run zoo/RealArm-v0/diffusion-cnn --episodes 5                  on the twin
+  dpbench arm run zoo/RealArm-v0/diffusion-cnn --episodes 5                  on the digital twin
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --view none --video run.mp4 --json
-  dpbench arm run my-run --station station.toml --mode async --replan-steps 6
+  dpbench arm run my-run --station station.toml --execution async --replan-steps 6
   dpbench arm run my-run --station station.toml --dry-run
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --driver-option latency_s=0.2
 
-m marks success, d ends the episode, q quits, the space bar stops the arm at once, f takes up work again after a stop.
-Reports go to OUT/episodes.jsonl, one line an episode, and a table and a figure of all of them are made at the end.
+Keys: m marks success, d ends the episode, q quits, the space bar stops the arm at once, f resets a fault.
+OUT/episodes.jsonl gets one line per episode; a table and a figure of all episodes are made at the end.
 """
 
 
@@ -49,19 +49,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_station_arguments(parser)
     add_session_arguments(parser)
     parser.add_argument("--max-s", type=seconds, help="time limit of an episode (default: the task's)")
-    parser.add_argument("--episodes", type=whole_number, default=1, help="how many (default 1)")
+    parser.add_argument("--episodes", type=whole_number, default=1, help="number of episodes (default 1)")
     parser.add_argument(
-        "--mode", choices=EXECUTIONS, default="async", help="how chunks follow each other (default async)"
+        "--execution",
+        "--mode",
+        choices=EXECUTIONS,
+        help="predict the next chunk after the last one (sync), beside it (async, default), or at every step (ensemble)",
     )
     parser.add_argument(
-        "--replan-steps", type=int, help="async: a new chunk every so many steps (default: just in time)"
+        "--replan-steps", type=int, help="async: predict a chunk every so many steps (default: just in time)"
     )
     parser.add_argument(
-        "--execution-s", default="0", help="the arm's own delay to compensate: seconds, or auto (default 0)"
+        "--execution-latency",
+        "--execution-s",
+        default="0",
+        metavar="SECONDS",
+        help="latency of the arm to compensate, or auto (default 0)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="send nothing: write what would be sent to OUT")
-    parser.add_argument("--record", type=Path, metavar="STORE.zarr", help="also keep the episodes as demonstrations")
-    parser.add_argument("--out", type=Path, default=Path("arm-run"), help="folder of reports (default arm-run)")
+    parser.add_argument("--dry-run", action="store_true", help="send nothing; write the commands to OUT")
+    parser.add_argument("--record", type=Path, metavar="STORE.zarr", help="also store the episodes as demonstrations")
+    parser.add_argument("--out", type=Path, default=Path("arm-run"), help="folder for reports (default arm-run)")
     add_sampling_arguments(parser)
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
@@ -70,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run and report."""
-    import torch  # heavy imports only when something is run
+    import torch  # slow imports only when something is run
     from rich.console import Console
 
     from dpbench.arms.deployment.report import summary, write_figure
@@ -81,16 +88,18 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.tasks import load_task
 
     torch.set_num_threads(arguments.threads)
-    said = station_said(arguments)
+    settings, options = station_settings(arguments), sampling_options(arguments)
+    decay = options.pop("temporal_ensemble", None)
     wanted = None if arguments.task is None else task_id(arguments.task)
-    described = describe_policy(arguments.checkpoint, wanted, sampling_options(arguments))
+    described = describe_policy(arguments.checkpoint, wanted, options)
     task = load_task(described.task_id)
-    reports = _episodes(arguments, said, open_policy(described, device=arguments.device), task)
+    config = _execution_config(arguments, decay, task.rate_hz)
+    reports = _episodes(arguments, settings, open_policy(described, device=arguments.device), task, config)
     document = {
         "policy": dict(described.identity),
         "task": task.id,
-        "station": said,
-        "mode": arguments.mode,
+        "station": settings,
+        "execution": vars(config),
         "dry_run": arguments.dry_run,
         "summary": summary(reports),
         "episodes": [report.as_json() for report in reports],
@@ -102,36 +111,60 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(document, indent=2))
     else:
         console = Console()
-        console.print(_table(reports, f"{described.baseline} on {task.id}, {arguments.mode}"))
+        console.print(_table(reports, f"{described.baseline} on {task.id}, {config.execution}"))
         console.print(_latencies(document["summary"]))
         print(f"{arguments.out / 'report.json'}, {figure}")
     return int(any(report.ended_by == "fault" for report in reports))
 
 
+def _execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz: float) -> ExecutionConfig:
+    """How chunks are executed; `--temporal-ensemble DECAY` is `--execution ensemble` with that decay.
+
+    Raises:
+        ConfigError: for values that do not fit together.
+    """
+    execution = arguments.execution or ("async" if decay is None else "ensemble")
+    if decay is not None and execution != "ensemble":
+        raise ConfigError(f"--temporal-ensemble with --execution {execution}: leave one of them out.")
+    latency = "0" if arguments.execution_latency == "auto" else arguments.execution_latency
+    return ExecutionConfig(
+        rate_hz,
+        execution,
+        arguments.replan_steps,
+        PAPER_DECAY if decay is None else _number("--temporal-ensemble", decay, "a decay, such as 0.01"),
+        _number("--execution-latency", latency, "seconds, such as 0.05, or auto"),
+    )
+
+
+def _number(flag: str, text: str, expected: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{flag} {text!r}: expected {expected}.") from error
+
+
 def _episodes(
-    arguments: argparse.Namespace, said: dict[str, Any], policy: Policy, task: TaskSpec
+    arguments: argparse.Namespace, settings: dict[str, Any], policy: Policy, task: TaskSpec, config: ExecutionConfig
 ) -> list[EpisodeReport]:
-    """All episodes; the file of reports grows by a line an episode, so that a killed session has those before."""
+    """Run all episodes; each report is written at once, so that a killed session keeps the earlier ones."""
+    from dpbench.arms.control.dry_run import CommandFile
     from dpbench.arms.deployment.deployment_session import DeploymentPlan, run_session
-    from dpbench.arms.deployment.execution import ExecutionConfig
     from dpbench.arms.deployment.report import in_a_line
     from dpbench.arms.recording.journal import Journal
     from dpbench.arms.station import station_of
     from dpbench.arms.teleoperation.interface import operator_interface
 
-    learns = arguments.execution_s == "auto"
-    timing = ExecutionConfig(
-        task.rate_hz,
-        arguments.mode,
-        arguments.replan_steps,
-        execution_s=0.0 if learns else _seconds(arguments.execution_s),
+    plan = DeploymentPlan(
+        arguments.episodes,
+        task.starts().first_seed if arguments.seed is None else arguments.seed,
+        unattended=arguments.view == "none",
+        adapts_latency=arguments.execution_latency == "auto",
+        max_s=arguments.max_s,
     )
-    first = task.starts().first_seed if arguments.seed is None else arguments.seed
-    plan = DeploymentPlan(arguments.episodes, first, arguments.view == "none", learns, arguments.max_s)
     journal = Journal(arguments.record, {"task": task.id, "source": arguments.checkpoint}) if arguments.record else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     commands = CommandFile(arguments.out / "commands.jsonl") if arguments.dry_run else None
-    env = open_env(task.id, said, **({"dry_run": commands} if commands else {}))
+    env = open_env(task.id, settings, **({"dry_run": commands} if commands else {}))
     station = station_of(env)
 
     def write(report: EpisodeReport) -> None:
@@ -139,41 +172,16 @@ def _episodes(
             file.write(json.dumps(report.as_json()) + "\n")
         print(f"\r{in_a_line(report)}", file=sys.stderr, flush=True)
 
-    def halt() -> None:
+    def stop() -> None:
         station.loop.halt("emergency stop by the space bar")
 
     try:
-        with operator_interface(arguments.view, halt, arguments.video, time.monotonic) as interface:
-            return run_session(env, task, policy, timing, interface, plan, journal, write)
+        with operator_interface(arguments.view, stop, arguments.video, time.monotonic) as interface:
+            return run_session(env, task, policy, config, interface, plan, journal, write)
     finally:
         env.close()
         if commands is not None:
             commands.close()
-
-
-class CommandFile:
-    """Where a dry run writes what would be sent, a line a command."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self.close = self._file.close
-
-    def __call__(self, waypoint: Waypoint) -> None:
-        """Write a command."""
-        values = {key: getattr(value, "tolist", lambda value=value: value)() for key, value in vars(waypoint).items()}
-        self._file.write(json.dumps(values) + "\n")
-
-
-def _seconds(text: str) -> float:
-    """`--execution-s`.
-
-    Raises:
-        ConfigError: unless it is a number.
-    """
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"--execution-s {text!r}: expected seconds, such as 0.05, or auto.") from error
 
 
 def _table(reports: Sequence[EpisodeReport], title: str) -> Table:
@@ -181,19 +189,19 @@ def _table(reports: Sequence[EpisodeReport], title: str) -> Table:
     from rich.table import Table
 
     table = Table(title=title, box=box.SIMPLE)
-    for heading in ("seed", "success", "ended by", "time", "chunks", "late", "late ticks", "execution"):
+    for heading in ("seed", "success", "ended by", "time", "chunks", "late chunks", "late ticks", "execution latency"):
         table.add_column(heading, justify="right")
     for report in reports:
-        lag = "" if report.execution_s is None else f"{1000 * report.execution_s:.0f} ms"
+        latency_s = report.execution_latency_s
         table.add_row(
             str(report.seed),
             "yes" if report.outcome["is_success"] else "no",
             report.fault or report.ended_by,
             f"{report.duration_s:.1f} s",
-            str(len(report.policy.inference_s)),
+            str(len(report.policy.inference_latency_s)),
             str(report.policy.n_late),
             f"{report.loop.n_late} of {report.loop.n_ticks}",
-            lag,
+            "" if latency_s is None else f"{1000 * latency_s:.0f} ms",
         )
     return table
 
@@ -209,9 +217,9 @@ def _latencies(values: Mapping[str, Any]) -> Table:
     )
     for heading in ("", "p50", "p95", "p99"):
         table.add_column(heading, justify="right")
-    for name in ("observation_s", "inference_s", "execution_s", "tick_s"):
+    for name in ("observation_latency_s", "inference_latency_s", "execution_latency_s", "tick_interval_s"):
         if values[name] is not None:
-            label = name.removesuffix("_s")
+            label = name.removesuffix("_s").replace("_", " ")
             table.add_row(label, *(f"{1000 * values[name][key]:.1f} ms" for key in ("p50", "p95", "p99")))
     table.add_row("waypoints ahead", *(f"{values['queue_depth'][key]:.0f}" for key in ("p50", "p95", "p99")))
     return table

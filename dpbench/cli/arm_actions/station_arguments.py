@@ -1,4 +1,4 @@
-"""What the actions of `dpbench arm` have in common: which arm, which camera, which view."""
+"""Arguments that the actions of `dpbench arm` share: station, task, view."""
 
 from __future__ import annotations
 
@@ -14,35 +14,42 @@ from dpbench.arms.teleoperation.interface import VIEWS
 from dpbench.errors import ConfigError
 
 DEFAULT_TASK = "dpbench/RealArm-v0"
-DEFAULT_REAL_TASK = "dpbench/RealArmImage-v0"
-"""On a table nobody knows the poses of objects."""
+DEFAULT_PHYSICAL_TASK = "dpbench/RealArmImage-v0"
+"""On a physical table the poses of objects are not known."""
 
 
 def add_station_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which arm it is."""
-    parser.add_argument("--task", help=f"Gymnasium id (default {DEFAULT_TASK}, on a real arm {DEFAULT_REAL_TASK})")
+    """Declare the arguments that describe the station."""
+    parser.add_argument(
+        "--task", help=f"Gymnasium id (default {DEFAULT_TASK}, with a physical arm {DEFAULT_PHYSICAL_TASK})"
+    )
     parser.add_argument(
         "--station", type=Path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
     )
-    parser.add_argument("--driver", help="of the arm, such as ur-rtde (default sim, the twin)")
-    parser.add_argument("--camera", help="of the table, such as opencv")
+    parser.add_argument("--driver", help="driver of the arm, such as ur-rtde (default sim, the digital twin)")
+    parser.add_argument("--camera", help="driver of the camera, such as opencv")
     for table in TABLES:
         name = "kinematics" if table == "kinematics" else table.removesuffix("s").replace("_", "-")
         parser.add_argument(
-            f"--{name}", action="append", default=[], dest=table, metavar="KEY=VALUE", help=f"of [{table}]; repeatable"
+            f"--{name}",
+            action="append",
+            default=[],
+            dest=table,
+            metavar="KEY=VALUE",
+            help=f"an entry of [{table}]; repeatable",
         )
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how a person takes part."""
-    parser.add_argument("--view", choices=VIEWS, default="auto", help="where picture and keys are (default: auto)")
-    parser.add_argument("--video", type=Path, metavar="FILE.mp4", help="also write the view to a video")
+    """Declare the arguments of a session."""
+    parser.add_argument("--view", choices=VIEWS, default="auto", help="live view and keys (default auto)")
+    parser.add_argument("--video", type=Path, metavar="FILE.mp4", help="also write the live view to a video")
     parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
-    parser.add_argument("--seed", type=int, help="start of the first episode")
+    parser.add_argument("--seed", type=int, help="seed of the first episode's start")
 
 
 def whole_number(text: str) -> int:
-    """How many of something there are to be.
+    """A number of episodes from the command line.
 
     Raises:
         ArgumentTypeError: unless it is 1 or more.
@@ -53,7 +60,7 @@ def whole_number(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """A time of the command line, s.
+    """A duration from the command line, s.
 
     Raises:
         ArgumentTypeError: unless it is above 0.
@@ -67,39 +74,39 @@ def seconds(text: str) -> float:
     return value
 
 
-def station_said(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What file and command line say of the station, as arguments of the environment.
+def station_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings in station file and command line, as arguments of the environment.
 
     Raises:
-        ConfigError: for a broken file or option.
+        ConfigError: for an invalid file or option.
     """
-    said = read_station(arguments.station) if arguments.station else {}
+    settings = read_station(arguments.station) if arguments.station else {}
     for table in TABLES:
-        said = with_options(said, table, getattr(arguments, table))
+        settings = with_options(settings, table, getattr(arguments, table))
     chosen = {"driver": arguments.driver, "camera": arguments.camera}
-    return {**said, **{key: value for key, value in chosen.items() if value is not None}}
+    return {**settings, **{key: value for key, value in chosen.items() if value is not None}}
 
 
-def task_of(arguments: argparse.Namespace, said: dict[str, Any]) -> str:
-    """The task, by default the one that fits the driver."""
+def task_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> str:
+    """Id of the task; by default one that fits the driver."""
     from dpbench.cli.demos import task_id
 
     if arguments.task is not None:
         return task_id(arguments.task)
-    return DEFAULT_TASK if said.get("driver", "sim") == "sim" else DEFAULT_REAL_TASK
+    return DEFAULT_TASK if settings.get("driver", "sim") == "sim" else DEFAULT_PHYSICAL_TASK
 
 
-def open_env(task_id: str, said: dict[str, Any], **more: Any) -> gym.Env[Any, Any]:
-    """The environment, in real time and without Gymnasium's time limit; not connected yet.
+def open_env(task_id: str, settings: dict[str, Any], **more: Any) -> gym.Env[Any, Any]:
+    """The environment in real time, without Gymnasium's time limit; not connected yet.
 
     Raises:
-        ConfigError: when the task is no arm, or its environment does not take what was said.
+        ConfigError: if the task is not one for an arm, or its environment does not accept the settings.
     """
     from dpbench.arms.station import station_of
 
     try:
-        env = gym.make(task_id, real_time=True, max_episode_steps=-1, disable_env_checker=True, **said, **more)
+        env = gym.make(task_id, real_time=True, max_episode_steps=-1, disable_env_checker=True, **settings, **more)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{task_id} does not take {', '.join(('real_time', *said))}: {error}") from error
+        raise ConfigError(f"{task_id} does not accept {', '.join(('real_time', *settings))}: {error}") from error
     station_of(env)
     return env

@@ -48,7 +48,7 @@ def test_steps_lie_on_a_grid_and_actions_are_where_the_tool_was_meant_to_be(tmp_
     # A goal every 0.1 s, each due 0.13 s later: the grid of goals is not that of the steps.
     for number in range(10):
         now = 10.0 + 0.1 * number
-        recorder.follow(now, (at(now + 0.13, 0.01 * (number + 1)),))
+        recorder.add_commands(now, (at(now + 0.13, 0.01 * (number + 1)),))
         sensors.newest = now - 0.03
         recorder.step(now)
     steps = EpisodeStore.open(journal.unfinished)
@@ -66,7 +66,7 @@ def test_moved_by_hand_the_actions_are_what_was_measured(tmp_path: Path) -> None
     sensors = Samples({"agent_pos": lambda due: 2.0 * due}, newest_s=1.0)
     recorder = Recorder(sensors, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(0.0, 0))
     for now in np.arange(0.01, 1.0, 0.01):
-        recorder.was_at(at(float(now), 2.0 * float(now)))
+        recorder.add_measured(at(float(now), 2.0 * float(now)))
     recorder.step(0.99)
     steps = EpisodeStore.open(journal.unfinished)
     np.testing.assert_allclose(steps.read("action")[:, 1], steps.read("agent_pos")[:, 0] + 0.2, atol=1e-4)

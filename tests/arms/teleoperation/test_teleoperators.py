@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dpbench.arms.driver import Waypoint
-from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop, SpaceMouseTeleop, Twist, moved
+from dpbench.arms.teleoperation.teleoperators import KeyboardTeleop, SpaceMouseTeleop, Twist, integrated
 from dpbench.errors import ArmFaultError, ConfigError, MissingExtraError
 from dpbench.rotations import matrix_from_quat, rotvec_from_matrix
 
@@ -72,7 +72,7 @@ def test_speeds_that_cannot_be() -> None:
 
 def test_a_goal_moves_with_the_twist() -> None:
     twist = Twist(np.array([0.1, 0.0, -0.2]), np.array([0.0, 0.0, 0.5]), 0.05)
-    goal = moved(HERE, twist, 0.1, LOW, HIGH)
+    goal = integrated(HERE, twist, 0.1, LOW, HIGH)
     assert goal.time_s == pytest.approx(5.1)
     assert np.allclose(goal.position, (0.41, 0.0, 0.28))
     assert np.allclose(rotvec_from_matrix(matrix_from_quat(goal.quaternion)), (0.0, 0.0, 0.05))
@@ -80,8 +80,8 @@ def test_a_goal_moves_with_the_twist() -> None:
 
 
 def test_turns_are_about_the_axes_of_the_base() -> None:
-    tilted = moved(HERE, Twist(np.zeros(3), np.array([np.pi / 2, 0.0, 0.0]), 0.0), 1.0, LOW, HIGH)
-    turned = moved(tilted, Twist(np.zeros(3), np.array([0.0, 0.0, np.pi / 2]), 0.0), 1.0, LOW, HIGH)
+    tilted = integrated(HERE, Twist(np.zeros(3), np.array([np.pi / 2, 0.0, 0.0]), 0.0), 1.0, LOW, HIGH)
+    turned = integrated(tilted, Twist(np.zeros(3), np.array([0.0, 0.0, np.pi / 2]), 0.0), 1.0, LOW, HIGH)
     # The tool's z, tilted to -y, is turned about the base's z to +x.
     assert np.allclose(matrix_from_quat(turned.quaternion)[:, 2], (1.0, 0.0, 0.0), atol=1e-9)
 
@@ -89,13 +89,13 @@ def test_turns_are_about_the_axes_of_the_base() -> None:
 def test_a_goal_stays_in_the_workspace_and_comes_back_at_once() -> None:
     goal = HERE
     for _ in range(100):
-        goal = moved(goal, Twist(np.full(3, 1.0), np.zeros(3), 0.1), 0.1, LOW, HIGH, gripper_m=0.08)
+        goal = integrated(goal, Twist(np.full(3, 1.0), np.zeros(3), 0.1), 0.1, LOW, HIGH, gripper_m=0.08)
     assert np.allclose(goal.position, HIGH)
     assert goal.gripper_m == 0.08
-    goal = moved(goal, Twist(np.full(3, -0.1), np.zeros(3), -0.1), 0.1, LOW, HIGH, gripper_m=0.08)
+    goal = integrated(goal, Twist(np.full(3, -0.1), np.zeros(3), -0.1), 0.1, LOW, HIGH, gripper_m=0.08)
     assert np.allclose(goal.position, np.array(HIGH) - 0.01)
     assert goal.gripper_m == pytest.approx(0.07)
-    assert moved(goal, Twist(np.zeros(3), np.zeros(3), -9.0), 1.0, LOW, HIGH).gripper_m == 0.0
+    assert integrated(goal, Twist(np.zeros(3), np.zeros(3), -9.0), 1.0, LOW, HIGH).gripper_m == 0.0
 
 
 class FakeMouse:
