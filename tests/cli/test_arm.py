@@ -44,7 +44,7 @@ def test_check_says_what_was_measured(folder: Path, capsys: pytest.CaptureFixtur
     assert list(checks) == [*names, "emergency stop"]
     # The control loop's own figures depend on what else the machine does.
     assert all(check["passed"] for name, check in checks.items() if name not in ("control loop", "pictures"))
-    assert 0.0 <= checks["execution latency"]["values"]["execution_s"] < 0.3
+    assert 0.0 <= checks["execution latency"]["values"]["execution_latency_s"] < 0.3
     assert checks["emergency stop"]["values"]["refused"]
     assert imageio.imread(folder / "view.png").shape == (384, 384, 3)
 
@@ -110,7 +110,7 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
     assert first["outcome"]["is_success"], first
     assert first["ended_by"] == "success"
     assert summary["n_episodes"] == 2
-    for name in ("observation_s", "inference_s", "execution_s", "tick_s"):
+    for name in ("observation_latency_s", "inference_latency_s", "execution_latency_s", "tick_interval_s"):
         assert 0.0 < summary[name]["p50"] <= summary[name]["p95"] <= summary[name]["p99"] < 1.0, name
     assert summary["n_ticks"] > 100
     assert document["provenance"]["versions"]
@@ -143,18 +143,18 @@ def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.Capt
     ("arguments", "message"),
     [
         (["check", "--station", "none.toml"], "station file none.toml is missing"),
-        (["check", "--station", "broken.toml"], "is no TOML"),
-        (["check", "--station", "unknown.toml"], "colour is unknown; known are driver"),
+        (["check", "--station", "broken.toml"], "is not valid TOML"),
+        (["check", "--station", "unknown.toml"], "unknown key colour; known keys are driver"),
         (["check", "--driver", "ur-rdte"], "did you mean ur-rtde"),
-        (["check", "--driver", "ur-rtde"], "does not take|address"),
+        (["check", "--driver", "ur-rtde"], "does not accept|address"),
         (["check", "--driver-option", "latency"], "expected KEY=VALUE"),
         (["check", "--limit", "sped_m_s=1"], "sped_m_s is unknown"),
-        (["check", "--task", "pusht"], "is not a task for an arm|does not take"),
+        (["check", "--task", "pusht"], "is not a task for an arm|does not accept"),
         (["run", "policy", "--view", "none"], "policy"),
         (["run", "hold", "--view", "none"], "does not know its task"),
         (["run", "demonstrator", "--task", "RealArm", "--execution-s", "soon", "--view", "none"], "expected seconds"),
         (["record", "--operator", "script", "--task", "RealArmImage", "--view", "none"], "no scripted demonstrator"),
-        (["record", "--view", "none"], "nobody could start"),
+        (["record", "--view", "none"], "no episode could be started"),
         (["check", "--kinematics", "path=none.urdf", "--kinematics", "tool=tool0"], "joint_limits|none.urdf"),
         (["check", "--driver-option", "latency_s=soon"], "must be real number"),
         (["record", "--view", "terminal"], "neither a screen nor a terminal"),

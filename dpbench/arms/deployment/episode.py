@@ -149,7 +149,10 @@ class _Episode:
             thread.join(MAX_INFERENCE_S)
         if self._error is not None:
             raise self._error
-        ticks, self._station.loop.report = self._station.loop.report, LoopReport()  # later ticks are not part of the episode
+        ticks, self._station.loop.report = (
+            self._station.loop.report,
+            LoopReport(),
+        )  # later ticks are not part of the episode
         return EpisodeReport(
             self._seed,
             self._outcome(),

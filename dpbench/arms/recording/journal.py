@@ -113,9 +113,7 @@ class Journal:
         except DataError:  # killed while the journal was created: it holds no step
             self.discard()
             return
-        if (
-            int(steps.attributes.get(FOLLOWS, 0)) < self.n_episodes
-        ):  # killed after saving
+        if int(steps.attributes.get(FOLLOWS, 0)) < self.n_episodes:  # killed after saving
             self.discard()
             return
         self._steps = steps

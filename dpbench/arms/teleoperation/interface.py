@@ -147,9 +147,7 @@ def operator_interface(
             keys = stack.enter_context(TerminalKeys(on_stop))
             window = None if view == "terminal" else _window(stack, on_stop, must=view == "window")
             if window is None and not keys.is_terminal:
-                raise ConfigError(
-                    "neither a screen nor a terminal: use --view none (then no key stops the arm)."
-                )
+                raise ConfigError("neither a screen nor a terminal: use --view none (then no key stops the arm).")
             interface = TerminalInterface(keys) if window is None else WindowInterface(window, keys)
             if window is None:
                 stack.callback(TerminalInterface.clear)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.arms.deployment.execution import EXECUTIONS, ExecutionConfig
+from dpbench.arms.deployment.execution import EXECUTIONS, Execution, ExecutionConfig
 from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--execution",
         "--mode",
         choices=EXECUTIONS,
-        help="predict the next chunk after the last one (sync), beside it (async, default), or at every step (ensemble)",
+        help="predict a chunk when the last one ends (sync), before that (async, default), or at every step (ensemble)",
     )
     parser.add_argument(
         "--replan-steps", type=int, help="async: predict a chunk every so many steps (default: just in time)"
@@ -123,7 +123,8 @@ def _execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz:
     Raises:
         ConfigError: for values that do not fit together.
     """
-    execution = arguments.execution or ("async" if decay is None else "ensemble")
+    default: Execution = "async" if decay is None else "ensemble"
+    execution: Execution = arguments.execution or default
     if decay is not None and execution != "ensemble":
         raise ConfigError(f"--temporal-ensemble with --execution {execution}: leave one of them out.")
     latency = "0" if arguments.execution_latency == "auto" else arguments.execution_latency

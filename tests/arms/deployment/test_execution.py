@@ -1,4 +1,4 @@
-"""A policy beside the loop: latencies compensated, what is past dropped, late chunks harmless."""
+"""Chunks are executed on time: latencies are compensated, past actions dropped, and late chunks are harmless."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE_HZ = 20.0
 
 
 class Chunks:
-    """Predicts eight places ahead of the one that it sees, after some time."""
+    """Predicts eight positions ahead of the observed one, after some time."""
 
     horizon = Horizon(n_obs_steps=1, horizon=8, n_action_steps=8)
 
@@ -36,10 +36,10 @@ class Chunks:
         return (here + 0.01 * np.arange(1, 9, dtype=np.float32))[None, :, None]
 
 
-class Paper:
-    """An arm that writes down what it is told."""
+class NotedArm:
+    """An arm that notes what it is sent."""
 
-    spec = ArmSpec("paper", 6, 125.0, 0.0)
+    spec = ArmSpec("noted", 6, 125.0, 0.0)
 
     def __init__(self) -> None:
         self.calls: list[tuple[float, list[Waypoint]]] = []
@@ -63,8 +63,8 @@ class Paper:
     def close(self) -> None: ...
 
 
-def run(takes_s: float, mode: Any, duration_s: float, execution_s: float = 0.0) -> tuple[Paper, Any]:
-    arm = Paper()
+def run(takes_s: float, execution: Any, duration_s: float, latency_s: float = 0.0) -> tuple[NotedArm, Any]:
+    arm = NotedArm()
     began = arm.began_s
 
     def observe(n_obs_steps: int) -> tuple[float, Mapping[str, NDArray[Any]]]:
@@ -78,14 +78,14 @@ def run(takes_s: float, mode: Any, duration_s: float, execution_s: float = 0.0) 
             for action, due in zip(actions, times, strict=True)
         ]
 
-    over: Callable[[], bool] = lambda: time.monotonic() - began > duration_s  # noqa: E731
-    timing = ExecutionConfig(RATE_HZ, mode, execution_s=execution_s)
-    report = run_policy(Chunks(takes_s), arm, observe, to_waypoints, timing, NoiseStreams.from_seeds(0, [0]), over)
+    is_over: Callable[[], bool] = lambda: time.monotonic() - began > duration_s  # noqa: E731
+    config = ExecutionConfig(RATE_HZ, execution, execution_latency_s=latency_s)
+    report = run_policy(Chunks(takes_s), arm, observe, to_waypoints, config, NoiseStreams.from_seeds(0, [0]), is_over)
     return arm, report
 
 
-def test_what_is_past_is_dropped_and_the_rest_is_due_on_the_grid() -> None:
-    arm, report = run(takes_s=0.12, mode="sync", duration_s=1.2)
+def test_past_actions_are_dropped_and_the_others_are_due_on_the_grid() -> None:
+    arm, report = run(takes_s=0.12, execution="sync", duration_s=1.2)
     for sent_s, waypoints in arm.calls:
         assert waypoints[0].time_s > sent_s
         np.testing.assert_allclose(np.diff([one.time_s for one in waypoints]), 1 / RATE_HZ, atol=1e-6)
@@ -93,12 +93,12 @@ def test_what_is_past_is_dropped_and_the_rest_is_due_on_the_grid() -> None:
     assert max(report.n_sent) <= 6
     assert report.n_late == 0
     assert arm.stopped
-    assert min(report.observation_s) >= 0.02
-    assert report.as_json()["inference_s"]["p50"] >= 0.12
+    assert min(report.observation_latency_s) >= 0.02
+    assert report.as_json()["inference_latency_s"]["p50"] >= 0.12
 
 
 def test_waypoints_are_sent_ahead_of_the_arms_own_delay() -> None:
-    arm, _ = run(takes_s=0.0, mode="sync", duration_s=0.8, execution_s=0.04)
+    arm, _ = run(takes_s=0.0, execution="sync", duration_s=0.8, latency_s=0.04)
     for observed_s, (sent_s, waypoints) in zip(arm.seen, arm.calls, strict=True):
         for waypoint in waypoints:
             place = waypoint.position[0] - (observed_s - arm.began_s)
@@ -107,30 +107,30 @@ def test_waypoints_are_sent_ahead_of_the_arms_own_delay() -> None:
             np.testing.assert_allclose(waypoint.time_s, observed_s + 100 * place / RATE_HZ - 0.04, atol=1e-3)
 
 
-def test_asynchronously_the_next_chunk_comes_before_the_last_one_ends() -> None:
-    _, waits = run(takes_s=0.1, mode="sync", duration_s=1.2)
-    _, overlaps = run(takes_s=0.1, mode="async", duration_s=1.2)
+def test_with_async_the_next_chunk_is_ready_before_the_last_one_ends() -> None:
+    _, waits = run(takes_s=0.1, execution="sync", duration_s=1.2)
+    _, overlaps = run(takes_s=0.1, execution="async", duration_s=1.2)
     assert max(waits.slack_s[1:]) < 0.0 < min(overlaps.slack_s[1:])
-    assert len(overlaps.inference_s) > len(waits.inference_s)
+    assert len(overlaps.inference_latency_s) > len(waits.inference_latency_s)
 
 
-def test_a_chunk_that_is_wholly_late_is_one_late_step() -> None:
-    arm, report = run(takes_s=0.5, mode="async", duration_s=1.2)
+def test_of_a_chunk_that_is_entirely_late_the_last_action_is_sent() -> None:
+    arm, report = run(takes_s=0.5, execution="async", duration_s=1.2)
     assert report.n_late == len(arm.calls)
     for sent_s, waypoints in arm.calls:
         assert len(waypoints) == 1
         assert waypoints[0].time_s > sent_s
 
 
-def test_timings_that_cannot_be_are_named() -> None:
-    with pytest.raises(ConfigError, match="mode = 'both'"):
+def test_invalid_settings_are_named() -> None:
+    with pytest.raises(ConfigError, match="execution = 'both'"):
         ExecutionConfig(10.0, "both")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="a rate above 0"):
         ExecutionConfig(0.0)
 
 
-def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
-    arm, ended = Paper(), [False]
+def test_a_chunk_that_is_ready_after_the_end_is_not_sent() -> None:
+    arm, ended = NotedArm(), [False]
 
     class Slow(Chunks):
         def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
@@ -144,5 +144,5 @@ def test_what_was_thought_when_the_end_came_is_not_sent() -> None:
         Slow(0.0), arm, lambda n: (time.monotonic(), {"agent_pos": np.zeros((n, 1), np.float32)}), refuse,
         ExecutionConfig(RATE_HZ), NoiseStreams.from_seeds(0, [0]), lambda: ended[0],
     )  # fmt: skip
-    assert report.inference_s == []
+    assert report.inference_latency_s == []
     assert arm.stopped
