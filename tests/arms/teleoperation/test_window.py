@@ -77,7 +77,7 @@ def test_without_pygame_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("driver", ["no such driver", "offscreen"])
 def test_without_a_screen_there_is_advice(monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", driver)
-    with pytest.raises(ConfigError, match=r"no window can be opened \(.*use the terminal"), Window(lambda: None):
+    with pytest.raises(ConfigError, match=r"no window can be opened \(.*--view terminal"), Window(lambda: None):
         pass
 
 
