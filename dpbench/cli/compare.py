@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console  # heavy imports only when something is compared
 
     from dpbench.leaderboard.page import render
-    from dpbench.leaderboard.table import print_table
+    from dpbench.leaderboard.tables import print_table
 
     if arguments.train:
         train_missing(arguments.zoo, arguments.device, arguments.data_dir)

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.comparison.evaluate import evaluate
     from dpbench.evaluation.rollout import Frames
     from dpbench.evaluation.video import write_video
-    from dpbench.leaderboard.table import frame, print_one
+    from dpbench.leaderboard.frame import frame
+    from dpbench.leaderboard.tables import print_one
 
     cell = resolve(
         Cell(

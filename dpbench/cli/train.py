@@ -92,13 +92,18 @@ def _rollouts(n_episodes: int) -> Any:
     """Short evaluations during training: the first starts of the task's default protocol, one sampler seed."""
     if n_episodes == 0:
         return None
+    import numpy as np
+
     from dpbench.evaluation.rollout import rollout, trials
-    from dpbench.metrics.success import figures, summarise
+    from dpbench.metrics.episode import EpisodeSet
+    from dpbench.metrics.measure import episode_columns
+    from dpbench.metrics.table import METRICS
 
     def evaluate(policy: Policy, task: TaskSpec) -> dict[str, float]:
         starts = task.starts()
         episodes = rollout(policy, task, starts, trials(starts, n_episodes, (0,)))
-        summary = summarise([figures(episode, task.rate_hz) for episode in episodes])
-        return {"success_rate": summary.success_rate.mean, "mean_max_reward": summary.mean_max_reward.mean}
+        columns = episode_columns(EpisodeSet(task, episodes, policy.horizon.n_action_steps), METRICS)
+        success, max_reward = (np.mean(np.array(columns[name], np.float64)) for name in ("success", "max_reward"))
+        return {"success_rate": float(success), "mean_max_reward": float(max_reward)}
 
     return evaluate

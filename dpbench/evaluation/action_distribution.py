@@ -9,7 +9,6 @@ are compared best as multiples of their floors. A policy with a memory starts it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -20,13 +19,7 @@ from numpy.typing import NDArray
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import policy_of_one, steps
 from dpbench.metrics.behaviour import ConditionalDemonstrator
-from dpbench.metrics.chunk_distance import (
-    energy_distance,
-    invalid_share,
-    maximum_mean_discrepancy,
-    median_distance,
-)
-from dpbench.metrics.statistics.intervals import Estimate, mean
+from dpbench.metrics.episode import ProbedState
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Observations, Policy
@@ -41,38 +34,9 @@ History = Mapping[str, NDArray[Any]]
 """Flat key -> `(To, ...)`."""
 
 
-@dataclass(frozen=True)
-class ActionDistribution:
-    """Means over probe states with 95 % intervals over them; `floor` is what two demonstrator samples have.
-
-    Attributes:
-        n_states: probe states.
-        n_samples: chunks a state.
-        energy_distance: root mean square a coordinate, in units of the action.
-        energy_distance_floor: the same between two sets of the demonstrator.
-        mmd: with the median distance of the demonstrator's chunks as the kernel's width.
-        mmd_floor: the same between two sets of the demonstrator.
-        invalid_share: of chunks that are in no valid mode.
-        invalid_share_floor: of the demonstrator's.
-    """
-
-    n_states: int
-    n_samples: int
-    energy_distance: Estimate
-    energy_distance_floor: float
-    mmd: Estimate
-    mmd_floor: float
-    invalid_share: Estimate
-    invalid_share_floor: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Nested plain values."""
-        return asdict(self)
-
-
-def compare_actions(
+def probe_states(
     policy: Policy, task: TaskSpec, demonstrator: Policy, conditional: ConditionalDemonstrator
-) -> ActionDistribution:
+) -> tuple[ProbedState, ...]:
     """Ask a policy at the task's probe states.
 
     Args:
@@ -81,42 +45,24 @@ def compare_actions(
         demonstrator: makes the demonstrations of the probe states.
         conditional: the demonstrator's known distribution.
     """
-    rows = []
+    states = []
     histories = probes(task, demonstrator, conditional.probe_steps, policy.horizon.n_obs_steps)
     for number, history in enumerate(histories):
         rng = np.random.default_rng((PROBE_SEED, number))
         newest = {key: values[-1] for key, values in history.items()}
         ours = sample_policy(policy, history, N_SAMPLES, number)
         theirs, again = (conditional.sample(newest, N_SAMPLES, ours.shape[1], rng) for _ in range(2))
-        width = median_distance(theirs)
-        scale = 1 / np.sqrt(ours[0].size)
-        rows.append(
-            (
-                energy_distance(scale * ours, scale * theirs),
-                energy_distance(scale * again, scale * theirs),
-                maximum_mean_discrepancy(ours, theirs, width),
-                maximum_mean_discrepancy(again, theirs, width),
-                invalid_share(conditional.distance(newest, ours), conditional.radius_m),
-                invalid_share(conditional.distance(newest, again), conditional.radius_m),
+        states.append(
+            ProbedState(
+                policy=ours,
+                demonstrator=theirs,
+                again=again,
+                policy_distance=conditional.distance(newest, ours),
+                again_distance=conditional.distance(newest, again),
+                radius=conditional.radius_m,
             )
         )
-    table = np.array(rows)  # (states, 6)
-    ours_energy, floor_energy, ours_mmd, floor_mmd, ours_invalid, floor_invalid = table.T
-    states = np.arange(len(table))
-
-    def over_states(values: NDArray[np.float64]) -> Estimate:
-        return mean(values, states, np.random.default_rng(PROBE_SEED))
-
-    return ActionDistribution(
-        n_states=len(table),
-        n_samples=N_SAMPLES,
-        energy_distance=over_states(ours_energy),
-        energy_distance_floor=float(floor_energy.mean()),
-        mmd=over_states(ours_mmd),
-        mmd_floor=float(floor_mmd.mean()),
-        invalid_share=over_states(ours_invalid),
-        invalid_share_floor=float(floor_invalid.mean()),
-    )
+    return tuple(states)
 
 
 def probes(task: TaskSpec, demonstrator: Policy, probe_steps: Sequence[int], n_obs_steps: int) -> list[History]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from dpbench.files import write_bytes
-from dpbench.leaderboard.table import DEMONSTRATOR, counts_of
+from dpbench.policies.baseline import Role, role_of
 
 POLICY, THEIRS = "#0072B2", "#D55E00"
 COLUMNS = 3
@@ -31,7 +32,7 @@ def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
         OSError: when a file cannot be written.
     """
     names = []
-    shown = table[[counts_of(counts) is not None for counts in table["mode_counts"]]]
+    shown = table[[_counts(counts) is not None for counts in table["mode_counts"]]]
     for task, part in shown.groupby("task", sort=False):
         names.append(f"modes-{str(task).rsplit('/', 1)[-1]}.png")
         write_bytes(folder / names[-1], _picture(str(task), part.reset_index(drop=True)))
@@ -39,8 +40,10 @@ def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
 
 
 def _picture(task: str, part: pd.DataFrame) -> bytes:
-    demonstrator = next((row.mode_counts for row in part.itertuples() if row.policy == DEMONSTRATOR), None)
-    their_counts = counts_of(demonstrator)
+    demonstrator = next(
+        (row.mode_counts for row in part.itertuples() if role_of(row.policy) is Role.DEMONSTRATOR), None
+    )
+    their_counts = _counts(demonstrator)
     theirs = their_counts / their_counts.sum() if their_counts is not None else None
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
@@ -55,7 +58,7 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
         counts = json.loads(row.mode_counts)
         places = np.arange(len(names))
-        shares = counts_of(row.mode_counts)
+        shares = _counts(row.mode_counts)
         if shares is not None:
             axis.bar(places, shares / shares.sum(), color=POLICY, alpha=0.75)
         if theirs is not None:
@@ -71,3 +74,11 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def _counts(counts: str | None) -> NDArray[np.int64] | None:
+    """Mode counts from their column; None without a successful episode."""
+    if not isinstance(counts, str):
+        return None
+    values = np.array(list(json.loads(counts).values()), dtype=np.int64)
+    return values if values.sum() else None

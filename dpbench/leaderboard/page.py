@@ -10,9 +10,11 @@ import pandas as pd
 
 from dpbench.errors import DpbenchError
 from dpbench.files import write_bytes
+from dpbench.leaderboard.columns import columns_of, legend, tables
 from dpbench.leaderboard.figure import save_figure
+from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.modes_figure import save_modes
-from dpbench.leaderboard.table import frame, markdown
+from dpbench.leaderboard.tables import as_text, by_task, markdown
 from dpbench.records.record import Record
 from dpbench.spec import PublishedResults
 from dpbench.tasks import load_task
@@ -29,7 +31,7 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     """
     table = frame(records)
     try:
-        write_bytes(folder / "table.md", markdown(table).encode())
+        write_bytes(folder / "table.md", all_tables(table).encode())
         write_bytes(folder / "table.csv", table.to_csv(index=False).encode())
         save_figure(table, folder / "table.png")
         pictures = save_modes(table, folder)
@@ -40,6 +42,12 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
             f"{folder}: the table is not written ({error}); choose another folder with --output."
         ) from error
     return table
+
+
+def all_tables(table: pd.DataFrame) -> str:
+    """The tables of every task, and the legend."""
+    texts = [markdown(as_text(part, shown)) for _, part in by_task(table) for shown in tables(part) if shown]
+    return "\n\n".join([*texts, legend([column for task in set(table["task"]) for column in columns_of(task)])]) + "\n"
 
 
 def page(table: pd.DataFrame, records: Sequence[Record], notes: str = "", pictures: Sequence[str] = ()) -> str:
@@ -65,7 +73,7 @@ def page(table: pd.DataFrame, records: Sequence[Record], notes: str = "", pictur
 Rendered by `dpbench compare` from `records/`, never edited by hand. One record is one evaluation, with every episode,
 seeds, versions, commit and hardware.
 
-{markdown(table)}
+{all_tables(table)}
 ![success, score and latency](table.png)
 {modes}
 ## Published figures of the same tasks

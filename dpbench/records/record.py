@@ -25,12 +25,10 @@ from pydantic import (
 )
 
 from dpbench.errors import DataError
+from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
 
 SCHEMA_VERSION: Final = 2
-
-EpisodeValue = bool | int | float | str | None
-"""A metric of one episode: a number, a label, or None where the episode has none."""
 
 
 class _Part(BaseModel):
@@ -172,7 +170,7 @@ class Record(_Part):
     identity: str = Field(description="SHA-256 of the canonical JSON of `cell` (sorted keys, no spaces)")
     cell: EvaluatedCell
     modes: tuple[str, ...] = Field(default=(), description="the task's modes when it was evaluated")
-    summary: dict[str, Annotated[Estimate | float, Field(union_mode="left_to_right")]] = Field(
+    summary: dict[str, Annotated[Value, Field(union_mode="left_to_right")]] = Field(
         description="metrics of the set of episodes: mean, low and high (95 % interval), or a plain number"
     )
     episodes: Episodes

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from dpbench.comparison.groups import group
+from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.page import order_agreement
-from dpbench.leaderboard.table import columns, frame
-from dpbench.metrics.statistics.intervals import crossed_mean, crossed_proportion
+from dpbench.leaderboard.tables import as_text
 
 from .made_up import record
 
@@ -21,9 +20,9 @@ def test_records_of_other_training_seeds_share_a_row() -> None:
     estimate = members.estimate("max_reward")
     assert estimate.mean == pytest.approx(0.6)
     assert 0.5 <= estimate.low < 0.6 < estimate.high <= 0.7
-    text = columns(frame(records)).iloc[0]
-    assert text["by seed"] == "0.50 0.70 0.60"
-    assert text["paper"] == "0.70"
+    text = as_text(frame(records)).iloc[0]
+    assert text["score by seed"] == "0.50 0.70 0.60"
+    assert text["published"] == "0.70"
 
 
 def test_what_else_differs_makes_a_row_of_its_own() -> None:
@@ -45,38 +44,3 @@ def test_the_order_is_compared_with_the_papers() -> None:
     tied = order_agreement(frame([record("bet", 42, 0.5), record("ibc", 42, 0.5)]))
     assert "of 1 pairs of published methods 0 stand" in tied
     assert "equal here: the paper has ibc over bet" in tied
-
-
-def test_the_crossed_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """Random effects of eight seeds and thirty starts around 0.5, many times over."""
-    rng = np.random.default_rng(0)
-    starts, seeds = (grid.ravel() for grid in np.meshgrid(np.arange(30), np.arange(8)))
-    covered = 0
-    n_trials = 200
-    for _ in range(n_trials):
-        values = 0.5 + 0.1 * rng.normal(size=8)[seeds] + 0.2 * rng.normal(size=30)[starts] + 0.05 * rng.normal(size=240)
-        estimate = crossed_mean(values, starts, seeds, np.random.default_rng(1))
-        covered += estimate.low <= 0.5 <= estimate.high
-    assert 0.86 <= covered / n_trials <= 0.99
-
-
-@pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])
-def test_the_crossed_interval_of_a_proportion_covers_the_truth_too(rate: float) -> None:
-    """Five seeds and fifty starts whose easiness varies, rare success included."""
-    rng = np.random.default_rng(0)
-    starts, seeds = (grid.ravel() for grid in np.meshgrid(np.arange(50), np.arange(5)))
-    covered = 0
-    n_trials = 200
-    for _ in range(n_trials):
-        easiness = rng.beta(4 * rate, 4 * (1 - rate), size=50)
-        successes = rng.random(250) < easiness[starts]
-        estimate = crossed_proportion(successes, starts, seeds, np.random.default_rng(1))
-        covered += estimate.low <= rate <= estimate.high
-    assert 0.9 <= covered / n_trials <= 1.0
-
-
-def test_nothing_solved_is_no_proof_of_a_rate_of_zero() -> None:
-    starts, seeds = (grid.ravel() for grid in np.meshgrid(np.arange(50), np.arange(3)))
-    estimate = crossed_proportion(np.zeros(150, dtype=np.bool_), starts, seeds, np.random.default_rng(0))
-    assert (estimate.mean, estimate.low) == (0.0, 0.0)
-    assert estimate.high == pytest.approx(0.071, abs=0.001), "Wilson's interval for none of 50"

@@ -16,7 +16,7 @@ from dpbench.envs.block_push.plans import delta_chunk_pixels, delta_plan_of, pos
 from dpbench.envs.pusht.geometry import GOAL_POSE, coverage, keypoints
 from dpbench.envs.pusht.modes import MODES, SYMMETRIC_START, plan_of, side_of
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.metrics.multimodality import kept_plans
+from dpbench.metrics.plans import kept_plans
 from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 

@@ -7,7 +7,7 @@ import pytest
 
 from dpbench.envs.pusht.geometry import block_pose, keypoints
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.metrics.success import figures
+from dpbench.metrics.of_episode import max_reward
 from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
@@ -24,7 +24,7 @@ def test_it_pushes_the_block_onto_the_goal_and_repeats_itself() -> None:
     policy = open_policy("demonstrator", task.id)
     starts = task.starts()
     episodes = rollout(policy, task, starts, trials(starts, 3, (0,)))
-    scores = [figures(episode, task.rate_hz).max_reward for episode in episodes]
+    scores = [max_reward(episode, task) for episode in episodes]
     assert np.mean(scores) > 0.5, "random actions reach 0.11"
     (alone,) = rollout(policy, task, starts, trials(starts, 3, (0,))[1:2])
     assert np.array_equal(alone.actions, episodes[1].actions)

@@ -13,8 +13,9 @@ from dpbench.cli import main
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.chunks import panel, scene
 from dpbench.comparison.evaluate import evaluate
+from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.page import render
-from dpbench.leaderboard.table import columns, frame
+from dpbench.leaderboard.tables import as_text
 from dpbench.policies.opening import open_policy
 from dpbench.records.record import Episodes, Record
 from dpbench.tasks import load_task
@@ -39,10 +40,12 @@ def test_a_record_says_what_a_task_with_modes_asks_for(avoid: list[Record]) -> N
 
 def test_the_table_has_the_columns_and_the_page_the_histograms(avoid: list[Record], tmp_path: Path) -> None:
     table = render(avoid, tmp_path)
-    text = columns(table).set_index("policy")
-    assert {"entropy", "modes", "TV", "keeps", "invalid", "energy"} <= set(text.columns)
-    assert text.loc["demonstrator", "TV"] == "0.00"
-    assert text.loc["hold", "TV"] == "-", "no successful rollout has no histogram"
+    text = as_text(table).set_index("policy")
+    assert {"entropy", "modes seen", "mode distance", "plan consistency", "invalid chunks", "energy distance"} <= set(
+        text.columns
+    )
+    assert text.loc["demonstrator", "mode distance"] == "0.00 [0.00, 0.00]"
+    assert text.loc["hold", "mode distance"] == "-", "no successful rollout has no histogram"
     picture = imageio.imread(tmp_path / "modes-Avoid-v0.png")
     assert picture.std() > 10
     assert "modes-Avoid-v0.png" in (tmp_path / "README.md").read_text()

@@ -10,8 +10,9 @@ import pytest
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.evaluate import evaluate
 from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.page import render
-from dpbench.leaderboard.table import columns, frame
+from dpbench.leaderboard.tables import as_text
 from dpbench.records import store
 from dpbench.records.record import Record
 
@@ -59,9 +60,9 @@ def test_records_are_kept_beside_each_other(tmp_path: Path, record: Record) -> N
 def test_the_table_is_rendered_from_records(tmp_path: Path, record: Record) -> None:
     table = render([record], tmp_path)
     assert table["policy"].tolist() == ["hold"]
-    text = columns(frame([record])).iloc[0]
+    text = as_text(frame([record])).iloc[0]
     assert text["success"].startswith("0.00 [0.00, ")
-    assert text["episodes"] == "3 x 2"
+    assert (table["n_starts"][0], table["n_sampler_seeds"][0]) == (3, 2)
     assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
     assert "hold" in (tmp_path / "table.csv").read_text()
     assert "never edited by hand" in (tmp_path / "README.md").read_text()
@@ -80,5 +81,5 @@ def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
     assert sum(done.mode_counts().values()) == 90, "none is left out"
     assert done.estimate("conditional_behaviour_entropy").mean > 0.2, "three rollouts from each start"
     assert len(done.episodes.column("mode")) == 90
-    text = columns(frame([done])).iloc[0]
+    text = as_text(frame([done])).iloc[0]
     assert float(text["entropy"]) > 0.8

@@ -1,38 +1,38 @@
-"""How many ways a policy knows, whether it keeps to one, and how close its actions are to the demonstrators'.
+"""Behaviour modes: in how many ways a policy succeeds, and whether in the proportions of its demonstrator.
 
-| figure | of | range | unit | source |
-|---|---|---|---|---|
-| behaviour entropy | modes of successful rollouts | 0 (one mode) to 1 (all alike) | base-K bits | D3IL, Eq. 1 |
-| conditional behaviour entropy | the same from one start, averaged | 0 to 1 | base-K bits | D3IL, Eq. 2 |
-| mode coverage | modes with a successful rollout | 0 to 1 | share of K | - |
-| total variation | mode histograms of policy and demonstrators | 0 (equal) to 1 (disjoint) | - | - |
-| Jensen-Shannon divergence | the same | 0 to 1 | bits | Lin 1991 |
-| commitment | plans of one rollout, replan after replan | 0 to 1 | share of rollouts that never change | - |
-| energy distance | sampled action chunks | 0 (equal) upwards | units of the action | Szekely & Rizzo 2013 |
-| MMD | sampled action chunks | 0 (equal) upwards | - | Gretton et al. 2012, Eq. 3 |
-| invalid share | sampled action chunks | 0 to 1 | share in no valid mode | - |
-
-D3IL is Jia et al. 2024 (arXiv 2402.14606), K the number of the task's modes. Failures: entropies, coverage and
-divergences count rollouts that succeeded and have a mode, as D3IL does; how many were left out is part of the result.
-Entropies of few rollouts are too small: the Miller-Madow correction adds (K' - 1) / 2n nats for K' modes seen in n
-rollouts (Miller 1955), at most up to the maximum.
+D3IL (Jia et al. 2024, arXiv 2402.14606) defines the entropies. They count rollouts that succeeded and have a mode, as
+D3IL does; so do coverage and distances of histograms. K is the number of the task's modes. Entropies of few rollouts
+are too small: the Miller-Madow correction adds (K' - 1) / 2n nats for K' modes seen in n rollouts (Miller 1955), at
+most up to the maximum.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
-from dpbench.metrics.behaviour import Plan
-from dpbench.metrics.statistics.intervals import Estimate, mean, proportion
+from dpbench.metrics.episode import EpisodeSet
+from dpbench.metrics.of_episode import mode, success
+from dpbench.metrics.statistics.intervals import Estimate, mean
 
 N_RESAMPLES = 2000
+
+
+def mode_statistics(recorded: EpisodeSet) -> Mapping[str, Estimate]:
+    """Entropies and coverage of the modes that rollouts showed, with 95 % intervals; nothing where none are named.
+
+    `conditional_behaviour_entropy` is 0 with one rollout a start.
+    """
+    task = recorded.task
+    if not task.modes:
+        return {}
+    labels = [mode(episode, task) for episode in recorded.episodes]
+    successes = [success(episode, task) for episode in recorded.episodes]
+    return summarise_modes(task.modes, labels, successes, recorded.starts.tolist())
 
 
 @dataclass(frozen=True)
@@ -67,44 +67,18 @@ def count_modes(modes: Sequence[str], labels: Sequence[str | None], successes: S
     """
     places = {mode: place for place, mode in enumerate(modes)}
     counts = np.zeros(len(modes), dtype=np.int64)
-    for label, success in zip(labels, successes, strict=True):
+    for label, solved in zip(labels, successes, strict=True):
         if label is not None and label not in places:
             raise DataError(f"mode {label!r} is none of the task's: {', '.join(modes)}.")
-        if success and label is not None:
+        if solved and label is not None:
             counts[places[label]] += 1
     return ModeCounts(counts, len(labels) - int(counts.sum()))
 
 
-@dataclass(frozen=True)
-class Multimodality:
-    """What the rollouts of one evaluation say of a policy's modes, see the module's table.
-
-    Attributes:
-        counts: mode -> successful rollouts.
-        n_left_out: rollouts that failed or have no mode.
-        behaviour_entropy: with its 95 % interval over rollouts.
-        behaviour_entropy_corrected: by Miller and Madow, with its interval.
-        conditional_behaviour_entropy: over starts, with its interval over them; a start without success counts as 0.
-            0 with one rollout a start.
-        mode_coverage: share of modes seen, with its interval over rollouts.
-    """
-
-    counts: dict[str, int]
-    n_left_out: int
-    behaviour_entropy: Estimate
-    behaviour_entropy_corrected: Estimate
-    conditional_behaviour_entropy: Estimate
-    mode_coverage: Estimate
-
-    def as_json(self) -> dict[str, Any]:
-        """Nested plain values."""
-        return asdict(self)
-
-
 def summarise_modes(
     modes: Sequence[str], labels: Sequence[str | None], successes: Sequence[bool], starts: Sequence[int]
-) -> Multimodality:
-    """All figures of recorded rollouts.
+) -> dict[str, Estimate]:
+    """See `mode_statistics`.
 
     Args:
         modes: all modes of the task.
@@ -120,24 +94,22 @@ def summarise_modes(
             count_modes(
                 modes,
                 [label for label, at in zip(labels, places, strict=True) if at == place],
-                [success for success, at in zip(successes, places, strict=True) if at == place],
+                [solved for solved, at in zip(successes, places, strict=True) if at == place],
             ).counts
             for place in range(places.max() + 1)
         ]
     )
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(0)  # one stream, drawn from in this order
 
     def corrected(counts: NDArray[np.int64]) -> float:
         return behaviour_entropy(counts, miller_madow=True)
 
-    return Multimodality(
-        counts=dict(zip(modes, counted.counts.tolist(), strict=True)),
-        n_left_out=counted.n_left_out,
-        behaviour_entropy=bootstrap(behaviour_entropy, numbers, len(modes), rng),
-        behaviour_entropy_corrected=bootstrap(corrected, numbers, len(modes), rng),
-        conditional_behaviour_entropy=conditional_behaviour_entropy(by_start, rng),
-        mode_coverage=bootstrap(mode_coverage, numbers, len(modes), rng),
-    )
+    return {
+        "behaviour_entropy": bootstrap(behaviour_entropy, numbers, len(modes), rng),
+        "behaviour_entropy_corrected": bootstrap(corrected, numbers, len(modes), rng),
+        "conditional_behaviour_entropy": conditional_behaviour_entropy(by_start, rng),
+        "mode_coverage": bootstrap(mode_coverage, numbers, len(modes), rng),
+    }
 
 
 def behaviour_entropy(counts: NDArray[np.int64], miller_madow: bool = False) -> float:
@@ -200,71 +172,44 @@ def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
     return (divergence(first) + divergence(second)) / 2
 
 
-def kept_plans(plans: Sequence[Plan | None]) -> tuple[int, int]:
-    """How often a rollout kept its mind from one plan to the next that answers the same question.
-
-    Args:
-        plans: one a replan; None for a plan that tells nothing (it is passed over).
-
-    Returns:
-        Kept answers, and all pairs of successive answers to one question.
-    """
-    told = [plan for plan in plans if plan is not None]
-    pairs = [(before, after) for before, after in itertools.pairwise(told) if before[0] == after[0]]
-    return sum(before == after for before, after in pairs), len(pairs)
-
-
-def commitment(rollouts: Sequence[Sequence[Plan | None]], starts: Sequence[int]) -> Estimate:
-    """Share of rollouts that never change their answer to a question, with its interval over starts.
-
-    A rollout whose plans tell nothing counts as one that keeps its mind.
-
-    Args:
-        rollouts: the plans of each.
-        starts: start seed of each.
-    """
-    pairs = [kept_plans(plans) for plans in rollouts]
-    return proportion(np.array([kept == n_pairs for kept, n_pairs in pairs]), np.asarray(starts))
-
-
 def histogram_distance(
-    figure: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
     ours: NDArray[np.int64],
     theirs: NDArray[np.int64],
 ) -> Estimate:
     """A distance of two mode histograms with its 95 % interval over the rollouts of both (basic bootstrap, in [0, 1]).
 
     Args:
-        figure: `total_variation` or `jensen_shannon`.
+        distance: `total_variation` or `jensen_shannon`.
         ours: counts `(K,)`, at least one.
         theirs: counts `(K,)`, at least one.
     """
     rng = np.random.default_rng(0)
     shares, other = ours / ours.sum(), theirs / theirs.sum()
     drawn = (rng.multinomial(counts.sum(), part, N_RESAMPLES) for counts, part in ((ours, shares), (theirs, other)))
-    resampled = [figure(mine / ours.sum(), their / theirs.sum()) for mine, their in zip(*drawn, strict=True)]
-    return _basic(figure(shares, other), np.array(resampled))
+    resampled = [distance(mine / ours.sum(), their / theirs.sum()) for mine, their in zip(*drawn, strict=True)]
+    return _basic(distance(shares, other), np.array(resampled))
 
 
 def bootstrap(
-    figure: Callable[[NDArray[np.int64]], float], labels: NDArray[np.int64], n_modes: int, rng: np.random.Generator
+    statistic: Callable[[NDArray[np.int64]], float], labels: NDArray[np.int64], n_modes: int, rng: np.random.Generator
 ) -> Estimate:
-    """A figure of mode counts with its 95 % bootstrap interval over rollouts.
+    """A statistic of mode counts with its 95 % bootstrap interval over rollouts.
 
     The basic interval (Davison & Hinkley 1997, Eq. 5.6), since entropies of resampled rollouts are smaller than that of
     the rollouts themselves by about as much as that is smaller than the truth; clipped to [0, 1].
 
     Args:
-        figure: of counts `(K,)`.
+        statistic: of counts `(K,)`.
         labels: mode numbers of the successful rollouts, `(n,)`.
         n_modes: K.
         rng: the only source of randomness.
     """
-    value = figure(np.bincount(labels, minlength=n_modes))
+    value = statistic(np.bincount(labels, minlength=n_modes))
     if len(labels) == 0:
         return Estimate(value, 0.0, 1.0)
     shares = np.bincount(labels, minlength=n_modes) / len(labels)
-    resampled = [figure(counts) for counts in rng.multinomial(len(labels), shares, size=N_RESAMPLES)]
+    resampled = [statistic(counts) for counts in rng.multinomial(len(labels), shares, size=N_RESAMPLES)]
     return _basic(value, np.array(resampled))
 
 

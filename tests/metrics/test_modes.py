@@ -1,4 +1,4 @@
-"""Every figure on policies whose answer is known, and intervals that cover the truth about as often as they say."""
+"""Metrics of modes on policies whose answer is known, and intervals that cover the truth about as often as they say."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 
 from dpbench.errors import DataError
-from dpbench.metrics.chunk_distance import (
-    energy_distance,
-    invalid_share,
-    maximum_mean_discrepancy,
-    median_distance,
-)
-from dpbench.metrics.multimodality import (
+from dpbench.metrics.modes import (
     behaviour_entropy,
     bootstrap,
-    commitment,
     conditional_behaviour_entropy,
     count_modes,
     histogram_distance,
     jensen_shannon,
-    kept_plans,
     mode_coverage,
     total_variation,
 )
@@ -73,44 +65,6 @@ def test_histograms_are_compared() -> None:
     assert total_variation(one, other) == jensen_shannon(one, other) == pytest.approx(1.0)
     assert total_variation(uniform, one) == pytest.approx(0.75)
     assert 0 < jensen_shannon(uniform, one) < 1
-
-
-def test_a_policy_that_switches_at_every_replan_is_not_committed() -> None:
-    left, right, later = ("first", "left"), ("first", "right"), ("second", "right")
-    assert kept_plans([left, None, left, right]) == (1, 2)
-    assert kept_plans([left, later]) == (0, 0), "another question is no change of mind"
-    assert commitment([[left] * 5, [right] * 3, [left, later], [None], []], range(5)).mean == 1.0
-    assert commitment([[left, right] * 5] * 3, range(3)).mean == 0.0
-    half = commitment([[left, right], [left, left]] * 20, range(40))
-    assert half.low < half.mean == 0.5 < half.high
-
-
-def chunks(kind: str, n: int, seed: int) -> np.ndarray:
-    """Straight chunks to the left or right, `(n, 8, 2)`: demonstrators, one side only, or straight ahead."""
-    rng = np.random.default_rng(seed)
-    sides = {"both": rng.choice([-1.0, 1.0], n), "one": np.ones(n), "average": np.zeros(n)}[kind]
-    ahead = np.linspace(0, 1, 8)
-    paths = np.stack([sides[:, None] * ahead, np.broadcast_to(ahead, (n, 8))], axis=2)
-    return paths + 0.02 * rng.standard_normal(paths.shape)
-
-
-def test_action_distances_tell_equal_from_one_sided_from_averaging() -> None:
-    demonstrator, again = chunks("both", 200, 0), chunks("both", 200, 1)
-    width = median_distance(demonstrator)
-    for distance in (energy_distance, lambda x, y: maximum_mean_discrepancy(x, y, width)):
-        floor = distance(demonstrator, again)
-        one, average = (distance(chunks(kind, 200, 2), demonstrator) for kind in ("one", "average"))
-        assert floor < 0.3 * min(one, average)
-    assert energy_distance(demonstrator, demonstrator + 3) > energy_distance(demonstrator, demonstrator + 1)
-
-
-def test_averaging_samples_lie_in_no_valid_mode() -> None:
-    def nearest(samples: np.ndarray) -> np.ndarray:
-        end = samples[:, -1, 0]
-        return np.minimum(abs(end - 1), abs(end + 1))
-
-    assert invalid_share(nearest(chunks("both", 200, 0)), 0.3) == 0.0
-    assert invalid_share(nearest(chunks("average", 200, 0)), 0.3) == 1.0
 
 
 @pytest.mark.parametrize("shares", [(0.4, 0.3, 0.2, 0.1), (0.7, 0.1, 0.1, 0.1)])

@@ -1,11 +1,58 @@
-"""How far two sets of sampled action chunks are apart; the definitions are in the table of `multimodality.py`."""
+"""Sampled action chunks beside those of a demonstrator whose distribution is known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dpbench.metrics.episode import EpisodeSet, ProbedState
+from dpbench.metrics.statistics.intervals import Estimate, mean
+
+BOOTSTRAP_SEED = 0
+
+
+def chunk_statistics(recorded: EpisodeSet) -> Mapping[str, Estimate | float]:
+    """Means over probed states, with 95 % intervals over them; nothing where no state was probed.
+
+    `energy_distance` is a root mean square a coordinate, in units of the action. `mmd` has a kernel as wide as the
+    median distance of the demonstrator's chunks. `..._floor` is what two sets of demonstrator chunks have.
+    """
+    if not recorded.probes:
+        return {}
+    values = np.array([_of_state(state) for state in recorded.probes])  # (states, 6)
+    energy, energy_floor, mmd, mmd_floor, invalid, invalid_floor = values.T
+    states = np.arange(len(values))
+
+    def over_states(of_state: NDArray[np.float64]) -> Estimate:
+        return mean(of_state, states, np.random.default_rng(BOOTSTRAP_SEED))
+
+    return {
+        "probe_states": float(len(values)),
+        "probe_samples": float(len(recorded.probes[0].policy)),
+        "energy_distance": over_states(energy),
+        "energy_distance_floor": float(energy_floor.mean()),
+        "mmd": over_states(mmd),
+        "mmd_floor": float(mmd_floor.mean()),
+        "invalid_share": over_states(invalid),
+        "invalid_share_floor": float(invalid_floor.mean()),
+    }
+
+
+def _of_state(state: ProbedState) -> tuple[float, float, float, float, float, float]:
+    """Energy distance, MMD and invalid share, each with its floor."""
+    width = median_distance(state.demonstrator)
+    scale = 1 / np.sqrt(state.policy[0].size)
+    return (
+        energy_distance(scale * state.policy, scale * state.demonstrator),
+        energy_distance(scale * state.again, scale * state.demonstrator),
+        maximum_mean_discrepancy(state.policy, state.demonstrator, width),
+        maximum_mean_discrepancy(state.again, state.demonstrator, width),
+        invalid_share(state.policy_distance, state.radius),
+        invalid_share(state.again_distance, state.radius),
+    )
 
 
 def energy_distance(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> float:

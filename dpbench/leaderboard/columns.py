@@ -1,0 +1,136 @@
+"""The columns of the tables that people read: those of the table of metrics, and what is known of a policy.
+
+A column means the same in every table. A page shows at most ten of a task; what does not fit follows in a second table
+of at most ten, and everything is in `table.csv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dpbench.metrics.metric import Metric, Shown
+from dpbench.metrics.table import metrics_of
+from dpbench.tasks import load_task
+
+NONE = "-"
+"""Shown for what a policy or a task does not have."""
+MOST = 10
+
+Row = Mapping[str, Any]
+"""A row of `dpbench.leaderboard.frame.frame`."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column for people.
+
+    Attributes:
+        head: its heading.
+        explanation: for the legend; empty for what explains itself.
+        text: of a row.
+        shown: where.
+    """
+
+    head: str
+    explanation: str
+    text: Callable[[Row], str]
+    shown: Shown
+
+
+def columns_of(task_id: str) -> tuple[Column, ...]:
+    """All columns of a task, the most important first."""
+    task = load_task(task_id)
+    metrics = [metric for metric in metrics_of(task) if metric.shown >= Shown.IN_SECOND_TABLE]
+    score = next(number for number, metric in enumerate(metrics) if metric.name == "score") + 1 + len(task.stages)
+    return (
+        POLICY,
+        *map(of_metric, metrics[:score]),
+        *OF_POLICY,
+        *map(of_metric, metrics[score:]),
+    )
+
+
+def tables(part: pd.DataFrame) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """The columns of the two tables of a task.
+
+    Args:
+        part: rows of one task; a column that none of them has is left out.
+    """
+    rows = part.to_dict("records")
+    known = [
+        column for column in columns_of(rows[0]["task"]) if any(column.text(row) not in (NONE, "") for row in rows)
+    ]
+    wanted = [column for column in known if column.shown >= Shown.IN_TABLE]
+    first, rest = wanted[:MOST], [*wanted[MOST:], *(column for column in known if column.shown < Shown.IN_TABLE)]
+    names = [column for column in first if column.head in NAMES]
+    return tuple(first), tuple([*names, *rest][:MOST]) if rest else ()
+
+
+def of_metric(metric: Metric) -> Column:
+    """The column of a metric: its number, with its interval in brackets where that is shown."""
+
+    def text(row: Row) -> str:
+        if pd.isna(row.get(metric.column)):
+            return NONE
+        parts = [metric.column, f"{metric.column}_low", f"{metric.column}_high"][: 3 if metric.with_interval else 1]
+        mean, *ends = (format(row[name], metric.format) for name in parts)
+        return f"{mean} [{', '.join(ends)}]" if ends else mean
+
+    better = f" ({metric.better} is better)" if metric.better != "neither" else ""
+    return Column(metric.head, metric.explanation + better, text, metric.shown)
+
+
+def legend(columns: Sequence[Column]) -> str:
+    """What the columns mean, in one paragraph."""
+    explained = {column.head: column.explanation for column in columns if column.explanation}
+    brackets = "Brackets are 95 % intervals over start states and, where there are several, training seeds."
+    return "; ".join(f"**{head}**: {explanation}" for head, explanation in explained.items()) + f". {brackets}"
+
+
+def _milliseconds(row: Row) -> str:
+    return f"{1e3 * row['call_p50_s']:.1f} / {1e3 * row['call_p95_s']:.1f}"
+
+
+def _steps(row: Row) -> str:
+    return f"{int(row['step']):,}" if pd.notna(row["step"]) else NONE
+
+
+def _by_seed(row: Row) -> str:
+    return " ".join(f"{float(score):.2f}" for score in row["score_by_seed"].split()) if _n_seeds(row) > 1 else NONE
+
+
+def _n_seeds(row: Row) -> int:
+    return len(row["score_by_seed"].split())
+
+
+POLICY = Column("policy", "", lambda row: str(row["policy"]), Shown.IN_TABLE)
+OF_POLICY = (
+    Column(
+        "published",
+        "average that the literature reports for the method on this task, or one number a stage, with its own data, "
+        "network size and training (sources below)",
+        lambda row: row["published"] if isinstance(row["published"], str) else NONE,
+        Shown.IN_TABLE,
+    ),
+    Column(
+        "call ms",
+        "inference latency of a call, one environment, median / 95th percentile, milliseconds (lower is better)",
+        _milliseconds,
+        Shown.IN_TABLE,
+    ),
+    Column("training steps", "gradient steps", _steps, Shown.IN_TABLE),
+    Column("sampling", "how the policy samples", lambda row: row["sampling"] or NONE, Shown.IN_SECOND_TABLE),
+    Column("score by seed", "score of each training seed", _by_seed, Shown.IN_SECOND_TABLE),
+    Column(
+        "parameters",
+        "of the networks, million",
+        lambda row: f"{row['n_parameters'] / 1e6:.2f} M" if row["n_parameters"] else NONE,
+        Shown.IN_SECOND_TABLE,
+    ),
+)
+NAMES = ("policy", "training steps")
+"""Heads of the columns that name a row; the second table begins with them."""

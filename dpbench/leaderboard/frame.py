@@ -1,0 +1,94 @@
+"""Records as plain numbers: one row a policy, as `table.csv` has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dpbench.comparison.groups import Group, group
+from dpbench.metrics.metric import OfRecords, Shown
+from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.metrics.table import metrics_of, score_of
+from dpbench.policies.baseline import sampling_text
+from dpbench.records.record import PolicyIdentity, Record
+from dpbench.spec import PublishedResults, TaskSpec
+
+
+def frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row a policy, best score first within a task; training seeds are put together."""
+    table = pd.DataFrame([_row(members) for members in group(records)])
+    if table.empty:
+        return table
+    return table.sort_values(["task", "starts", "score"], ascending=[True, True, False], ignore_index=True)
+
+
+def _row(members: Group) -> dict[str, Any]:
+    record, policy, task = members.newest, members.newest.policy, members.task
+    counts = members.counts_by_mode()
+    return {
+        "task": record.cell.task,
+        "starts": record.cell.starts,
+        "policy": policy.baseline,
+        "preset": policy.preset,
+        "sampling": _sampling(policy),
+        **_metrics(members),
+        "mode_counts": json.dumps(counts) if counts else None,
+        "n_parameters": policy.n_parameters,
+        "step": policy.step,
+        "training_seeds": " ".join(map(str, members.seeds)),
+        "score_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed(score_of(task))),
+        "success_by_seed": " ".join(f"{value:.3f}" for value in members.per_seed("success")),
+        "published_avg": published_average(task, policy.baseline),
+        "published": _published(task, policy.baseline),
+        "n_starts": record.n_starts,
+        "n_sampler_seeds": len(record.cell.sampler_seeds),
+        "identity": " ".join(one.identity[:12] for one in members.records),
+        "commit": record.provenance.commit.id,
+        "date_utc": record.provenance.date_utc,
+    }
+
+
+def _metrics(members: Group) -> dict[str, float | None]:
+    """Every metric that the CSV lists: its mean over training seeds, and its interval where it is shown."""
+    row: dict[str, float | None] = {}
+    for metric in metrics_of(members.task):
+        if metric.shown < Shown.IN_CSV:
+            continue
+        name = metric.column
+        if isinstance(metric.of, OfRecords):
+            value = metric.of.function(members)
+        else:
+            value = members.estimate(metric.name) if metric.with_interval else members.number(metric.name)
+        row[name] = value.mean if isinstance(value, Estimate) else value
+        if metric.with_interval:
+            row[f"{name}_low"] = value.low if isinstance(value, Estimate) else None
+            row[f"{name}_high"] = value.high if isinstance(value, Estimate) else None
+    return row
+
+
+def published_average(task: TaskSpec, policy: str) -> float | None:
+    """The literature's average for a policy on a task, where the task knows it."""
+    published = task.part(PublishedResults)
+    return published.average(policy) if published is not None else None
+
+
+def _published(task: TaskSpec, policy: str) -> str | None:
+    """What the literature reports of a policy, as text: the average, or one number a stage."""
+    published, stages = task.part(PublishedResults) or PublishedResults(()), [stage.name for stage in task.stages]
+    numbers = [result.value for result in published.results if result.method == policy and result.metric in stages]
+    average = published.average(policy)
+    if not numbers and average is not None:
+        numbers = [average]
+    return " / ".join(f"{value:.2f}" for value in numbers) or None
+
+
+def _sampling(policy: PolicyIdentity) -> str:
+    """How a policy samples, where that can be chosen."""
+    parts = [sampling_text(policy.baseline, policy.config)]
+    decay = (policy.model_extra or {}).get("temporal_ensemble")
+    if decay is not None:
+        parts.append(f"ensemble {decay:g}")
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,51 @@
+"""The metrics of recorded episodes, by the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dpbench.metrics.episode import EpisodeSet
+from dpbench.metrics.metric import EpisodeValue, Metric, OfEpisode, OfSet, Value
+
+Columns = Mapping[str, tuple[EpisodeValue, ...]]
+"""Metric -> its value in each episode."""
+
+
+def episode_columns(recorded: EpisodeSet, metrics: Sequence[Metric]) -> dict[str, tuple[EpisodeValue, ...]]:
+    """What is measured in each episode.
+
+    Args:
+        recorded: the episodes.
+        metrics: rows of the table; those that are not of an episode, or of other tasks, are passed over.
+    """
+    task = recorded.task
+    return {
+        metric.name: tuple(metric.of.function(episode, task) for episode in recorded.episodes)
+        for metric in metrics
+        if isinstance(metric.of, OfEpisode) and metric.tasks.include(task)
+    }
+
+
+def summarise(recorded: EpisodeSet, columns: Columns, metrics: Sequence[Metric]) -> dict[str, Value]:
+    """One value a metric for all episodes together.
+
+    Args:
+        recorded: the episodes.
+        columns: as `episode_columns` measured them.
+        metrics: rows of the table; what the episodes do not tell is left out.
+    """
+    done: dict[Callable[[EpisodeSet], Mapping[str, Value]], Mapping[str, Value]] = {}
+    summary: dict[str, Value] = {}
+    for metric in metrics:
+        if not metric.tasks.include(recorded.task):
+            continue
+        if isinstance(metric.of, OfEpisode) and metric.of.estimator is not None:
+            summary[metric.name] = metric.of.estimator.over_starts(np.array(columns[metric.name]), recorded.starts)
+        elif isinstance(metric.of, OfSet):
+            if metric.of.function not in done:
+                done[metric.of.function] = metric.of.function(recorded)
+            if metric.name in done[metric.of.function]:
+                summary[metric.name] = done[metric.of.function][metric.name]
+    return summary
