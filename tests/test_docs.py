@@ -1,17 +1,101 @@
-"""What the documentation shows is taken by the code."""
+"""What the documentation shows is taken by the code, and what it names is there."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from dpbench.arms.station_file import KEYS, read_station
+from dpbench.cli import parser_for
 from dpbench.envs.real_arm.options import joint_limits, tool_limits
+from dpbench.registry import registry
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "leaderboards/notes.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "envs").glob("*/README.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+)
+FOLDERS = (
+    "dpbench",
+    "envs",
+    "baselines",
+    "tests",
+    "benchmarks",
+    "examples",
+    "docs",
+    "notebooks",
+    "leaderboards",
+    "zoo",
+)
+ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+BLOCK = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def commands(page: Path) -> list[tuple[str, bool]]:
+    """Every `dpbench ...` of a page, and whether it is shown as a whole line to type."""
+    text = page.read_text(encoding="utf-8")
+    text = text.replace("\\\n", "")  # a long command goes over several lines
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    lines += [line for line in text.splitlines() if line.startswith("    ")]
+    found = [(part.strip(), True) for line in lines for part in line.split("&&")]
+    found += [(code, False) for code in INLINE.findall(BLOCK.sub("", text))]
+    # Two spaces, or a hash, begin a remark beside a command.
+    return [(re.split(r"\s{2,}|\s#", text)[0], whole) for text, whole in found if text.startswith("dpbench ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_are_taken(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for line, whole in commands(page):
+        arguments = shlex.split(line)[1:]
+        try:
+            parser_for(arguments).parse_args(arguments)
+        except SystemExit as end:
+            message = capsys.readouterr().err
+            # In a sentence, `dpbench demos generate` and `dpbench evaluate --option` stand for more.
+            incomplete = not whole and any(part in message for part in ("are required", "expected one argument"))
+            assert end.code == 0 or incomplete, f"{line}: {message}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_tasks_are_installed(page: Path) -> None:
+    named = set(re.findall(r"\bdpbench/[A-Z]\w+-v\d+", page.read_text(encoding="utf-8")))
+    assert named <= set(registry("task").names())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_and_modules_are_there(page: Path) -> None:
+    for code in INLINE.findall(BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        for path in re.findall(rf"(?<![\w/.])((?:{'|'.join(FOLDERS)})/[\w./-]+)", code):
+            is_task = re.fullmatch(r"dpbench/\w+-v\d+", path)
+            assert is_task or (ROOT / path).exists(), f"{name_of(page)} names {path}"
+        for module in re.findall(r"^dpbench(?:\.\w+)+", code):
+            parts = module.split(".")
+            assert find_spec(module if parts[-1][0].islower() else ".".join(parts[:-1])), module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text):
+        if "://" in target or target.startswith("../../actions/"):  # pages of the host, beside the files
+            continue
+        path = page.parent / target if target else page
+        assert path.exists(), f"{name_of(page)} links to {target}"
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}, anchor
 
 
 def test_the_station_file_of_the_documentation_is_read(tmp_path: Path) -> None:
@@ -24,10 +108,3 @@ def test_the_station_file_of_the_documentation_is_read(tmp_path: Path) -> None:
     limits = joint_limits(said["joint_limits"])
     assert limits is not None
     assert len(limits.low) == 6
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_files_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"

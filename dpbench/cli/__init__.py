@@ -1,4 +1,4 @@
-"""The command line: one file a command, imported when it is asked for."""
+"""The command line: a file for each command, imported when the command is used."""
 
 from __future__ import annotations
 
@@ -11,57 +11,62 @@ from typing import Protocol, cast
 from dpbench.errors import DpbenchError
 
 COMMANDS = {
-    "train": "train a policy on the demonstrations of a task",
-    "evaluate": "roll a checkpoint out from fixed starts and report success, score and latency",
-    "compare": "evaluate every checkpoint of the zoo and print the comparison table",
-    "latency": "time a checkpoint over samplers and step counts, with success if asked",
-    "delay": "measure what injected latency costs checkpoints, with a figure",
-    "chunks": "draw what policies would do from one state, side by side",
-    "data": "fetch, import and look at demonstrations",
-    "arm": "check a real arm (or its twin), record demonstrations on it, run a policy on it",
-    "demos": "record demonstrations by hand, or generate them with a script",
-    "baselines": "list the installed policies",
+    "train": "train a policy on the demonstrations of a task; an interrupted run resumes",
+    "evaluate": "run a policy from fixed start states and report success, score and inference latency",
+    "compare": "evaluate every checkpoint of the zoo and print the comparison",
+    "latency": "measure inference latency over samplers and numbers of steps, and success if asked",
+    "delay": "measure success against injected latency, with a figure",
+    "chunks": "draw the action chunks and rollouts of policies from one state, side by side",
+    "data": "download, import, export and inspect demonstrations",
+    "arm": "check a real arm or its simulated twin, record demonstrations on it, run a policy on it",
+    "demos": "record demonstrations by hand, or generate them with a scripted policy",
+    "baselines": "list the installed policies, and show their configurations",
     "tasks": "list the installed tasks",
 }
 
 
 class Command(Protocol):
-    """What a file of this folder defines."""
+    """What the file of a command defines."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare arguments, description and an example."""
         ...
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; the exit status is returned."""
+        """Run the command and return the exit status."""
         ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `dpbench`; a DpbenchError becomes one line and exit status 2."""
-    arguments_list = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="dpbench",
-        description="Imitation-learning benchmark for robot manipulation.",
-        epilog="example: dpbench compare",
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    chosen = next((argument for argument in arguments_list if not argument.startswith("-")), None)
-    for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == chosen:
-            _command(name).add_arguments(subparser)
-    arguments = parser.parse_args(arguments_list)
+    typed = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser_for(typed).parse_args(typed)
     try:
         return _command(arguments.command).run(arguments)
     except DpbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it was.", file=sys.stderr)
+        print("interrupted; the same command resumes where it stopped.", file=sys.stderr)
         return 130
+
+
+def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of a command line; of the commands it imports only the one that the line names."""
+    parser = argparse.ArgumentParser(
+        prog="dpbench",
+        description="Benchmark and policy zoo for imitation learning of robot manipulation.",
+        epilog="example: dpbench compare",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == chosen:
+            _command(name).add_arguments(subparser)
+    return parser
 
 
 def _command(name: str) -> Command:
