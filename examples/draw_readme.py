@@ -3,14 +3,15 @@
     pip install -c constraints.txt -e '.[robosuite]'
     python examples/draw_readme.py          # writes docs/pictures/policies.gif, about five minutes on two cores
 
-Each tile plays the first episodes of the task's evaluation protocol, one after the other, until the clip ends; nothing is
-picked. A dot below the tile stands for an episode that is over: green for success, vermilion for failure.
+Each tile plays the first episodes of the task's evaluation protocol, one after the other, until the clip ends; nothing
+is picked. A dot below the tile stands for an episode that is over: green for success, vermilion for failure.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dpbench.evaluation.rollout import Frames, parallel_rollout, trials
 from dpbench.evaluation.video import FAILURE, SUCCESS
 from dpbench.metrics.episode import Episode
-from dpbench.policies.sources.opening import open_policy
+from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.tasks import load_task
 
 ROOT = Path(__file__).parents[1]
@@ -70,15 +71,17 @@ class Tile:
 
 def played(checkpoint: str, n_starts: int, n_workers: int) -> tuple[Episode, ...]:
     """The first episodes of the task's protocol, with frames."""
-    opening = functools.partial(_policy, str(ROOT / "zoo" / checkpoint))
-    task = load_task(open_policy(str(ROOT / "zoo" / checkpoint)).task_id)
-    frames = Frames(2 * TILE_PX, stride=round(FRAME_S * task.rate_hz))
+    policy = describe_policy(str(ROOT / "zoo" / checkpoint))
+    task = load_task(policy.task_id)
     starts = task.starts()
-    return parallel_rollout(opening, task.id, starts, trials(starts, n_starts, (0,)), n_workers, frames)
-
-
-def _policy(source: str) -> object:
-    return open_policy(source).policy
+    return parallel_rollout(
+        functools.partial(open_policy, policy),
+        task.id,
+        starts,
+        trials(starts, n_starts, (0,)),
+        n_workers,
+        Frames(2 * TILE_PX, stride=round(FRAME_S * task.rate_hz)),
+    )
 
 
 def tile(episodes: Sequence[Episode], crop: tuple[slice, slice]) -> Tile:
@@ -151,7 +154,7 @@ def write_gif(frames: Sequence[Image.Image], path: Path, n_colours: int) -> None
     indexed = [np.asarray(picture.quantize(palette=palette, dither=Image.Dither.NONE)) for picture in frames]
     changes = [
         indexed[0],
-        *(np.where(before == now, n_colours, now) for before, now in zip(indexed, indexed[1:], strict=False)),
+        *(np.where(before == now, n_colours, now) for before, now in itertools.pairwise(indexed)),
     ]
     pictures = [Image.fromarray(change.astype(np.uint8)) for change in changes]
     for picture in pictures:
