@@ -47,7 +47,8 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
 def all_tables(table: pd.DataFrame) -> str:
     """The tables of every task, and the legend."""
     texts = [markdown(as_text(part, shown)) for _, part in by_task(table) for shown in tables(part) if shown]
-    return "\n\n".join([*texts, legend([column for task in set(table["task"]) for column in columns_of(task)])]) + "\n"
+    explained = [column for task in dict.fromkeys(table["task"]) for column in columns_of(task)]
+    return "\n\n".join([*texts, legend(explained)]) + "\n"
 
 
 def page(table: pd.DataFrame, records: Sequence[Record], notes: str = "", pictures: Sequence[str] = ()) -> str:
