@@ -56,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and write the table and the figure."""
     import pandas as pd  # heavy imports only when something is measured
-    import torch
     from tqdm import tqdm
 
     from dpbench.cli.evaluate import key_values, sampler_seeds
@@ -65,7 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.policies.checkpoint import read_description
     from dpbench.provenance import provenance
 
-    torch.set_num_threads(arguments.threads)
     description = read_description(Path(arguments.checkpoint))
     name, task_id = str(description["baseline"]), str(description["task"])
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
@@ -79,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     records = arguments.output / "records" if arguments.success else None
-    measured = sweep(cell, chosen, records, arguments.workers)
+    measured = sweep(cell, chosen, records, arguments.workers, arguments.threads)
     rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=name)))
     document = {
         "checkpoint": description["weights_sha256"],

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
-
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.comparison.new_record import make_record
 from dpbench.evaluation.latency import measure
@@ -61,12 +59,13 @@ def evaluate(
     return Evaluation(make_record(cell, episodes, latency), episodes)
 
 
-def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S) -> Latency:
+def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int = 1) -> Latency:
     """Time the policy of a cell on the first observations of its starts, one row a call.
 
     Args:
         cell: what to time.
         max_s: of timed calls; slow policies get fewer than 100, but 20 at least.
+        n_threads: CPU threads of the policy.
     """
     policy = open_policy(cell.policy, device=cell.device, micro_batch=None)
     env = make_batch(cell.task, N_LATENCY_STARTS)
@@ -76,4 +75,4 @@ def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S) -> Latency:
     finally:
         env.close()
     histories = stack_history([dict(flatten(first))], policy.horizon.n_obs_steps)
-    return measure(policy, histories, N_LATENCY_CALLS, torch.get_num_threads(), max_s)
+    return measure(policy, histories, N_LATENCY_CALLS, n_threads, max_s)

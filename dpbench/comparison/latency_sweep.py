@@ -61,7 +61,7 @@ def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[S
 
 
 def sweep(
-    cell: Cell, chosen: Sequence[Sampling | None], records: Path | None, n_workers: int
+    cell: Cell, chosen: Sequence[Sampling | None], records: Path | None, n_workers: int, n_threads: int = 1
 ) -> Iterator[dict[str, Any]]:
     """One row a setting, as it is measured.
 
@@ -70,12 +70,13 @@ def sweep(
         chosen: as `settings` gives them.
         records: evaluate success too, and keep the records there (a known one is reused); None measures latency only.
         n_workers: processes for the rollouts.
+        n_threads: CPU threads of the policy while it is timed; success does not depend on it.
     """
     for setting in chosen:
         options = {} if setting is None else as_options(setting)
         one = resolve(replace(cell, options={**cell.options, **options}))
         named = {"setting": "-"} if setting is None else {"setting": str(setting) or "default", **asdict(setting)}
-        row = {**named, **_columns(time_policy(one, SWEEP_S))}
+        row = {**named, **_columns(time_policy(one, SWEEP_S, n_threads))}
         if records is not None:
             row |= _success(one, records, n_workers)
         yield row

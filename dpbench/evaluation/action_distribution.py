@@ -24,6 +24,7 @@ from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
+from dpbench.policies.threads import fixed_threads
 from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 
@@ -95,7 +96,9 @@ def sample_policy(policy: Policy, history: History, n_samples: int, number: int)
     """
     policy.reset()
     noise = NoiseStreams.for_trials([(number, sample) for sample in range(n_samples)])
-    return policy.act({key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}, noise)
+    histories = {key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}
+    with fixed_threads():
+        return policy.act(histories, noise)
 
 
 def _demonstrate(env: gym.Env[Any, Any], policy: Policy, seed: int, n_steps: int) -> list[Observations]:

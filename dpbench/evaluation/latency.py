@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
+from dpbench.policies.threads import fixed_threads
 from dpbench.records.record import Latency, Percentiles
 
 CLOCK = "time.perf_counter_ns"
@@ -27,7 +28,7 @@ def measure(
     policy: Policy,
     observations: Mapping[str, NDArray[Any]],
     n_calls: int,
-    n_threads: int,
+    n_threads: int = 1,
     max_s: float = float("inf"),
 ) -> Latency:
     """Time single calls.
@@ -37,7 +38,7 @@ def measure(
             learned policies do, the encoder's share is measured in calls of its own.
         observations: flat key -> `(N, To, ...)`; the calls go through them in turn.
         n_calls: timed calls.
-        n_threads: written into the result; the caller sets it.
+        n_threads: CPU threads that torch may use meanwhile.
         max_s: stop early after that time, s, but not before 20 calls.
     """
     policy.reset()
@@ -51,16 +52,17 @@ def measure(
         policy.act(one, noise)
         return (time.perf_counter_ns() - begin) * 1e-9
 
-    for number in range(N_WARMUP):
-        call(number)
     times: list[float] = []
-    while len(times) < n_calls and (len(times) < MIN_CALLS or sum(times) < max_s):
-        times.append(call(len(times)))
     encode: list[float] = []
-    if hasattr(policy, "time_encoder"):
-        with policy.time_encoder(encode):
-            for number in range(min(len(times), MIN_CALLS)):
-                call(number)
+    with fixed_threads(n_threads):
+        for number in range(N_WARMUP):
+            call(number)
+        while len(times) < n_calls and (len(times) < MIN_CALLS or sum(times) < max_s):
+            times.append(call(len(times)))
+        if hasattr(policy, "time_encoder"):
+            with policy.time_encoder(encode):
+                for number in range(min(len(times), MIN_CALLS)):
+                    call(number)
     call_s, steps = Percentiles(**percentiles(times)), policy.horizon.n_action_steps
     return Latency(
         call_s=call_s,

@@ -22,6 +22,7 @@ from dpbench.metrics.episode import Episode, Trial
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
+from dpbench.policies.threads import fixed_threads
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -64,7 +65,7 @@ def rollout(
     frames: Frames | None = None,
     max_steps: int | None = None,
 ) -> tuple[Episode, ...]:
-    """Run trials in this process, one environment each.
+    """Run trials in this process, one environment each; torch uses one thread.
 
     Args:
         policy: acts.
@@ -79,7 +80,8 @@ def rollout(
     """
     env = make_batch(task, len(wanted), render=frames is not None)
     try:
-        return _run(env, policy, task, starts, wanted, frames, max_steps)
+        with fixed_threads():
+            return _run(env, policy, task, starts, wanted, frames, max_steps)
     finally:
         env.close()
 

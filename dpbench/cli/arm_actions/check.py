@@ -74,7 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _inference(checkpoint: str, rate_hz: float) -> Finding:
     """Measures the inference latency of a policy."""
     import numpy as np
-    import torch
 
     from dpbench.arms.station_checks import Finding, check_inference
     from dpbench.errors import DpbenchError
@@ -89,7 +88,7 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
         return Finding("inference", False, "the policy cannot be opened", str(error))
     horizon, specs = policy.horizon, load_task(described.task_id).observations
     zeros = {key: np.zeros((1, horizon.n_obs_steps, *spec.shape), dtype=spec.dtype) for key, spec in specs.items()}
-    measured = measure(policy, zeros, n_calls=50, n_threads=torch.get_num_threads(), max_s=10.0)
+    measured = measure(policy, zeros, n_calls=50, max_s=10.0)
     return check_inference(described.baseline, measured.call_s.model_dump(), horizon.n_action_steps / rate_hz)
 
 
