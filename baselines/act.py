@@ -2,11 +2,11 @@
 
 Source: Zhao et al. 2023 (arXiv 2304.13705), Sec. 4 and App. C, Tab. III: chunks of 100, hidden size 512, feed-forward
 3200, 8 heads, 4 encoder and 7 decoder layers, latent of 32, L1 loss, KL weight 10, dropout 0.1, AdamW 1e-5, batch 8. At
-inference the latent is zero: the policy is deterministic. Temporal ensembling (Sec. 4.2) is an option of execution:
-`dpbench evaluate CKPT --temporal-ensemble 0.01`.
+inference the latent is zero, so that the policy is deterministic. Temporal ensembling (Sec. 4.2) works with any policy
+here: `dpbench evaluate CKPT --temporal-ensemble 0.01`.
 
-Differences: a camera is one token (its 64 features) where the paper has a 15 x 20 grid of tokens; all positions are
-learned.
+Differences: a camera is one token (its 64 features), where the paper has a 15 x 20 grid of tokens; all position
+embeddings are learned.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Action tokens: each action dimension is one of 256 bins, written one after the other like words.
+"""Action tokens: each action dimension is one of 256 bins, and bins are predicted one after the other, like words.
 
 Source: RT-2 (Brohan et al. 2023, arXiv 2307.15818), Sec. 3.2, and OpenVLA (Kim et al. 2024, arXiv 2406.09246), Sec.
 3.2: 256 uniform bins a dimension, an autoregressive transformer, greedy decoding. Their backbones are vision-language
-models of billions of parameters; here the representation of actions is what is compared, over a small GPT (the size
-of Diffusion Policy's transformer) and with chunks, so that neither size nor horizon tells it from the others. Greedy
-decoding picks one mode; `--option temperature=1` draws from the predicted distribution.
+models of billions of parameters. Here only their representation of actions is compared: the network is a small GPT
+(the size of Diffusion Policy's transformer) that predicts chunks, like the other methods. Greedy decoding picks one
+mode; `--option temperature=1` draws from the predicted distribution.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ActionTokensConfig(ChunkConfig):
     """Bins as published; the transformer has the size of Diffusion Policy's.
 
     Attributes:
-        n_bins: a dimension.
+        n_bins: bins of each action dimension.
         n_layers: of the GPT.
         n_heads: of the GPT, a divisor of `dim`.
         dim: of a token.

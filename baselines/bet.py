@@ -1,11 +1,11 @@
-"""Behavior Transformer: a bin of k-means by a GPT, and an offset from the bin's centre.
+"""Behavior Transformer: a GPT predicts a k-means bin of the action, and an offset from the bin's centre.
 
 Source: Shafiullah et al. 2022 (arXiv 2206.11251), Sec. 3; sizes of the `paper` preset as in the comparison of
 Chi et al. 2023 (`train_bet_lowdim`): 24 bins, minGPT with 4 layers, 4 heads and 72 dimensions, context 3, focal loss
 with gamma 2, offset loss times 1000, gradients clipped at 1, no EMA (0.26 M parameters for Push-T keypoints).
 
-Difference: steps before an episode's start repeat its first observation, as for every method here; the published code
-fills them with -2.
+Difference: before an episode's start its first observation is repeated, as for every method here; the published code
+fills in -2.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Source: Mandlekar et al. 2021 (robomimic, arXiv 2108.03298), Sec. 3.2 and App. D
 sequences of 10, 5 mixtures, softplus standard deviations of at least 1e-4, and the standard deviations all but
 switched off in evaluation ("low noise"). Chi et al. 2023 use it with To = Ta = 1 as their LSTM-GMM.
 
-The recurrent state lasts over the episode and begins anew every `reset_every` steps, since the network has seen no
-longer sequence in training (robomimic's own policy does so with its training length).
+The recurrent state is kept over an episode and reset every `reset_every` steps, since training shows the network no
+longer sequences. (robomimic's policy resets after its training length, too.)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LstmGmmConfig(ChunkConfig):
         n_modes: Gaussians in the mixture.
         min_std: lower bound of their standard deviations; with `low_noise` the one used in evaluation.
         low_noise: sample with `min_std` instead of the predicted standard deviations.
-        reset_every: control steps after which the recurrent state begins anew; 0 keeps it to the episode's end.
+        reset_every: control steps after which the recurrent state is reset; 0 keeps it to the episode's end.
     """
 
     n_obs_steps: int = 1
@@ -104,7 +104,7 @@ class LstmGmm(nn.Module):
         memory = memory.to(encoded)
         steps = memory[:, -1:]
         if self._config.reset_every:
-            # state and count begin anew together
+            # The state and its step count are reset together.
             memory = memory * (steps % self._config.reset_every != 0)
         state = memory[:, :-1].view(-1, 2, self._config.n_layers, self._config.dim_hidden)
         h, c = state.permute(1, 2, 0, 3).contiguous().unbind(0)  # (L, B, H) each
@@ -134,7 +134,7 @@ class LstmGmm(nn.Module):
 class LstmGmmSampling:
     """How long the recurrent state is kept."""
 
-    reset_every: int = option("control steps after which the recurrent state begins anew, 0 for never")
+    reset_every: int = option("control steps after which the recurrent state is reset, 0 for never")
 
     def __str__(self) -> str:
         return "" if self.reset_every == LstmGmmConfig.reset_every else f"reset every {self.reset_every}"

@@ -1,9 +1,9 @@
 """MLP behaviour cloning: one network, one action sequence, mean squared error.
 
-The simplest learned policy, and the one that averages over modes: a reference floor of Florence et al. 2022
-(arXiv 2109.00137, "MSE"), here with the action chunks of Chi et al. 2023, so that the horizon is not what
-tells it from Diffusion Policy. The `paper` preset has the size of IBC's best MSE policy on block pushing (width
-1024, depth 8, dropout 0.1, learning rate 5e-4; `pushing_states` configuration of google-research/ibc).
+The simplest learned policy, which averages over modes: the "MSE" policy of Florence et al. 2022 (arXiv 2109.00137). It
+predicts the action chunks of Chi et al. 2023, so that it does not differ from Diffusion Policy in its horizon. The
+`paper` preset has the size of IBC's best MSE policy on block pushing (width 1024, depth 8, dropout 0.1, learning rate
+5e-4; `pushing_states` configuration of google-research/ibc).
 """
 
 from __future__ import annotations

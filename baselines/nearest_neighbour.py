@@ -1,8 +1,8 @@
 """Nearest neighbour: do what the demonstrator did in the most similar situation.
 
-The floor that any learned policy must beat (as in Pari et al. 2022, VINN, arXiv 2112.01511, with k = 1 and the
-observations themselves instead of a learned representation). Nothing is trained: the checkpoint holds the
-demonstrations' windows. Cameras are compared as averages over an 8 x 8 grid.
+A reference that any learned policy should beat: VINN (Pari et al. 2022, arXiv 2112.01511) with k = 1, over the
+observations themselves instead of a learned representation. Nothing is trained: the checkpoint holds the windows of the
+demonstrations. Pictures are compared by their averages over an 8 x 8 grid.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class NearestNeighbour(nn.Module):
     def __init__(self, config: NearestNeighbourConfig, features: Features) -> None:
         super().__init__()
         dim = sum(GRID * GRID * 3 if key.startswith("pixels.") else n[0] for key, n in features.observations.items())
-        # No windows yet: a checkpoint brings as many as there were.
+        # No windows yet; `fit` or a checkpoint brings them.
         self.register_buffer("keys", torch.zeros(0, config.n_obs_steps * dim))
         self.register_buffer("actions", torch.zeros(0, config.horizon, features.dim_action))
         self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
@@ -46,7 +46,7 @@ class NearestNeighbour(nn.Module):
         self.actions = torch.cat([batch.actions for batch in batches])
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the neighbour's actions: a figure to read, nothing learns from it."""
+        """Mean squared error of the neighbour's actions; only reported, since nothing is trained."""
         return F.mse_loss(self._nearest(batch.observations), batch.actions)
 
     def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
@@ -76,7 +76,7 @@ def _make_room(module: nn.Module, state: Mapping[str, Tensor], prefix: str, *_: 
 TRAINING = TrainingConfig(n_steps=0, ema_power=None)
 BASELINE = Baseline(
     name="nearest-neighbour",
-    paper="none: the floor of imitation; see Pari et al. 2022, arXiv 2112.01511",
+    paper="none: a reference; see VINN, Pari et al. 2022, arXiv 2112.01511",
     presets={
         "paper": Preset(NearestNeighbourConfig(), TRAINING),
         "small": Preset(NearestNeighbourConfig(), TRAINING),

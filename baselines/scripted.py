@@ -25,7 +25,7 @@ class RandomPolicy:
         self._high = np.asarray(task.action.high, dtype=np.float32)
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """There is no state to reset."""
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         """`(B, 1, Da)`, uniform between the bounds."""
@@ -34,7 +34,7 @@ class RandomPolicy:
 
 
 def _holds(task: TaskSpec) -> bool:
-    """Whether the position that is observed is an action of the task: a hand's pose in other forms is not."""
+    """Whether an observed position is an action of the task; a pose in another representation is not."""
     return task.action.kind != "position" or task.observations["agent_pos"].shape == (task.action.dim,)
 
 
@@ -45,11 +45,13 @@ class HoldPolicy:
 
     def __init__(self, task: TaskSpec) -> None:
         if not _holds(task):
-            raise ConfigError(f"hold does not fit {task.id}: its agent_pos is no action of {task.action.dim} numbers.")
+            raise ConfigError(
+                f"hold does not fit {task.id}: its agent_pos is not the {task.action.dim} numbers of an action."
+            )
         self._action = task.action
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """There is no state to reset."""
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         """`(B, 1, Da)`: the agent's position, or zero where actions are velocities or deltas."""

@@ -155,7 +155,7 @@ class ResidualQuantiser(nn.Module):
             rest = rest - book[torch.cdist(rest, book).argmin(dim=1)]
 
     def _move_books(self, latent: Tensor, codes: Tensor, generator: torch.Generator) -> None:
-        """Move each code towards its vectors; a code that nobody uses starts again from a vector of the batch."""
+        """Move each code towards its vectors; a code that is hardly used restarts at a vector of the batch."""
         rest = latent
         for number, book in enumerate(self.books):
             code = codes[:, number]

@@ -24,7 +24,7 @@ class DiffusionConfig(ChunkConfig):
         prediction: what the network is trained to predict: `epsilon`, `sample` or `v`.
         sampler: `ddpm`, `ddim` or `dpm-solver++`.
         n_inference_steps: denoising steps at inference, 1 to T.
-        eta: noise of the DDIM sampler, 0 (deterministic) to 1; no matter to the others.
+        eta: noise of the DDIM sampler, 0 (deterministic) to 1; the others ignore it.
     """
 
     n_train_steps: int = 100

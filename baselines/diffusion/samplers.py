@@ -1,4 +1,4 @@
-"""Samplers as functions: noise in, clean sample out; a schedule is an argument and nothing is remembered.
+"""Samplers as functions without state: noise and a schedule in, a clean sample out.
 
 | name in code | symbol |
 |---|---|
@@ -61,7 +61,7 @@ def sample_ddpm(
         schedule: the training schedule.
         noise: called once a step except the last.
         n_steps: inference steps, 1 to T.
-        _eta: no part of this sampler.
+        _eta: unused.
 
     Returns:
         The sample, `(B, Tp, Da)`, in [-1, 1] up to the network's error.
@@ -119,7 +119,7 @@ def sample_dpm_solver(
 ) -> Tensor:
     """DPM-Solver++ (2M): second order from the last two predictions of x_0; first and last step are first order.
 
-    Arguments as for `sample_ddpm`; deterministic, noise and eta are no part of it.
+    Arguments as for `sample_ddpm`; deterministic, without noise and eta.
     """
     steps = solver_steps(schedule.n_train_steps, n_steps)
     clean_before, log_snr_before = None, 0.0

@@ -70,7 +70,7 @@ class Predicted:
 
     Attributes:
         clean: x_0, clamped to [-1, 1] as in all Diffusion Policy configurations, `(B, Tp, Da)`.
-        epsilon: the noise, `(B, Tp, Da)`; not made to fit the clamped x_0: so does the published code.
+        epsilon: the noise, `(B, Tp, Da)`; not recomputed from the clamped x_0, as in the published code.
     """
 
     clean: Tensor
@@ -81,7 +81,7 @@ PREDICTIONS = ("epsilon", "sample", "v")
 
 
 def training_target(prediction: str, clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
-    """What the network is trained to put out, `(B, Tp, Da)`."""
+    """What the network is trained to predict, `(B, Tp, Da)`."""
     if prediction == "epsilon":
         return noise
     if prediction == "sample":

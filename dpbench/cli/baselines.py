@@ -1,4 +1,4 @@
-"""`dpbench baselines`: what is installed, from where, and the configuration of one."""
+"""`dpbench baselines`: the installed policies, and presets and sampling options of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("action", nargs="?", choices=["list", "show"], default="list", help="list (default) or show")
     parser.add_argument("name", nargs="?", help="baseline to show")
-    parser.add_argument("--task", default="dpbench/PushTKeypoints-v0", help="task that parameter counts are for")
+    parser.add_argument("--task", help="Gymnasium id for which parameters are counted (default: the first installed)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         loaded, problems = {arguments.name or "": baselines.load(arguments.name or "")}, baselines.problems
     else:
         loaded, problems = baselines.load_all()
-    rows = [_row(name, baseline, arguments.task) for name, baseline in loaded.items()]
+    task_id = arguments.task or registry("task").names()[0]
+    rows = [_row(name, baseline, task_id) for name, baseline in loaded.items()]
     if arguments.json or arguments.action == "show":
         print(json.dumps(rows if arguments.action == "list" else rows[0], indent=2))
         return 0
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_row(row["name"], row["from"], counts or "-", row["paper"])
     console = Console()
     console.print(table)
+    console.print(f"Parameters: for {task_id}.", style="dim")
     for problem in problems:
         console.print(f"not loaded: {problem}", markup=False)
     return 0

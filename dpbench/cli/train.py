@@ -1,4 +1,4 @@
-"""`dpbench train`: one method on one task, resumable."""
+"""`dpbench train`: one method on one task."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dpbench.errors import ConfigError
 from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
   dpbench train diffusion-cnn --task dpbench/PushTKeypoints-v0 --preset small
   dpbench train mlp-bc --task dpbench/PushT-v0 --set n_steps=2000 --set width=256
   dpbench train diffusion-cnn --task dpbench/LiftAbs-v0 --store LiftAbs-v0-robomimic-lift-ph
   torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task dpbench/PushTKeypoints-v0 --device cuda --bf16
 
-Killed at any moment, the same command goes on from the last saved state.
+Interrupted at any moment, the same command resumes from the last saved state.
 """
 
 
@@ -26,12 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("baseline", help="method to train; `dpbench baselines` lists them")
     parser.add_argument("--task", required=True, help="Gymnasium id; `dpbench tasks` lists them")
-    parser.add_argument("--preset", default="small", help="size of the method: small (default) or paper")
+    parser.add_argument(
+        "--preset", default="small", help="small (default: trains on two CPU cores) or paper (the published size)"
+    )
     parser.add_argument("--seed", type=int, default=42, help="decides everything random (default 42)")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/TASK/BASELINE-PRESET-seedSEED)")
     parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
     parser.add_argument(
-        "--store", help="train on another store than the task's: its path, or its name in the data root"
+        "--store", help="demonstrations to train on instead of the task's own: a path, or a name in the data root"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
@@ -41,13 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
     parser.add_argument("--save-every", type=int, default=500, help="steps between saved states (default 500)")
-    parser.add_argument("--report-every", type=int, default=2000, help="steps between reports (default 2000)")
-    parser.add_argument("--rollouts", type=int, default=10, help="episodes a report, 0 for none (default 10)")
+    parser.add_argument(
+        "--report-every",
+        type=int,
+        default=2000,
+        help="steps between checkpoints with validation loss and rollouts (default 2000)",
+    )
+    parser.add_argument("--rollouts", type=int, default=10, help="episodes at every report, 0 for none (default 10)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the CSV file")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and say where the checkpoint is."""
+    """Train, and print where the checkpoint is."""
     import torch  # heavy: only when something is trained
 
     from dpbench.training.run import execute, make_run

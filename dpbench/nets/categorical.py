@@ -1,4 +1,4 @@
-"""Draws from categorical distributions with the harness's noise, and the focal loss of binned policies."""
+"""Draws from categorical distributions, and the focal loss of policies that predict bins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw(logits: Tensor, uniform: Tensor) -> Tensor:
     """
     cumulative = logits.double().softmax(dim=-1).cumsum(dim=-1)
     drawn = torch.searchsorted(cumulative, uniform.double(), right=True)
-    return drawn.clamp(max=logits.shape[-1] - 1)  # rounding may leave the last bound a hair below 1
+    return drawn.clamp(max=logits.shape[-1] - 1)  # rounding may leave the last bound slightly below 1
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a network must know of a task: the shapes of its observations and actions."""
+"""The shapes of a task's observations and actions, which decide the sizes of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dpbench.spec import TaskSpec
 
 @dataclass(frozen=True)
 class Features:
-    """What a network must know of a task.
+    """Shapes of a task's observations and actions.
 
     Attributes:
         observations: flat key -> shape without batch and time; pixels as `(3, H, W)`.

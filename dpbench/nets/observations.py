@@ -13,7 +13,9 @@ from dpbench.nets.vision import DIM_CAMERA, CameraEncoder
 
 
 class ObservationEncoder(nn.Module):
-    """Shared by all methods; called once a chunk. Without cameras it has no parameters.
+    """Shared by all methods and called once a chunk; its share of the latency is recorded.
+
+    Without cameras it has no parameters.
 
     Args:
         features: shapes of the observations.

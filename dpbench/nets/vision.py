@@ -16,11 +16,11 @@ N_KEYPOINTS = 32
 DIM_CAMERA = 64
 CHANNELS_A_GROUP = 16
 CROPS_PX = {84: 76, 96: 84, 240: 216, 320: 288}
-"""Picture side -> crop side of the published configurations; nine tenths for any other."""
+"""Side of an image -> side of its crop, px, in the published configurations; nine tenths for any other."""
 
 
 class CameraEncoder(nn.Module):
-    """One camera's pictures to 64 features.
+    """One camera's images to 64 features.
 
     Args:
         shape: `(3, H, W)`.
@@ -42,7 +42,7 @@ class CameraEncoder(nn.Module):
 
 
 class SpatialSoftmax(nn.Module):
-    """Expected picture coordinates of `n_keypoints` softmax heat maps."""
+    """Expected image coordinates of `n_keypoints` softmax heat maps."""
 
     def __init__(self, dim_in: int, n_keypoints: int) -> None:
         super().__init__()
@@ -92,24 +92,24 @@ def resnet18(width: int) -> nn.Sequential:
 
 
 def crop_size(side_px: int) -> int:
-    """Side of the crop for a picture side, both in px."""
+    """Side of the crop for a side of the image, both in px."""
     return CROPS_PX.get(side_px, side_px * 9 // 10)
 
 
 def random_crop(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """A crop at its own random place for each picture, from torch's global generator (seeded a training step)."""
+    """A crop at a random place of each image, from torch's global generator (seeded at every training step)."""
     height, width = size
     tops = torch.randint(pixels.shape[2] - height + 1, (len(pixels),)).to(pixels.device)
     lefts = torch.randint(pixels.shape[3] - width + 1, (len(pixels),)).to(pixels.device)
     rows = (tops[:, None] + torch.arange(height, device=pixels.device))[:, None, :, None]
     columns = (lefts[:, None] + torch.arange(width, device=pixels.device))[:, None, None, :]
-    pictures = torch.arange(len(pixels), device=pixels.device)[:, None, None, None]
+    images = torch.arange(len(pixels), device=pixels.device)[:, None, None, None]
     channels = torch.arange(pixels.shape[1], device=pixels.device)[None, :, None, None]
-    return pixels[pictures, channels, rows, columns]
+    return pixels[images, channels, rows, columns]
 
 
 def centre_crop(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """The crop in the middle, the same for every picture."""
+    """The crop in the middle of each image."""
     top, left = (pixels.shape[2] - size[0]) // 2, (pixels.shape[3] - size[1]) // 2
     return pixels[:, :, top : top + size[0], left : left + size[1]]
 

@@ -1,4 +1,4 @@
-"""What a baseline declares: its presets, how it is built, and how it is trained."""
+"""What a baseline declares: a method with its presets, network and training, or a scripted policy."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class TrainingConfig:
     """Optimisation of one preset (AdamW, cosine with linear warm-up, EMA).
 
     Attributes:
-        n_steps: gradient steps; 0 for a method that only looks at the data (Fitted).
-        batch_size: windows a step.
+        n_steps: gradient steps; 0 for a method that is only fitted (`Fitted`).
+        batch_size: windows of a step.
         learning_rate: peak.
         betas: of AdamW.
         weight_decay: of AdamW; a method may leave parameters out (`PartlyDecayed`).
         warmup_steps: linear warm-up.
         ema_power: decay = 1 - (1 + step)^-power, at most 0.9999; None trains without EMA.
-        max_gradient_norm: clipping, None for none.
+        max_gradient_norm: gradients are clipped to it; None for no clipping.
         val_ratio: share of episodes kept for validation.
     """
 
@@ -102,7 +102,7 @@ class TrainingConfig:
 def small_training(paper: TrainingConfig) -> TrainingConfig:
     """The training of a `small` preset: the paper's, with one budget and one learning rate for every method.
 
-    No method's small preset was searched for: 10,000 steps of 128 windows, learning rate 3e-4, 500 warm-up steps.
+    10,000 steps of 128 windows, learning rate 3e-4, 500 warm-up steps; not tuned for any method.
     """
     return dataclasses.replace(paper, n_steps=10_000, batch_size=128, learning_rate=3e-4, warmup_steps=500)
 
@@ -188,7 +188,7 @@ class ScriptedPolicy:
         name: registry name.
         paper: where it comes from.
         make: `task -> Policy`; raises ConfigError for a task that it cannot act in.
-        fits: whether it can act in a task; the comparison leaves it out elsewhere.
+        fits: whether it can act in a task; a comparison leaves it out elsewhere.
         role: what it is compared for.
         packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
     """

@@ -1,4 +1,4 @@
-"""What a method is to the harness: a torch module with `loss` and `sample`, in normalised units."""
+"""Protocols of a method: `loss` and `sample` of a torch module, in normalised units, and what else it may define."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Batch:
     """Normalised training windows.
 
     Attributes:
-        observations: flat key -> `(B, To, ...)` float32; `(B, Tp, ...)` for a method that sees whole windows.
+        observations: flat key -> `(B, To, ...)` float32; `(B, Tp, ...)` for a method with sequence observations.
         actions: `(B, Tp, Da)` float32 in [-1, 1].
 
     Raises:
-        DataError: for NaN or infinite values. (On a CPU only: elsewhere the look would hold up every training
-            step, and a store is looked through when it is read.)
+        DataError: for NaN or infinite values. Only checked on a CPU: on a GPU the check would make every step wait,
+            and the values of a store were checked when it was read.
     """
 
     observations: Mapping[str, Tensor]
@@ -35,12 +35,12 @@ class Batch:
         for key, value in (*self.observations.items(), ("action", self.actions)):
             # A sum is finite only when every term is.
             if value.device.type == "cpu" and not math.isfinite(value.sum().item()):
-                raise DataError(f"{key!r} holds NaN or infinite values; look through the demonstrations.")
+                raise DataError(f"{key!r} holds NaN or infinite values; check the demonstrations.")
 
 
 @runtime_checkable
 class Method(Protocol):
-    """A torch module with these two functions, in normalised units; randomness as seeded by the harness."""
+    """A torch module with these two functions, in normalised units."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Scalar training loss; all randomness from `generator`."""
@@ -52,7 +52,7 @@ class Method(Protocol):
 
 
 def as_method(module: nn.Module) -> Method:
-    """A module as what the harness calls.
+    """A module as a Method.
 
     Raises:
         ConfigError: for a module that lacks `loss` or `sample`.
@@ -67,16 +67,16 @@ def as_method(module: nn.Module) -> Method:
 
 @runtime_checkable
 class Recurrent(Protocol):
-    """A Method with a memory that lasts over an episode; the harness keeps it, one row an episode."""
+    """A Method with a recurrent state. The harness keeps it over an episode, one row for each."""
 
     def initial_memory(self, n_rows: int) -> Tensor:
-        """Memory at the start of an episode, `(B, ...)`."""
+        """State at the start of an episode, `(B, ...)`."""
         ...
 
     def sample_with_memory(
         self, observations: Mapping[str, Tensor], noise: NoiseStreams, memory: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """As `sample`, and the memory after it."""
+        """As `sample`, from a state; also returns the state after it."""
         ...
 
 
@@ -104,8 +104,8 @@ class TrainingSet(Protocol):
 
 @runtime_checkable
 class Fitted(Protocol):
-    """A Method that looks at the data before its first gradient step (bins, code books, or all there is to it)."""
+    """A Method that is fitted to the data before its first gradient step: bins, code books, or nothing but that."""
 
     def fit(self, data: TrainingSet, generator: torch.Generator) -> None:
-        """Set buffers or frozen parameters; what it finds must live in the module's state."""
+        """Set buffers or frozen parameters; whatever is learned must be in the module's `state_dict`."""
         ...

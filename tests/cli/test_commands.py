@@ -156,7 +156,7 @@ def test_train_evaluate_export_and_compare(
         (["train", "ibc", "--task", TASK, "--set", "sampler=ddim"], "unknown sampler 'ddim'; known are dfo"),
         (["train", "bet", "--task", TASK, "--set", "horizon=4"], "horizon = n_obs_steps"),
         (["train", "lstm-gmm", "--task", TASK, "--set", "n_action_steps=2"], "one step at a time"),
-        (["train", "act", "--task", TASK, "--set", "n_heads=3"], "cannot be shared out among n_heads = 3"),
+        (["train", "act", "--task", TASK, "--set", "n_heads=3"], "is not a multiple of n_heads = 3"),
         (["train", "action-tokens", "--task", TASK, "--set", "n_bins=1"], "n_bins must be at least 2"),
         (["train", "vq-bet", "--task", TASK, "--set", "temperature=0"], "temperature = 0 must be above 0"),
         (["compare", "--zoo", "nowhere"], "nothing to compare"),
@@ -257,7 +257,7 @@ def test_every_command_explains_itself_with_an_example(command: str, capsys: pyt
 def test_lists_can_be_read_by_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "--json"]) == 0
     assert TASK in {row["id"] for row in json.loads(capsys.readouterr().out)}
-    assert main(["baselines", "--json"]) == 0
+    assert main(["baselines", "--task", TASK, "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["diffusion-cnn"]["presets"]["paper"]["n_parameters"] == 65_783_298
     assert main(["baselines", "show", "mlp-bc"]) == 0

@@ -18,7 +18,7 @@ class LinearConfig(ChunkConfig):
 
 
 class Linear(nn.Module):
-    """A `loss` and a `sample`, in normalised units; the harness does the rest."""
+    """A network with `loss` and `sample`, in normalised units; the harness does the rest."""
 
     def __init__(self, config: LinearConfig, features: Features) -> None:
         super().__init__()
