@@ -1,9 +1,9 @@
-"""A physical arm as a task, its drivers and cameras (strings only)."""
+"""A robot arm as a task, its drivers and its cameras (strings only)."""
 
 from dpbench.tasks import TaskEntry
 
 MAX_EPISODE_STEPS = 300
-"""30 s, twice what the operator needs at most; the published station gave 60 s to a harder task."""
+"""30 s, twice the maximum that the scripted demonstrator needs."""
 
 DRIVERS = {
     "sim": "dpbench.envs.real_arm.drivers.sim:SimServo",
@@ -12,7 +12,7 @@ DRIVERS = {
     "ufactory": "dpbench.envs.real_arm.drivers.ufactory:UfactoryServo",
     "franka": "dpbench.envs.real_arm.drivers.franka:FrankaServo",
 }
-"""Name -> class of a `dpbench.arms.control.servo.Servo`; its arguments are keywords with plain values."""
+"""Name -> class of a `dpbench.arms.control.servo.Servo`, which takes keyword arguments with plain values."""
 CAMERAS = {
     "sim": "dpbench.envs.real_arm.cameras.sim:SimCamera",
     "opencv": "dpbench.envs.real_arm.cameras.opencv:OpenCvCamera",

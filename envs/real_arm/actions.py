@@ -1,4 +1,4 @@
-"""Between actions of a policy and goals of the tool: poses as they are, velocities summed up from a goal."""
+"""Conversion between actions of a policy and goals of the tool: poses, or velocities integrated from a goal."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def waypoints(
 
     Args:
         spec: of the task; its kind says what the actions are.
-        actions: `(n, Da)`. Position: a pose each; rows of a rotation that are none keep the orientation before them.
-            Velocity: summed up, each over one control period; what is faster than the bounds is slowed to them along
-            its direction, so that goals do not run away from the arm.
+        actions: `(n, Da)`. Position: one pose each; six numbers that are not a rotation keep the previous orientation.
+            Velocity: integrated, each over one control period. A velocity beyond the bounds is scaled down to them, so
+            that goals do not run away from the arm.
         times: `(n,)` s, when each goal is due.
         base: the goal before the first action.
 
@@ -41,7 +41,7 @@ def waypoints(
     rows = spec.check(actions, (len(times),))
     goals: list[Waypoint] = []
     for row, time_s in zip(rows, times, strict=True):
-        base = _moved(spec, row, time_s, base) if spec.kind == "velocity" else _pose(row, time_s, base)
+        base = _integrated(spec, row, time_s, base) if spec.kind == "velocity" else _pose(row, time_s, base)
         goals.append(base)
     return goals
 
@@ -49,15 +49,15 @@ def waypoints(
 def action(spec: ActionSpec, before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
     """The action `(Da,)` that leads from one goal to the next over one control period: the inverse of `waypoints`.
 
-    A velocity beyond the bounds is slowed to them.
+    A velocity beyond the bounds is scaled down to them.
     """
     turned = matrix_from_quat(goal.quaternion)
     if spec.kind == "velocity":
         velocity = (goal.position - before.position) * RATE_HZ
         turn = rotvec_from_matrix(turned @ matrix_from_quat(before.quaternion).T) * RATE_HZ
         numbers: list[Vector] = [
-            _slowed(velocity, spec.high[0]),
-            _slowed(turn, spec.high[3]),
+            _scaled_down(velocity, spec.high[0]),
+            _scaled_down(turn, spec.high[3]),
             np.array([goal.gripper_m]),
         ]
     else:
@@ -73,12 +73,12 @@ def _pose(row: Vector, time_s: float, before: Waypoint) -> Waypoint:
     return Waypoint(time_s, row[:3], quaternion, float(row[9]))
 
 
-def _moved(spec: ActionSpec, row: Vector, time_s: float, before: Waypoint) -> Waypoint:
-    way = _slowed(row[:3], spec.high[0]) / RATE_HZ
-    turn = matrix_from_rotvec(_slowed(row[3:6], spec.high[3]) / RATE_HZ)
+def _integrated(spec: ActionSpec, row: Vector, time_s: float, before: Waypoint) -> Waypoint:
+    motion = _scaled_down(row[:3], spec.high[0]) / RATE_HZ
+    turn = matrix_from_rotvec(_scaled_down(row[3:6], spec.high[3]) / RATE_HZ)
     quaternion = quat_from_matrix(turn @ matrix_from_quat(before.quaternion))
-    return Waypoint(time_s, before.position + way, quaternion, float(row[6]))
+    return Waypoint(time_s, before.position + motion, quaternion, float(row[6]))
 
 
-def _slowed(vector: Vector, fastest: float) -> Vector:
-    return vector * min(1.0, fastest / max(float(np.linalg.norm(vector)), 1e-9))
+def _scaled_down(vector: Vector, maximum: float) -> Vector:
+    return vector * min(1.0, maximum / max(float(np.linalg.norm(vector)), 1e-9))

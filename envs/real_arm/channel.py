@@ -1,4 +1,4 @@
-"""What can go wrong between an arm and its host: messages late, lost or out of order, and the arm itself."""
+"""The link between the digital twin and its host, with messages that are late, lost or out of order."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from dpbench.errors import ConfigError
 
 Message = TypeVar("Message")
 ROUNDING_S = 1e-9
-"""Sums of times differ in their last bits; without this the tick that a message comes at would hang on them."""
+"""Sums of times differ in their last bits; without this margin they would decide at which tick a message arrives."""
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong, either way, from now on; the last four are flags, which travel as numbers like the rest.
+    """Injected faults of the link (in both directions) and of the arm. The last four are flags, sent as numbers.
 
     Attributes:
-        latency_s: every message comes so much later.
-        jitter_s: and up to so much more, drawn evenly; their order stays.
-        drop_share: share of the messages that are lost.
-        reorder_share: share of the messages that come behind their next one.
-        frozen: the arm measures nothing new, but still moves.
-        protective_stop: the arm brakes and holds, and says so, until it is connected anew.
-        disconnected: no message passes.
-        crash: the arm's process dies.
+        latency_s: delay of every message.
+        jitter_s: additional delay, drawn uniformly from 0 to this; messages stay in order.
+        drop_share: fraction of messages that are lost.
+        reorder_share: fraction of messages that arrive after the next one.
+        frozen: the measured state does not change any more, but the arm moves.
+        protective_stop: the arm brakes and holds, and reports it, until it is connected again.
+        disconnected: no message arrives.
+        crash: the twin's process dies.
     """
 
     latency_s: float = 0.0
@@ -44,22 +44,22 @@ class Faults:
         if not all(math.isfinite(value) and value >= 0.0 for value in (self.latency_s, self.jitter_s)):
             raise ConfigError(f"{self}: expected times of 0 s or more.")
         if not all(0.0 <= value <= 1.0 for value in (self.drop_share, self.reorder_share)):
-            raise ConfigError(f"{self}: expected shares from 0 to 1.")
+            raise ConfigError(f"{self}: expected fractions from 0 to 1.")
 
 
 class Channel(Generic[Message]):
-    """One way between two parties; the receiver takes the newest message and drops older ones that come after it.
+    """One direction of the link. The receiver takes the newest message and drops older ones that arrive after it.
 
     Args:
-        faults: what goes wrong; may be replaced at any time.
-        rng: chance.
+        faults: of the link; may be replaced at any time.
+        rng: decides which messages are affected.
     """
 
     def __init__(self, faults: Faults, rng: np.random.Generator) -> None:
         self.faults = faults
         self._rng = rng
-        self._under_way: deque[tuple[float, int, Message]] = deque()
-        self._kept: tuple[int, Message] | None = None
+        self._in_flight: deque[tuple[float, int, Message]] = deque()
+        self._held_back: tuple[int, Message] | None = None
         self._due_s = -math.inf
         self._n_sent = 0
         self._newest = -1
@@ -71,25 +71,25 @@ class Channel(Generic[Message]):
         number, self._n_sent = self._n_sent, self._n_sent + 1
         if faults.disconnected or dropped < faults.drop_share:
             return
-        if self._kept is None and reordered < faults.reorder_share:
-            self._kept = number, message
+        if self._held_back is None and reordered < faults.reorder_share:
+            self._held_back = number, message
             return
         self._due_s = max(self._due_s, now_s + faults.latency_s + faults.jitter_s * late)
-        self._under_way.append((self._due_s, number, message))
-        if self._kept is not None:
-            self._under_way.append((self._due_s, *self._kept))
-            self._kept = None
+        self._in_flight.append((self._due_s, number, message))
+        if self._held_back is not None:
+            self._in_flight.append((self._due_s, *self._held_back))
+            self._held_back = None
 
     def newest(self, now_s: float) -> Message | None:
-        """The newest message that has come since the last call; None without one."""
+        """The newest message that has arrived since the last call, or None."""
         newest = None
-        while self._under_way and self._under_way[0][0] <= now_s + ROUNDING_S:
-            _, number, message = self._under_way.popleft()
+        while self._in_flight and self._in_flight[0][0] <= now_s + ROUNDING_S:
+            _, number, message = self._in_flight.popleft()
             if number > self._newest and not self.faults.disconnected:
                 self._newest, newest = number, message
         return newest
 
     def clear(self) -> None:
-        """Lose all that is under way."""
-        self._under_way.clear()
-        self._kept = None
+        """Drop all messages that have not arrived."""
+        self._in_flight.clear()
+        self._held_back = None

@@ -12,15 +12,15 @@ def client_library(module: str, extra: str) -> Any:
     """Import a client library.
 
     Args:
-        module: its name.
-        extra: of dpbench, that installs it.
+        module: name of its module.
+        extra: extra of dpbench that installs it.
 
     Raises:
-        MissingExtraError: when it cannot be imported.
+        MissingExtraError: if it cannot be imported.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"this device needs the library {module} ({error}); pip install 'dpbench[{extra}]'"
+            f"this device needs the library {module} ({error}): pip install 'dpbench[{extra}]'"
         ) from error

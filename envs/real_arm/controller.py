@@ -1,4 +1,4 @@
-"""What a real arm's own controller does, around the twin: it takes messages, watches over commands, and measures."""
+"""The twin's controller, like the one of a real arm: it receives commands, checks them, and sends measured states."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .scene import N_JOINTS
 from .twin import Pose, Twin
 
 WATCHDOG_S = 0.1
-"""Without a command for so long the arm holds."""
+"""The arm holds if no command arrives for this long."""
 JUMP_M = 0.15
-"""A command so far from the tip is refused with a protective stop, as arms do that take poses at a servo's rate."""
+"""A command further from the tip than this causes a protective stop, as on arms that accept poses at servo rate."""
 FAULTS = ("", "protective stop", f"protective stop: commanded pose more than {JUMP_M} m from the tool")
-"""What a state's number of the fault means."""
+"""Meaning of the fault number in a state."""
 
 
 class Kind(IntEnum):
-    """Of a message from the host, with the numbers that it carries."""
+    """Kind of a message from the host, with the numbers that it carries."""
 
     POSE = 0
     """Position and quaternion, 7."""
     STOP = 1
     """None."""
     UNLOCK = 2
-    """None; ends a protective stop and forgets commands under way."""
+    """None; ends a protective stop and drops commands that have not arrived."""
     RESET = 3
     """Seed, 1."""
     FAULTS = 4
@@ -37,20 +37,20 @@ class Kind(IntEnum):
 
 
 N_STATE, N_SCENE = 1 + 3 + 4 + N_JOINTS + 1, 11
-"""Numbers of a state (time, position, quaternion, joints, fault) and of the scene as `Controller.scene` gives it."""
+"""Length of a state (time, position, quaternion, joints, fault) and of `Controller.scene`."""
 
 
 class Controller:
-    """An arm and its link to the host, stepped by the caller.
+    """The twin and its link to the host, stepped by the caller.
 
     Args:
         faults: of the link and the arm.
-        seed: of the scene and of chance on the link.
-        now_s: the host's monotonic clock, as everywhere here.
+        seed: of the scene and of the link's random faults.
+        now_s: the host's monotonic clock, here and in all methods.
 
     Attributes:
         faults: as they are now.
-        state: the newest that has come through to the host, `N_STATE` numbers.
+        state: the newest state that has reached the host, `N_STATE` numbers.
     """
 
     def __init__(self, faults: Faults, seed: int, now_s: float) -> None:
@@ -62,13 +62,13 @@ class Controller:
         self._reset(seed, now_s)
 
     def handle(self, kind: int, numbers: Sequence[float], now_s: float) -> None:
-        """Take a message of the host: commands go through the link, the rest is for tests and comes at once."""
+        """Receive a message from the host. Commands pass the link; others are for tests and take effect at once."""
         if kind in (Kind.POSE, Kind.STOP):
             self._commands.put(now_s, tuple(numbers))
             return
         if kind == Kind.UNLOCK:
             self._stopped_by, self.faults = 0, replace(self.faults, protective_stop=False)
-            # What was commanded before the arm stopped must not move it now.
+            # Commands from before the stop must not move the arm now.
             self._commands.clear()
             self._goal = None
         elif kind == Kind.RESET:
@@ -79,7 +79,7 @@ class Controller:
         self._n_done += 1
 
     def tick(self, now_s: float) -> None:
-        """Take the newest command, move, measure, and let the newest state through."""
+        """Take the newest command, move, measure, and send the state."""
         command = self._commands.newest(now_s)
         if command is not None:
             self._goal, self._commanded_s = _pose(command), now_s
@@ -98,7 +98,7 @@ class Controller:
         self.state = self._states.newest(now_s) or self.state
 
     def scene(self, now_s: float) -> tuple[float, ...]:
-        """The truth: time, ticks, messages done, tip x, y, block x, y, yaw, target x, y, success."""
+        """The true scene: time, ticks, messages handled, tip x, y, block x, y, yaw, target x, y, success."""
         twin = self._twin
         tip_x, tip_y, _ = twin.position.tolist()
         return (now_s, self._n_ticks, self._n_done, tip_x, tip_y, *twin.block, *twin.target, twin.succeeded())
@@ -121,5 +121,5 @@ def _pose(numbers: tuple[float, ...]) -> Pose | None:
 
 
 def as_numbers(faults: Faults) -> tuple[float, ...]:
-    """What a message of `Kind.FAULTS` carries."""
+    """The numbers in a message of `Kind.FAULTS`."""
     return tuple(float(value) for value in astuple(faults))

@@ -1,7 +1,7 @@
-"""A scripted operator that pushes the block into the target, on the twin.
+"""A scripted demonstrator that pushes the block into the target, on the digital twin.
 
-It goes over the block to a place behind it, comes down, and pushes along the line to the target until it is off that
-line; what it does is a function of what it sees, so that it puts itself right.
+It passes over the block to a place behind it, moves down, and pushes along the line to the target. When it leaves that
+line, it starts again. Its command depends on the present observation only, so that it corrects its own errors.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from .task import RATE_HZ
 
 Vector = NDArray[np.float64]
 STEP_M = 0.03
-"""Largest way of one command. Poses so far ahead of the tool are followed at some 0.17 m/s."""
+"""Maximum distance of a commanded pose from the tool, which then moves at about 0.17 m/s."""
 STRIDE_M = 0.017
-"""Largest way of one velocity over a period: 0.17 m/s too, so that both kinds of demonstrations are alike."""
+"""Maximum motion of a velocity command in one period: also 0.17 m/s, so that both kinds of demonstrations are alike."""
 OVER_M = 0.11
 """Height at which the rod passes over the block."""
 BEHIND_M, NEAR_M, ASIDE_M = 0.075, 0.012, 0.012
-"""From the block's centre to where a stroke begins, how near that must be met, and how far off the line it may be."""
+"""Distance from the block's centre to where a push starts, the tolerance there, and the tolerance across the line."""
 NOISE_M = 0.002
 UPRIGHT = matrix_from_quat(np.array(DOWN))
-HURRY = 0.3
-"""Share of the way that a velocity goes in a period: goals run ahead of the tool, more would swing around the place."""
+GAIN = 0.3
+"""Fraction of the remaining distance that a velocity command covers in one period. Goals run ahead of the tool, so
+that a higher gain oscillates."""
 
 
 class PushDemonstrator:
-    """One command a step.
+    """One command per step.
 
     Args:
         action: of the task.
@@ -46,36 +47,36 @@ class PushDemonstrator:
         self._command = _velocity if action.kind == "velocity" else _pose
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """There is no state to reset."""
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         """`(B, 1, ...)` -> `(B, 1, Da)`."""
         rows = []
         for row, rng in enumerate(noise.generators):
             agent = observations["agent_pos"][row, -1].astype(np.float64)
-            way = where_to(agent[:3], observations["environment_state"][row, -1].astype(np.float64)) - agent[:3]
-            rows.append(self._command(agent, way, np.append(rng.normal(0.0, NOISE_M, 2), 0.0)))
+            offset = next_position(agent[:3], observations["environment_state"][row, -1].astype(np.float64)) - agent[:3]
+            rows.append(self._command(agent, offset, np.append(rng.normal(0.0, NOISE_M, 2), 0.0)))
         actions: NDArray[np.float32] = np.stack(rows)[:, None].astype(np.float32)
         return actions
 
 
-def _pose(agent: Vector, way: Vector, noise: Vector) -> Vector:
+def _pose(agent: Vector, offset: Vector, noise: Vector) -> Vector:
     """Position action `(10,)`."""
-    return np.concatenate([agent[:3] + _shortened(way, STEP_M) + noise, sixd_from_matrix(UPRIGHT), [0.0]])
+    return np.concatenate([agent[:3] + _limited(offset, STEP_M) + noise, sixd_from_matrix(UPRIGHT), [0.0]])
 
 
-def _velocity(agent: Vector, way: Vector, noise: Vector) -> Vector:
+def _velocity(agent: Vector, offset: Vector, noise: Vector) -> Vector:
     """Velocity action `(7,)`."""
     turn = rotvec_from_matrix(UPRIGHT @ matrix_from_sixd(agent[3:9]).T)
-    return np.concatenate([(_shortened(HURRY * way, STRIDE_M) + noise) * RATE_HZ, HURRY * turn * RATE_HZ, [0.0]])
+    return np.concatenate([(_limited(GAIN * offset, STRIDE_M) + noise) * RATE_HZ, GAIN * turn * RATE_HZ, [0.0]])
 
 
-def _shortened(way: Vector, longest: float) -> Vector:
-    return way * min(1.0, longest / max(float(np.linalg.norm(way)), 1e-9))
+def _limited(offset: Vector, maximum: float) -> Vector:
+    return offset * min(1.0, maximum / max(float(np.linalg.norm(offset)), 1e-9))
 
 
-def where_to(tool: Vector, poses: Vector) -> Vector:
-    """Where the tool should go next, `(3,)` m."""
+def next_position(tool: Vector, poses: Vector) -> Vector:
+    """Position to which the tool should go next, `(3,)` m."""
     block, target = poses[:2], poses[3:5]
     ahead = (target - block) / max(float(np.linalg.norm(target - block)), 1e-9)
     away = tool[:2] - block
@@ -93,10 +94,10 @@ def where_to(tool: Vector, poses: Vector) -> Vector:
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # position and velocity alike
-    """The part of the tasks that show poses."""
+    """The demonstrator of the tasks whose observations hold poses."""
     return ScriptedDemonstrator(demonstrator)
 
 
 def demonstrator(task: TaskSpec) -> PushDemonstrator:
-    """The operator for the tasks of this folder that show poses."""
+    """The policy for one of these tasks."""
     return PushDemonstrator(task.action)

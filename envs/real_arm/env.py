@@ -1,4 +1,4 @@
-"""A physical arm, or its twin, as a Gymnasium environment."""
+"""A robot arm, or its digital twin, as a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -42,57 +42,61 @@ ActionKind = Literal["position", "velocity"]
 
 
 class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
-    """Reach and push with any arm that has a driver; without a driver's name on its twin in MuJoCo.
+    """Reach and push with any arm that has a driver; by default on the digital twin in MuJoCo.
 
     ## Action space
-    Goal of the tool one control period (0.1 s) later, in the arm's base frame. `"position"`: place (3) in m, first two
-    rows of its rotation matrix (6; rows that are no rotation keep the orientation), width of the gripper in m.
-    `"velocity"`: velocity (3) in m/s, angular velocity (3) in rad/s, width of the gripper in m; the goal moves on from
-    the last one, at the start from where the tool is. Every command passes the limits of `dpbench.arms.control.safety`.
+    Goal of the tool one control period (0.1 s) later, in the arm's base frame. `"position"`: position (3) in m, first
+    two rows of the rotation matrix (6; numbers that are not a rotation keep the orientation), opening of the gripper in
+    m. `"velocity"`: velocity (3) in m/s, angular velocity (3) in rad/s, opening of the gripper in m. Velocities are
+    integrated from the last goal, at the start from where the tool is. Every command passes the limits in
+    `dpbench.arms.control.safety`.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
     |---|---|---|---|---|
-    | `agent_pos` | all | (10,) | tool's place, first two rows of its rotation matrix, gripper width | m, -, m |
-    | `environment_state` | `state` | (5,) | block x, y, yaw; target x, y; on the twin only | m, rad |
+    | `agent_pos` | all | (10,) | tool position, first two rows of its rotation matrix, gripper opening | m, -, m |
+    | `environment_state` | `state` | (5,) | block x, y, yaw; target x, y; twin only | m, rad |
     | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the camera's newest picture | RGB |
 
     ## Reward
     1 in a step after which the task is solved, else 0.
 
     ## Start
-    The twin draws block and target, and puts the arm home. A physical arm stays where it is: a person sets the scene.
+    On the twin, block and target are drawn at random and the arm moves home. A physical arm stays where it is, and a
+    person arranges the scene.
 
     ## End
-    `terminated` when the task is solved, on the twin by its rule, on a physical arm when `mark_success` was called, and
-    when the arm has stopped by a fault;
+    `terminated` when the task is solved (on a physical arm: when `mark_success` is called) or the arm has a fault;
     `truncated` after 300 steps (30 s).
 
     ## Info
-    `is_success`; `progress`: share of the block's way to the target, at its best so far (0 or 1 on a physical arm);
-    `fault`: why the arm has stopped, only then.
+    `is_success`; `progress`: the largest fraction so far of the block's initial distance to the target that has been
+    covered (0 or 1 on a physical arm); `fault`: why the arm has stopped, only after a fault.
 
     Args:
         obs_mode: `"state"` or `"image"`.
         action_kind: `"position"` or `"velocity"`.
         driver: name in the registry of arm drivers, such as `"sim"` or `"ur-rtde"`.
         driver_options: arguments of the driver.
-        camera: name in the registry of cameras, for a physical arm.
+        camera: name in the registry of cameras; needed for a physical arm.
         camera_options: arguments of the camera.
-        camera_projection: `(3, 4)`, from places in the arm's base frame to pixels, for a physical arm's live view.
-        limits: fields of `dpbench.arms.control.safety.Limits` that differ from those of the twin's table; the gripper's
-            width is the driver's.
+        camera_projection: `(3, 4)` matrix from positions in the arm's base frame to pixels, for the live view of a
+            physical arm.
+        limits: fields of `dpbench.arms.control.safety.Limits` that differ from those of the twin. The gripper's opening
+            is the driver's by default.
         joint_limits: fields of `dpbench.arms.control.joints.JointLimits`; the twin in real time has its own.
-        kinematics: `path` of an MJCF or URDF file of the arm, name of the `tool` in it, `offset_m` of the tool from it.
-        watchdog_s: without a sign of life from who commands it for so long the arm brakes.
+        kinematics: `path` of an MJCF or URDF file of the arm, name of the `tool` link in it, and `offset_m` from that
+            link to the tool.
+        watchdog_s: the arm brakes if it receives no command for this long.
         stale_s: a measured state older than this is a fault.
-        real_time: the twin's own clock and process; without, it moves as fast as it can and repeats bit for bit.
-        dry_run: is shown every command, and nothing is sent; None sends.
+        real_time: run the twin in a process and on a clock of its own. Otherwise it runs as fast as possible, and
+            episodes repeat bit for bit.
+        dry_run: called with every command, and nothing is sent; None sends commands.
         render_mode: `"rgb_array"` or None.
         render_size: side of rendered frames, px.
 
     Raises:
-        ConfigError: for an unknown mode, or poses of objects asked of a physical arm.
+        ConfigError: for an unknown mode, or `obs_mode="state"` on a physical arm.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
@@ -123,9 +127,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         servo: Servo = make_device("arm_driver", driver, options)
         if not isinstance(servo, SimServo):
             if obs_mode == "state":
-                raise ConfigError(f"driver {driver!r} knows no poses of objects: choose a task of images.")
+                raise ConfigError(f"driver {driver!r} does not measure poses of objects: choose an image task.")
             if camera is None:
-                raise ConfigError(f"driver {driver!r} comes without a camera: name one, such as --camera opencv.")
+                raise ConfigError(f"driver {driver!r} has no camera of its own: choose one, such as --camera opencv.")
         self.render_mode, self._render_size = render_mode, render_size
         self._world: World
         if isinstance(servo, SimServo):
@@ -146,6 +150,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._sources: dict[str, Source] = {"agent_pos": self._agent_pos, **self._world.sources()}
         self.sensors = SensorBuffer(self._sources, 1.0 / RATE_HZ, clock=self._clock)
         self._connected, self._due_s = False, 0.0
+        self._goal: Waypoint | None = None
         self._action = ACTION if action_kind == "position" else VELOCITY_ACTION
         self.action_space = action_space(self._action)
         second = {"environment_state": ENVIRONMENT_STATE} if obs_mode == "state" else {f"pixels.{CAMERA}": PIXELS}
@@ -154,10 +159,10 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Start an episode; connects at the first call."""
+        """Start an episode; the first call connects."""
         super().reset(seed=seed)
         if options:
-            raise ConfigError(f"reset options {', '.join(sorted(options))} are unknown; there are none.")
+            raise ConfigError(f"unknown reset options {', '.join(sorted(options))}: this task has none.")
         if not self._connected:
             self.loop.connect() if self._real_time else self.loop.begin()
             self.camera.connect()
@@ -178,18 +183,21 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """One control period.
 
         Raises:
-            ActionError: for a wrong shape, NaN or infinite numbers.
-            ArmFaultError: when the arm had stopped before.
+            ActionError: for a wrong shape, NaN or infinity.
+            ArmFaultError: if the arm has stopped before.
+            ResetNeeded: before the first `reset`.
         """
+        if self._goal is None:
+            raise gym.error.ResetNeeded("the arm has no goal yet: call reset() before step().")
         values = self._action.check(action)
         self._due_s = max(self._due_s, self._clock()) + 1.0 / RATE_HZ
         goals = waypoints(self._action, values[None], (self._due_s,), self._goal)
-        # Kept as it was accepted, inside the workspace: velocities do not sum up beyond it.
+        # The goal is kept as accepted, inside the workspace, so that velocities do not integrate beyond it.
         self._goal = (self._goal, *self.loop.schedule(goals))[-1]
         if self._real_time:
             time.sleep(max(0.0, self._due_s - self._clock()))
         else:
-            # The twin's time stands still once the loop has stopped.
+            # The twin's time stops together with the loop.
             while self.loop.fault is None and self._clock() < self._due_s - 1e-9:
                 self.loop.tick()
         info = self._world.outcome()
@@ -198,7 +206,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observation(), float(info["is_success"]), info["is_success"] or "fault" in info, False, info
 
     def waypoints(self, actions: NDArray[np.floating[Any]], times_s: Sequence[float], base: Waypoint) -> list[Waypoint]:
-        """Actions as goals, see `dpbench.arms.station.Station`."""
+        """Actions as waypoints, see `dpbench.arms.station.Station`."""
         return waypoints(self._action, actions, times_s, base)
 
     def action(self, before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
@@ -210,15 +218,15 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._world.outcome()
 
     def mark_success(self) -> None:
-        """A person says that the task is solved."""
+        """The operator says that the task is solved."""
         self._world.mark_success()
 
     def picture(self) -> NDArray[np.uint8]:
-        """What a person looks at, `(H, W, 3)` RGB: on the twin `(render_size, render_size, 3)`, else the camera's."""
+        """The live view, `(H, W, 3)` RGB: on the twin `(render_size, render_size, 3)`, else the camera's picture."""
         return self._world.picture(self._render_size)
 
     def pixels(self, places_m: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Where places of the tool lie in `picture`, see `dpbench.arms.station.Station`."""
+        """Pixels of tool positions in `picture`, see `dpbench.arms.station.Station`."""
         return self._world.pixels(places_m, self._render_size)
 
     def render(self) -> NDArray[np.uint8] | None:
@@ -226,9 +234,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self.picture() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
-        """Stop the arm and let go of it and of the camera."""
-        self._connected = False
-        with contextlib.ExitStack() as stack:  # the arm first, and each whatever becomes of the others
+        """Stop the arm and close the connections to it and to the camera."""
+        self._connected, self._goal = False, None
+        with contextlib.ExitStack() as stack:  # the arm first; each is closed even if another fails
             stack.callback(self.camera.close)
             stack.callback(self.sensors.close)
             stack.callback(self.loop.close)

@@ -1,4 +1,4 @@
-"""Joints that reach a pose, found on a MuJoCo model by damped least squares (Wampler 1986)."""
+"""Inverse kinematics on a MuJoCo model, by damped least squares (Wampler 1986)."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from dpbench.errors import ActionError, ConfigError
 from dpbench.rotations import quat_from_matrix
 
 DAMPING = 0.03
-"""Small beside the Jacobian's singular values in reach, enough where the arm is straight."""
+"""Small compared with the singular values of the Jacobian, but enough where the arm is stretched out."""
 ITERATIONS, ACCURACY = 4, 1e-5
-"""Of a servo's tick on the twin, in m and rad."""
+"""For one tick of the twin; m and rad."""
 NEAR_M, NEAR_RAD = 0.05, 0.2
-"""A pose farther away is approached in parts, where the Jacobian still holds."""
+"""A pose further away is approached in several steps, in which the linearisation holds."""
 EXACT_ITERATIONS, EXACT = 100, 1e-9
-"""For commands: joints that are 1e-6 rad off are 0.25 rad/s^2 off in their acceleration at 500 Hz."""
+"""For commands: an error of 1e-6 rad is an error of 0.25 rad/s^2 in the acceleration at 500 Hz."""
 REACHED = 1e-6
-"""A pose missed by more, m or rad, cannot be reached."""
+"""If the pose is missed by more than this, m or rad, it cannot be reached."""
 TINY = 1e-3
-"""Mass in kg and inertia in kg m^2 for links that have none; the kinematics does not depend on it."""
+"""Mass in kg and inertia in kg m^2 for links without; they do not affect the kinematics."""
 _DAMPED = DAMPING**2 * np.eye(6)
 
 
 class MujocoKinematics:
-    """A `dpbench.arms.control.joints.Kinematics`; called from one thread.
+    """A `dpbench.arms.control.joints.Kinematics`; to be used by one thread.
 
     Args:
-        model: of the arm, its base frame at the origin.
+        model: of the arm, with its base frame at the origin.
         site: name of the tool's site. The hinges and slides between it and the world are the arm's joints.
 
     Raises:
-        ConfigError: when there is no such site, or no joint moves it.
+        ConfigError: if there is no such site, or no joint moves it.
     """
 
     def __init__(self, model: mujoco.MjModel, site: str) -> None:
@@ -43,7 +43,7 @@ class MujocoKinematics:
         self._site = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, site)
         if self._site < 0:
             known = ", ".join(model.site(number).name for number in range(model.nsite)) or "none"
-            raise ConfigError(f"the arm's model has no site {site!r}; it has {known}.")
+            raise ConfigError(f"the arm's model has no site {site!r}: choose one of {known}.")
         joints = _joints_of(model, int(model.site_bodyid[self._site]))
         if not joints:
             raise ConfigError(f"no hinge or slide moves the site {site!r} of the arm's model.")
@@ -54,7 +54,7 @@ class MujocoKinematics:
     def from_file(
         cls, path: str | Path, tool: str, offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ) -> MujocoKinematics:
-        """From a description of the arm, MJCF or URDF; its meshes need not be there.
+        """From an MJCF or URDF file of the arm; its mesh files may be missing.
 
         Args:
             path: of the file.
@@ -62,7 +62,7 @@ class MujocoKinematics:
             offset_m: from that link's frame to the tool.
 
         Raises:
-            ConfigError: when the file cannot be read, or has no such site or link.
+            ConfigError: if the file cannot be read, or has no such site or link.
         """
         try:
             spec = mujoco.MjSpec.from_file(str(path))
@@ -71,7 +71,7 @@ class MujocoKinematics:
                 body = spec.body(tool)
                 if body is None:
                     known = ", ".join(one.name for one in (*spec.sites, *spec.bodies))
-                    raise ConfigError(f"{path} has no site or link {tool!r}; it has {known}.")
+                    raise ConfigError(f"{path} has no site or link {tool!r}: choose one of {known}.")
                 body.add_site(name=tool, pos=offset_m)
             model = spec.compile()
         except (ValueError, OSError) as error:
@@ -80,11 +80,11 @@ class MujocoKinematics:
 
     @property
     def n_joints(self) -> int:
-        """Joints between the world and the tool."""
+        """Number of joints between the world and the tool."""
         return len(self._places)
 
     def pose(self, joints: Vector) -> tuple[Vector, Vector]:
-        """Place `(3,)` m and quaternion `(4,)` of the tool for joints `(n_joints,)` rad."""
+        """Position `(3,)` m and quaternion `(4,)` of the tool for joints `(n_joints,)` rad."""
         self._move(joints)
         matrix = self._data.site_xmat[self._site].reshape(3, 3)
         return self._data.site_xpos[self._site].copy(), quat_from_matrix(matrix)
@@ -94,7 +94,7 @@ class MujocoKinematics:
         joints = self.nearer(near, waypoint.position, waypoint.quaternion, EXACT_ITERATIONS, EXACT)
         self._move(joints)
         away, turned = self._away(waypoint.position, waypoint.quaternion[[3, 0, 1, 2]])
-        if not float(np.abs(np.concatenate([away, turned])).max()) <= REACHED:  # NaN is no solution either
+        if not float(np.abs(np.concatenate([away, turned])).max()) <= REACHED:  # true for NaN, too
             raise ActionError(
                 f"the arm cannot reach {np.round(waypoint.position, 3).tolist()} m with quaternion "
                 f"{np.round(waypoint.quaternion, 3).tolist()}, x, y, z, w, from joints {np.round(near, 3).tolist()} rad"
@@ -109,7 +109,7 @@ class MujocoKinematics:
         iterations: int = ITERATIONS,
         accuracy: float = ACCURACY,
     ) -> Vector:
-        """Joints `(n_joints,)` that bring the tool to a pose, or nearer to it than given ones."""
+        """Joints `(n_joints,)` at which the tool reaches a pose, or is nearer to it than at the given ones."""
         goal = quaternion[[3, 0, 1, 2]]  # MuJoCo has w first
         for _ in range(iterations):
             self._move(joints)
@@ -122,13 +122,13 @@ class MujocoKinematics:
         return joints
 
     def _away(self, position: Vector, goal: Vector) -> tuple[Vector, Vector]:
-        """From where the tool is to a pose, not far: m and rad, in the base frame."""
+        """The difference from the tool's pose to another, limited in length: m and rad, in the base frame."""
         back, turn, turned = np.zeros(4), np.zeros(4), np.zeros(3)
         mujoco.mju_mat2Quat(back, self._data.site_xmat[self._site])
         mujoco.mju_negQuat(back, back)
         mujoco.mju_mulQuat(turn, goal, back)
         mujoco.mju_quat2Vel(turned, turn, 1.0)
-        return _shortened(position - self._data.site_xpos[self._site], NEAR_M), _shortened(turned, NEAR_RAD)
+        return _limited(position - self._data.site_xpos[self._site], NEAR_M), _limited(turned, NEAR_RAD)
 
     def _move(self, joints: Vector) -> None:
         self._data.qpos[self._places] = joints
@@ -137,7 +137,7 @@ class MujocoKinematics:
 
 
 def _joints_of(model: mujoco.MjModel, body: int) -> list[int]:
-    """Numbers of the hinges and slides from the world to a body."""
+    """Indices of the hinges and slides from the world to a body."""
     joints: list[int] = []
     while body > 0:
         first = int(model.body_jntadr[body])
@@ -149,13 +149,13 @@ def _joints_of(model: mujoco.MjModel, body: int) -> list[int]:
 
 
 def _strip(spec: mujoco.MjSpec) -> None:
-    """Leave only what kinematics needs, so that a description without its mesh files will do."""
+    """Remove what kinematics does not need, so that missing mesh files do not matter."""
     for kind in (spec.geoms, spec.meshes):
         for element in list(kind):
             spec.delete(element)
-    spec.compiler.fusestatic = False  # or the links without a joint, such as the tool's, would be gone
+    spec.compiler.fusestatic = False  # keeps links without a joint, such as the tool's
     spec.compiler.boundmass = spec.compiler.boundinertia = TINY
 
 
-def _shortened(vector: Vector, longest: float) -> Vector:
-    return vector * min(1.0, longest / max(math.hypot(*vector.tolist()), longest))
+def _limited(vector: Vector, maximum: float) -> Vector:
+    return vector * min(1.0, maximum / max(math.hypot(*vector.tolist()), maximum))

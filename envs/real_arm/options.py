@@ -1,4 +1,4 @@
-"""What a station file says of limits and of the arm's model, as the values that the control loop takes."""
+"""Conversion of station settings to drivers, limits and kinematics."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ TWIN_JOINTS = JointLimits(
     speed_rad_s=(JOINT_SPEED_RAD_S,) * N_JOINTS,
     acceleration_rad_s2=(40.0,) * N_JOINTS,
 )
-"""Two turns a joint, as of arms of this kind."""
+"""One turn each way, as on a UR5."""
 
 
 def make_device(kind: str, name: str, options: Mapping[str, Any]) -> Any:
-    """A driver or camera of the registry.
+    """Create a driver or camera from the registry.
 
     Args:
         kind: `"arm_driver"` or `"camera"`.
-        name: of it.
+        name: in the registry.
         options: its arguments.
 
     Raises:
         UnknownNameError: with the nearest known names.
-        ConfigError: for arguments that are missing or unknown.
+        ConfigError: if arguments are missing or unknown.
     """
     factory = registry(kind).load(name)
     try:
@@ -47,64 +47,66 @@ def make_device(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     except TypeError as error:
         known = ", ".join(signature(factory).parameters)
         raise ConfigError(
-            f"{kind.replace('_', ' ')} {name!r} with {dict(options)}: {error}; it takes {known}."
+            f"{kind.replace('_', ' ')} {name!r} with {dict(options)}: {error}; its arguments are {known}."
         ) from error
     return factory(**options)
 
 
-def tool_limits(said: Mapping[str, Any]) -> Limits:
-    """Limits of the tool: those of the twin's table, changed by what is said.
+def tool_limits(settings: Mapping[str, Any]) -> Limits:
+    """Limits of the tool: those of the twin, with the settings applied.
 
     Raises:
-        ConfigError: for an unknown name or a value that cannot be.
+        ConfigError: for an unknown name or an invalid value.
     """
-    return replace(LIMITS, **_known(Limits, "limits", said))
+    return replace(LIMITS, **_known(Limits, "limits", settings))
 
 
-def joint_limits(said: Mapping[str, Any] | None) -> JointLimits | None:
-    """Limits of the joints, or None where nothing is said.
+def joint_limits(settings: Mapping[str, Any] | None) -> JointLimits | None:
+    """Limits of the joints, or None without settings.
 
     Raises:
-        ConfigError: for an unknown or missing name, or a value that cannot be.
+        ConfigError: for an unknown or missing name, or an invalid value.
     """
-    if said is None:
+    if settings is None:
         return None
-    values = _known(JointLimits, "joint_limits", said)
+    values = _known(JointLimits, "joint_limits", settings)
     try:
         return JointLimits(**values)
     except TypeError as error:
-        raise ConfigError(f"joint_limits {dict(said)}: {error}; expected {_names(JointLimits)}.") from error
+        raise ConfigError(f"joint_limits {dict(settings)}: {error}; expected {_names(JointLimits)}.") from error
 
 
-def projection(said: Sequence[Sequence[float]] | None) -> NDArray[np.float64] | None:
-    """A camera's matrix, or None where nothing is said.
+def projection(settings: Sequence[Sequence[float]] | None) -> NDArray[np.float64] | None:
+    """The projection matrix of a camera, or None without settings.
 
     Raises:
         ConfigError: unless it has three rows of four numbers.
     """
-    if said is None:
+    if settings is None:
         return None
     try:
-        matrix = np.array(said, dtype=np.float64)
+        matrix = np.array(settings, dtype=np.float64)
     except (TypeError, ValueError):
         matrix = np.zeros(0)
     if matrix.shape != (3, 4) or not np.isfinite(matrix).all():
-        raise ConfigError(f"camera_projection = {said}: expected three rows of four numbers.")
+        raise ConfigError(f"camera_projection = {settings}: expected three rows of four numbers.")
     return matrix
 
 
-def arm_model(said: Mapping[str, Any] | None) -> Kinematics | None:
-    """The kinematics of a described arm, or None where nothing is said.
+def arm_model(settings: Mapping[str, Any] | None) -> Kinematics | None:
+    """The kinematics of an arm, or None without settings.
 
     Raises:
         ConfigError: for an unknown or missing name, or a file that cannot be read.
     """
-    if said is None:
+    if settings is None:
         return None
-    unknown = set(said) - {"path", "tool", "offset_m"}
-    if unknown or not {"path", "tool"} <= set(said):
-        raise ConfigError(f"kinematics {dict(said)}: expected path and tool, and offset_m if the tool is off its link.")
-    return MujocoKinematics.from_file(said["path"], said["tool"], tuple(said.get("offset_m", (0.0, 0.0, 0.0))))
+    unknown = set(settings) - {"path", "tool", "offset_m"}
+    if unknown or not {"path", "tool"} <= set(settings):
+        raise ConfigError(f"kinematics {dict(settings)}: expected path and tool, and optionally offset_m.")
+    return MujocoKinematics.from_file(
+        settings["path"], settings["tool"], tuple(settings.get("offset_m", (0.0, 0.0, 0.0)))
+    )
 
 
 def twin_model() -> Kinematics:
@@ -112,10 +114,10 @@ def twin_model() -> Kinematics:
     return MujocoKinematics(mujoco.MjModel.from_xml_string(model_xml()), "tip")
 
 
-def _known(kind: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    if unknown := sorted(set(said) - {field.name for field in fields(kind)}):
-        raise ConfigError(f"{name} {', '.join(unknown)} is unknown; known are {_names(kind)}.")
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+def _known(kind: Any, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(settings) - {field.name for field in fields(kind)}):
+        raise ConfigError(f"{name}: unknown key {', '.join(unknown)}; known keys are {_names(kind)}.")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
 
 
 def _names(kind: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the harness knows of a real arm: reach and push, on the twin or on the table (numpy only, no simulator)."""
+"""The task: reach and push, on the digital twin or on a table (numpy only, no simulator)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ RATE_HZ = 10.0
 IMAGE_PX = 96
 CAMERA = "top"
 LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)
-"""Of the twin, and of an arm that names none."""
+"""Of the twin, and of an arm whose station file does not change them."""
 _SIXD = tuple(f"r{row}{column}" for row in range(2) for column in range(3))
 _TURN = tuple(range(3, 9))
-"""Where the six numbers of a rotation stand, in `agent_pos` and in a position action."""
+"""Indices of the six numbers of a rotation, in `agent_pos` and in a position action."""
 
 ACTION = ActionSpec(
     names=("x", "y", "z", *_SIXD, "gripper width"),
@@ -45,7 +45,7 @@ AGENT_POS = ArraySpec(
     (10,), "float32", -2.0, 2.0, "m, two rows of a rotation matrix, m",
     ("tool x", "tool y", "tool z", *(f"tool {name}" for name in _SIXD), "gripper width"), _TURN,
 )  # fmt: skip
-"""Not a quaternion: of an upright tool its sign flips from one tick to the next."""
+"""Not a quaternion: for an upright tool its sign flips from one tick to the next."""
 ENVIRONMENT_STATE = ArraySpec(
     (5,), "float32", -10.0, 10.0, "m, rad", ("block x", "block y", "block yaw", "target x", "target y")
 )

@@ -1,6 +1,6 @@
-"""The simulated station: an arm that follows a pose of its tool, a block that it pushes, a painted target.
+"""The simulated station: an arm that follows poses of its tool, a block that it pushes, and a painted target.
 
-A pure object: it has no clock and no memory but its physics, and moves when `tick` is called.
+It has no clock; it moves when `tick` is called.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from .scene import (
 HOME_ITERATIONS = 100
 
 Pose = tuple[Vector, Vector]
-"""Place `(3,)` m and unit quaternion `(4,)` x, y, z, w of the rod's tip."""
+"""Position `(3,)` m and unit quaternion `(4,)` x, y, z, w of the rod's tip."""
 
 
 class Twin:
-    """The physics, 125 ticks a second of its own time.
+    """The physics; 125 ticks are one second of simulated time.
 
     Attributes:
-        target: x, y of the target zone, m.
+        target: x, y of the target, m.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Twin:
         self.reset(np.random.default_rng(0))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Put the arm at home, at rest, and draw new places for block and target."""
+        """Put the arm at home, at rest, and draw new poses of block and target."""
         block = _place(rng)
         while math.dist(block, HOME_M[:2]) < MIN_HOME_M:
             block = _place(rng)
@@ -80,26 +80,26 @@ class Twin:
             targets = self._data.ctrl.copy()
             change = self._kinematics.nearer(targets, *goal) - targets
             most = JOINT_SPEED_RAD_S / RATE_HZ
-            # All joints are slowed alike, so that the tip stays on its line.
+            # All joints are slowed by the same factor, so that the tip stays on its line.
             self._data.ctrl[:] = targets + change * min(1.0, most / max(float(np.abs(change).max()), most))
         mujoco.mj_step(self._model, self._data, SUBSTEPS)
 
     @property
     def position(self) -> Vector:
-        """Of the rod's tip, `(3,)` m."""
+        """Position of the rod's tip, `(3,)` m."""
         place: Vector = self._data.site_xpos[self._tip].copy()
         return place
 
     @property
     def quaternion(self) -> Vector:
-        """Of the rod, `(4,)` x, y, z, w."""
+        """Orientation of the rod, `(4,)` x, y, z, w."""
         turn = np.zeros(4)
         mujoco.mju_mat2Quat(turn, self._data.site_xmat[self._tip])
         return turn[[1, 2, 3, 0]]  # MuJoCo has w first
 
     @property
     def joints(self) -> Vector:
-        """Angles, `(6,)` rad."""
+        """Joint angles, `(6,)` rad."""
         angles: Vector = self._data.qpos[:N_JOINTS].copy()
         return angles
 

@@ -1,4 +1,4 @@
-"""A twin as its host sees it, and the one that runs in the host's own process."""
+"""The host's link to the digital twin, and a twin that runs in the host's own process."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from .controller import Controller, Kind
 from .scene import RATE_HZ
 
 
-class Station(Protocol):
-    """A twin, here or in a process of its own."""
+class TwinLink(Protocol):
+    """The link to a twin in this process or in one of its own."""
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether the twin runs."""
         ...
 
     @property
     def pid(self) -> int | None:
-        """Of its process, if it has one of its own."""
+        """Id of the twin's process, if it has one of its own."""
         ...
 
     def clock(self) -> float:
-        """The time that its states are stamped with, s."""
+        """The clock of the time stamps in its states, s."""
         ...
 
     def state(self) -> Sequence[float]:
-        """The newest state that has come through, `controller.N_STATE` numbers."""
+        """The newest state that has arrived, `controller.N_STATE` numbers."""
         ...
 
     def scene(self) -> Sequence[float]:
-        """The truth, `controller.N_SCENE` numbers."""
+        """The true scene, `controller.N_SCENE` numbers."""
         ...
 
     def post(self, kind: Kind, *numbers: float) -> None:
-        """Send a message and go on; raises ConnectionError when the twin is gone."""
+        """Send a message without waiting; raises ConnectionError if the twin has ended."""
         ...
 
     def ask(self, kind: Kind, *numbers: float) -> None:
-        """Send a message that is no command, and wait until it is done; raises ConnectionError as `post`."""
+        """Send a message other than a command and wait until it has been handled; raises ConnectionError as `post`."""
         ...
 
     def close(self) -> None:
-        """End it; can be called twice."""
+        """End the twin; can be called twice."""
         ...
 
 
 class InProcessTwin:
-    """A twin that moves one tick a commanded pose and stands still in between; for training and for exact tests.
+    """A twin that moves one tick per commanded pose; for training, evaluation and exact tests.
 
-    Its time starts anew at every reset, so that episodes repeat to the last bit.
+    Its time restarts at every reset, so that episodes repeat bit for bit.
 
     Args:
         faults: of the link and the arm from the start.
-        seed: of the scene and of chance on the link.
+        seed: of the scene and of the link's random faults.
     """
 
     pid: int | None = None
@@ -66,24 +66,24 @@ class InProcessTwin:
 
     @property
     def alive(self) -> bool:
-        """Until it crashes or is closed."""
+        """True until it crashes or is closed."""
         return self._controller is not None
 
     def clock(self) -> float:
-        """The twin's own time, s since it was reset."""
+        """The twin's own time, s since its reset."""
         return self._n_ticks / RATE_HZ
 
     def state(self) -> Sequence[float]:
-        """See `Station`."""
-        return self._living().state
+        """See `TwinLink`."""
+        return self._running().state
 
     def scene(self) -> Sequence[float]:
-        """See `Station`."""
-        return self._living().scene(self.clock())
+        """See `TwinLink`."""
+        return self._running().scene(self.clock())
 
     def post(self, kind: Kind, *numbers: float) -> None:
-        """See `Station`; a pose is also a tick."""
-        controller = self._living()
+        """See `TwinLink`; a pose is also a tick."""
+        controller = self._running()
         if kind == Kind.RESET:
             self._n_ticks = 0
         controller.handle(kind, numbers, self.clock())
@@ -94,14 +94,14 @@ class InProcessTwin:
             self.close()
 
     def ask(self, kind: Kind, *numbers: float) -> None:
-        """See `Station`."""
+        """See `TwinLink`."""
         self.post(kind, *numbers)
 
     def close(self) -> None:
-        """See `Station`."""
+        """See `TwinLink`."""
         self._controller = None
 
-    def _living(self) -> Controller:
+    def _running(self) -> Controller:
         if self._controller is None:
-            raise ConnectionError("the simulated arm is gone")
+            raise ConnectionError("the digital twin has ended")
         return self._controller

@@ -1,7 +1,7 @@
-"""The twin in a process of its own, with its own clock: what a real arm is to its host.
+"""The digital twin in a process and on a clock of its own, like a real arm.
 
-Commands go through a pipe, states come back through shared memory, both as plain numbers. So neither side waits for
-the other, and each can be killed at any moment: the twin ends when its pipe does, the host sees that the twin is gone.
+Commands travel through a pipe, states through shared memory, both as plain numbers. Neither side waits for the other,
+and each can be killed at any moment: the twin ends when its pipe closes, and the host notices that the twin has ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .controller import N_SCENE, N_STATE, Controller, Kind, as_numbers
 from .scene import RATE_HZ
 
 START_S = 60.0
-"""A twin starts within 1 s; a machine with other work may need longer."""
+"""A twin starts within 1 s on an idle machine."""
 ANSWER_S = 10.0
 N_TRIES = 100
 _HEAD = struct.Struct("<B")
@@ -35,14 +35,14 @@ _CHECK = struct.Struct("<I")
 
 
 class TwinProcess:
-    """The host's end.
+    """The host's side; a `TwinLink`.
 
     Args:
         faults: of the link and the arm from the start.
-        seed: of the scene and of chance on the link.
+        seed: of the scene and of the link's random faults.
 
     Raises:
-        ConfigError: when the process ends before it has measured anything.
+        ConfigError: if the process ends before it has measured anything.
     """
 
     def __init__(self, faults: Faults, seed: int) -> None:
@@ -61,7 +61,7 @@ class TwinProcess:
             if not self.alive or time.monotonic() > until:
                 self.close()
                 raise ConfigError(
-                    "the simulated arm's process ended before it measured anything; "
+                    "the digital twin's process ended before it measured anything: "
                     'a script that starts it needs `if __name__ == "__main__":` around its code.'
                 )
             time.sleep(0.01)
@@ -73,45 +73,45 @@ class TwinProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the twin's process."""
+        """Id of the twin's process."""
         return self._process.pid
 
     def clock(self) -> float:
-        """The host's monotonic clock, which the twin reads too."""
+        """The host's monotonic clock, which the twin uses, too."""
         return time.monotonic()
 
     def state(self) -> Sequence[float]:
-        """The newest state that has come through, `N_STATE` numbers."""
+        """The newest state that has arrived, `N_STATE` numbers."""
         return self._numbers()[:N_STATE]
 
     def scene(self) -> Sequence[float]:
-        """The truth, `N_SCENE` numbers."""
+        """The true scene, `N_SCENE` numbers."""
         return self._numbers()[N_STATE:]
 
     def post(self, kind: Kind, *numbers: float) -> None:
-        """Send a message and go on.
+        """Send a message without waiting.
 
         Raises:
-            ConnectionError: when the twin is gone.
+            ConnectionError: if the twin has ended.
         """
         with self._lock:
             self._n_asked += kind not in (Kind.POSE, Kind.STOP)
             try:
                 self._pipe.send_bytes(_HEAD.pack(kind) + struct.pack(f"<{len(numbers)}d", *numbers))
             except OSError as error:
-                raise ConnectionError("the simulated arm's process is gone") from error
+                raise ConnectionError("the digital twin's process has ended") from error
 
     def ask(self, kind: Kind, *numbers: float) -> None:
-        """Send a message that is no command, and wait until the twin has done it.
+        """Send a message other than a command and wait until the twin has handled it.
 
         Raises:
-            ConnectionError: when the twin is gone, or does not answer.
+            ConnectionError: if the twin has ended or does not answer.
         """
         self.post(kind, *numbers)
         until = time.monotonic() + ANSWER_S
         while self.scene()[2] < self._n_asked:
             if time.monotonic() > until:
-                raise ConnectionError(f"the simulated arm's process has not answered for {ANSWER_S:.0f} s")
+                raise ConnectionError(f"the digital twin's process has not answered for {ANSWER_S:.0f} s")
             time.sleep(0.001)
 
     def close(self) -> None:
@@ -125,11 +125,11 @@ class TwinProcess:
 
     def _numbers(self) -> Sequence[float]:
         if not self.alive or (record := self._record()) is None:
-            raise ConnectionError("the simulated arm's process is gone")
+            raise ConnectionError("the digital twin's process has ended")
         return record
 
     def _record(self) -> tuple[float, ...] | None:
-        # The twin may be writing while this reads: the checksum tells, and the next copy is whole.
+        # The twin may be writing during this read. The checksum shows it, and the next copy is complete.
         for _ in range(N_TRIES):
             copy = bytes(self._shared)
             numbers, (check,) = copy[: _RECORD.size], _CHECK.unpack(copy[_RECORD.size :])
@@ -139,8 +139,8 @@ class TwinProcess:
 
 
 def _run(pipe: Connection, shared: Any, faults: tuple[float, ...], seed: int) -> None:
-    """The twin's end: one tick a period, until the host's end of the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then brakes and closes
+    """The twin's side: one tick per period, until the host's end of the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which brakes and closes
     controller = Controller(Faults(*faults), seed, time.monotonic())
     period = 1.0 / RATE_HZ
     due = time.monotonic()
@@ -156,7 +156,7 @@ def _run(pipe: Connection, shared: Any, faults: tuple[float, ...], seed: int) ->
             controller.tick(now)
             record = _RECORD.pack(*controller.state, *controller.scene(now))
             view[:] = record + _CHECK.pack(zlib.crc32(record))
-            due = max(due + period, time.monotonic() - period)  # what was missed is not caught up
+            due = max(due + period, time.monotonic() - period)  # missed ticks are not caught up
             time.sleep(max(0.0, due - time.monotonic()))
 
 

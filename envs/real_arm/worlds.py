@@ -1,4 +1,4 @@
-"""What is around the arm: the twin's scene, which knows the truth, or a table with a camera and a person."""
+"""The scene around the arm: simulated with the digital twin, or a real table with a camera and an operator."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .drivers.sim import SimServo
 from .task import CAMERA, IMAGE_PX
 
 Source = Callable[[], tuple[float, NDArray[Any]]]
-"""Gives the newest sample and when it was taken."""
+"""Returns the time of the newest sample and the sample."""
 CAMERA_HZ = 30.0
 SEEDS = 2**31
 
 
 class World(Protocol):
-    """What an environment of an arm needs to know beside the arm itself."""
+    """What the environment needs beside the arm itself."""
 
     camera: Camera
 
     def sources(self) -> dict[str, Source]:
-        """Flat observation keys, but for the arm's own, and where they come from."""
+        """Flat observation keys, without the arm's own, and their sources."""
         ...
 
     def start(self, rng: np.random.Generator) -> bool:
-        """Set the scene; True when the arm was moved by that, False where a person sets it."""
+        """Set up the scene. Returns True if that moved the arm, False if a person sets up the scene."""
         ...
 
     def outcome(self) -> dict[str, Any]:
@@ -40,15 +40,15 @@ class World(Protocol):
         ...
 
     def mark_success(self) -> None:
-        """A person says that the task is solved."""
+        """The operator says that the task is solved."""
         ...
 
     def picture(self, size_px: int) -> NDArray[np.uint8]:
-        """For a person, `(H, W, 3)` RGB; `size_px` is a side of it where the size can be chosen."""
+        """The live view, `(H, W, 3)` RGB; `size_px` is its side if the size can be chosen."""
         ...
 
     def pixels(self, places_m: NDArray[np.float64], size_px: int) -> NDArray[np.float64] | None:
-        """Columns and rows `(n, 2)` in `picture` of places `(n, 3)`, None where the view is unknown."""
+        """Columns and rows `(n, 2)` in `picture` of positions `(n, 3)`; None without a camera calibration."""
         ...
 
 
@@ -57,8 +57,8 @@ class TwinWorld:
 
     Args:
         servo: the twin.
-        shows_poses: observations hold the poses of block and target; else a camera's picture.
-        real_time: the camera gives 30 pictures a second; else a new one whenever it is asked.
+        shows_poses: observations hold the poses of block and target; otherwise a camera's picture.
+        real_time: the camera gives 30 pictures a second; otherwise a new one at every read.
     """
 
     def __init__(self, servo: SimServo, shows_poses: bool, real_time: bool) -> None:
@@ -77,14 +77,14 @@ class TwinWorld:
         return True
 
     def outcome(self) -> dict[str, Any]:
-        """See `World`; progress is the share of the block's way to the target, at its best so far."""
+        """See `World`; progress is the largest fraction so far of the block's initial distance to the target."""
         scene = self._servo.scene()
         way = 1.0 - math.dist(scene.block[:2], scene.target) / max(self._begun_m, 1e-9)
         self._progress = 1.0 if scene.is_success else max(self._progress, min(way, 1.0))
         return {"is_success": scene.is_success, "progress": self._progress}
 
     def mark_success(self) -> None:
-        """Nothing: the twin knows the truth."""
+        """Nothing to do: the twin measures success itself."""
 
     def picture(self, size_px: int) -> NDArray[np.uint8]:
         """See `World`."""
@@ -104,12 +104,12 @@ class TwinWorld:
 
 
 class RealTable:
-    """A real one.
+    """A physical table.
 
     Args:
-        camera: that looks at it.
-        projection: `(3, 4)` matrix from x, y, z (m, the arm's base frame) and 1 to pixels of the camera's picture,
-            times their depth (Hartley and Zisserman, eq. 6.8), or None: then chunks are not drawn.
+        camera: that sees it.
+        projection: `(3, 4)` matrix from homogeneous coordinates x, y, z, 1 (m, the arm's base frame) to homogeneous
+            pixels (Hartley and Zisserman 2004, eq. 6.8), or None: then chunks are not drawn.
     """
 
     def __init__(self, camera: Camera, projection: NDArray[np.float64] | None) -> None:
@@ -120,7 +120,7 @@ class RealTable:
         """See `World`."""
         return {f"pixels.{CAMERA}": self._pixels}
 
-    def start(self, rng: np.random.Generator) -> bool:  # noqa: ARG002  # a person draws no numbers
+    def start(self, rng: np.random.Generator) -> bool:  # noqa: ARG002  # nothing is random
         """See `World`."""
         self._is_solved = False
         return False
@@ -133,7 +133,7 @@ class RealTable:
         """See `World`."""
         self._is_solved = True
 
-    def picture(self, size_px: int) -> NDArray[np.uint8]:  # noqa: ARG002  # the camera has its own
+    def picture(self, size_px: int) -> NDArray[np.uint8]:  # noqa: ARG002  # the camera has a fixed size
         """See `World`."""
         return self.camera.read().picture
 

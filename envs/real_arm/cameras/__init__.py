@@ -1,1 +1,1 @@
-"""Cameras of real arms: a file each."""
+"""Cameras: one file each."""

@@ -1,4 +1,4 @@
-"""The newest frame of a camera, read by a thread so that nobody waits for the next."""
+"""A thread that reads frames from a camera, so that the newest one is available without waiting."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Picture = NDArray[np.uint8]
 
 
 class FrameGrabber:
-    """A thread that grabs and keeps the last.
+    """Keeps the newest frame of a camera.
 
     Args:
         name: of the camera, for messages.
-        grab: waits for the next picture, `(H, W, 3)` RGB; raises OSError when there is none any more.
-        size_px: height and width of what is kept.
+        grab: waits for the next picture, `(H, W, 3)` RGB; raises OSError if there is none any more.
+        size_px: height and width to which pictures are cropped and resized.
         stale_s: a frame older than this means that the camera has stopped.
-        latency_s: from the light to `grab`, taken off the time of each frame.
+        latency_s: time from exposure to the return of `grab`; subtracted from the time stamps.
     """
 
     def __init__(
@@ -43,25 +43,25 @@ class FrameGrabber:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, timeout_s: float) -> None:
-        """Start, and wait for the first frame.
+        """Start the thread and wait for the first frame.
 
         Raises:
-            ConfigError: when none comes.
+            ConfigError: if none arrives.
         """
         self._thread.start()
         self._first.wait(timeout_s)
         if self._newest is None:
             self.close()
             raise ConfigError(
-                f"{self._name} gives no picture within {timeout_s} s ({self._error or 'silence'}): check its plug, and "
-                "that no other program uses it."
+                f"{self._name} gave no picture within {timeout_s} s ({self._error or 'no error'}): check its cable, "
+                "and that no other program uses it."
             )
 
     def read(self) -> Frame:
         """The newest frame.
 
         Raises:
-            OSError: when the camera or file has come to its end, or the frame is stale.
+            OSError: if the camera has stopped, the file has ended, or the frame is stale.
         """
         if self._error is not None:
             raise OSError(f"{self._name}: {self._error}") from self._error
@@ -69,11 +69,11 @@ class FrameGrabber:
             raise OSError(f"{self._name} has not started: call connect() first.")
         age_s = time.monotonic() - self._newest.time_s
         if age_s > self._stale_s:
-            raise OSError(f"{self._name}: its newest picture is {age_s:.1f} s old; check its plug.")
+            raise OSError(f"{self._name}: its newest picture is {age_s:.1f} s old; check its cable.")
         return self._newest
 
     def close(self) -> bool:
-        """End the thread; False while it still waits for a picture."""
+        """End the thread; False if it is still waiting for a picture."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
@@ -86,13 +86,13 @@ class FrameGrabber:
                 now = time.monotonic() - self._latency_s
                 self._newest = Frame(now, crop_and_resize(picture, *self._size_px))
                 self._first.set()
-        except Exception as error:  # a picture that OpenCV cannot scale, too: who reads is told, not the terminal
+        except Exception as error:  # also if OpenCV cannot resize a picture; `read` reports it
             self._error = error
             self._first.set()
 
 
 def crop_and_resize(picture: Picture, height_px: int, width_px: int) -> Picture:
-    """The middle of a picture, scaled without distortion so that it fills the size."""
+    """The centre of a picture, cropped to the aspect ratio of the new size and resized."""
     height, width = picture.shape[:2]
     scale = max(height_px / height, width_px / width)
     rows, columns = round(height_px / scale), round(width_px / scale)

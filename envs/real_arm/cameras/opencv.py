@@ -1,4 +1,4 @@
-"""Any camera or video that OpenCV opens: UVC cameras by number, files and streams by name."""
+"""Cameras and videos that OpenCV can open: UVC cameras by number, files and streams by name."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .frame_grabber import FrameGrabber, Picture
 
 
 class OpenCvCamera:
-    """A `dpbench.arms.driver.Camera`; a file is played at its own rate, once.
+    """A `dpbench.arms.driver.Camera`; a file is played once, at its own frame rate.
 
     Args:
-        source: number of a camera, or name of a video file.
-        height_px: of the pictures it gives.
-        width_px: of those.
-        native_px: height and width that the camera is asked for, or None for its own choice.
+        source: number of a camera, or name of a video file or stream.
+        height_px: height of its pictures.
+        width_px: width of its pictures.
+        native_px: height and width requested from the camera, or None for its default.
         timeout_s: for the first picture.
-        stale_s: the newest picture may be so old.
-        latency_s: of the camera itself, taken off the times of its pictures.
+        stale_s: maximum age of the newest picture.
+        latency_s: latency of the camera itself, subtracted from the time stamps.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class OpenCvCamera:
         name = str(self._source)
         is_file = isinstance(self._source, str) and "://" not in name
         if is_file and not Path(name).is_file():
-            raise ConfigError(f"camera {self._source!r} is neither a number nor a file: give one of both.")
+            raise ConfigError(f"camera {self._source!r}: expected the number of a camera, or an existing file.")
         self._capture = capture = cv2.VideoCapture(self._source)
         if not capture.isOpened():
             self.close()
             raise ConfigError(
-                f"OpenCV cannot open camera {self._source!r}: check its number (ls /dev/video*), its plug, your rights "
-                "to it, and that no other program uses it."
+                f"OpenCV cannot open camera {self._source!r}: check its number (ls /dev/video*), its cable, your "
+                "permission to read it, and that no other program uses it."
             )
         if self._native_px is not None:
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._native_px[0])
@@ -75,7 +75,7 @@ class OpenCvCamera:
         """See `Camera`.
 
         Raises:
-            OSError: at the end of the file, or when the camera is unplugged.
+            OSError: at the end of the file, or if the camera has been unplugged.
         """
         if self._newest is None:
             raise OSError(f"camera {self._source!r} is not connected: call connect() first.")
@@ -84,7 +84,7 @@ class OpenCvCamera:
     def close(self) -> None:
         """See `Camera`."""
         newest, capture, self._newest, self._capture = self._newest, self._capture, None, None
-        # OpenCV ends the process where a camera is released in the middle of a read, as of one that hangs.
+        # OpenCV aborts the process if a camera is released during a read, for example one that hangs.
         if (newest is None or newest.close()) and capture is not None:
             capture.release()
 
@@ -96,5 +96,5 @@ class OpenCvCamera:
         self._due_s += self._period_s
         is_there, picture = capture.read()
         if not is_there:
-            raise OSError("its video has ended" if self._period_s else "it gives no more pictures; check its plug")
+            raise OSError("the video has ended" if self._period_s else "no more pictures; check its cable")
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

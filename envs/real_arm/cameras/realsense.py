@@ -1,4 +1,4 @@
-"""Intel RealSense cameras over librealsense (pyrealsense2): the colour stream."""
+"""The colour stream of Intel RealSense cameras, over librealsense (pyrealsense2)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class RealSenseCamera:
     """A `dpbench.arms.driver.Camera`.
 
     Args:
-        serial: number on the camera, or "" for the only one.
-        height_px: of the pictures it gives.
-        width_px: of those.
-        native_px: height and width of the stream, which the model must offer.
+        serial: serial number, or "" if there is only one camera.
+        height_px: height of its pictures.
+        width_px: width of its pictures.
+        native_px: height and width of the stream, which the model must support.
         rate_hz: of the stream.
-        exposure_us: fixed exposure, or None for the camera's own choice.
+        exposure_us: fixed exposure, or None for automatic exposure.
         timeout_s: for the first picture.
-        stale_s: the newest picture may be so old.
-        latency_s: of the camera itself, taken off the times of its pictures.
+        stale_s: maximum age of the newest picture.
+        latency_s: latency of the camera itself, subtracted from the time stamps.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class RealSenseCamera:
             name = f"RealSense {self._serial!r}"
             self._newest = FrameGrabber(name, self._grab, self.size_px, self._stale_s, self._latency_s)
             self._newest.start(self._timeout_s)
-        except RuntimeError as error:  # the class that librealsense raises
+        except RuntimeError as error:  # librealsense raises this class
             self.close()
             raise ConfigError(
                 f"RealSense {self._serial!r} does not start at {width} x {height}, {self._rate_hz} Hz ({error}): check "
-                "its serial number, that it hangs on USB 3, and that its model offers this stream."
+                "its serial number, that it is connected to USB 3, and that its model supports this stream."
             ) from error
         except ConfigError:
             self.close()
@@ -82,7 +82,7 @@ class RealSenseCamera:
         """See `Camera`.
 
         Raises:
-            OSError: when the camera is unplugged.
+            OSError: if the camera has been unplugged.
         """
         if self._newest is None:
             raise OSError(f"RealSense {self._serial!r} is not connected: call connect() first.")
@@ -94,7 +94,7 @@ class RealSenseCamera:
         if newest is not None:
             newest.close()
         if pipeline is not None:
-            with contextlib.suppress(RuntimeError):  # one that was unplugged is let go of, too
+            with contextlib.suppress(RuntimeError):  # the camera has been unplugged
                 pipeline.stop()
 
     def _grab(self) -> Picture:
@@ -104,6 +104,6 @@ class RealSenseCamera:
         try:
             frame = pipeline.wait_for_frames(WAIT_MS).get_color_frame()
         except RuntimeError as error:
-            raise OSError(f"{error}; check its plug") from error
-        # A copy: librealsense takes the memory back.
+            raise OSError(f"{error}; check its cable") from error
+        # Copied, since librealsense reuses the memory.
         return np.array(frame.get_data(), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A camera above the simulated table, drawn without OpenGL: x points up, y to the left."""
+"""A camera above the simulated table, drawn without OpenGL; in the picture x points up and y to the left."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from ..scene import BLOCK_HALF_M, ROD_RADIUS_M, TOLERANCE_M, X_RANGE_M, Y_RANGE_
 
 TABLE, TARGET, BLOCK, ROD = (255, 255, 255), (170, 225, 170), (200, 60, 60), (65, 105, 225)
 MARGIN_M = 0.05
-"""Of table around the workspace."""
+"""Table shown around the workspace."""
 FRACTION_BITS = 4
-"""OpenCV's fixed-point places: sixteenths of a pixel."""
+"""Fractional bits of OpenCV's coordinates: sixteenths of a pixel."""
 
 
 class SimCamera:
-    """A `dpbench.arms.driver.Camera` over the twin; what it sees is the truth, also while the arm's states fail.
+    """A `dpbench.arms.driver.Camera` of the twin; it shows the true scene even if the arm's states are faulty.
 
     Args:
         servo: the arm of the same station, connected before the camera.
-        height_px: of the picture.
-        width_px: of the picture.
-        rate_hz: pictures a second; None draws a new one whenever it is asked.
+        height_px: height of its pictures.
+        width_px: width of its pictures.
+        rate_hz: pictures per second; None draws a new one at every read.
 
     Raises:
-        ConfigError: for a picture without pixels.
+        ConfigError: unless height and width are at least 1.
     """
 
     def __init__(
         self, servo: SimServo, height_px: int = 240, width_px: int = 320, rate_hz: float | None = None
     ) -> None:
         if min(height_px, width_px) < 1:
-            raise ConfigError(f"a picture of {height_px} x {width_px} px: expected at least one pixel either way.")
+            raise ConfigError(f"height_px = {height_px}, width_px = {width_px}: expected at least 1.")
         self._servo, self._size_px = servo, (height_px, width_px)
         self._period_s = 0.0 if rate_hz is None else 1.0 / rate_hz
         self._newest: Frame | None = None
@@ -49,14 +49,14 @@ class SimCamera:
         return self._size_px
 
     def connect(self) -> None:
-        """Nothing to open: the picture comes from the servo."""
+        """There is nothing to open: pictures are drawn from the servo's scene."""
 
     def read(self) -> Frame:
-        """The table as it is now, or was when the newest picture was taken.
+        """The newest picture of the table.
 
         Raises:
             ArmFaultError: before the servo is connected.
-            ConnectionError: when the twin is gone.
+            ConnectionError: if the twin has ended.
         """
         scene, newest = self._servo.scene(), self._newest
         if newest is None or not 0.0 <= scene.time_s - newest.time_s < self._period_s:
@@ -64,7 +64,7 @@ class SimCamera:
         return newest
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
 
 def draw(scene: Scene, height_px: int, width_px: int) -> NDArray[np.uint8]:
@@ -83,7 +83,7 @@ def draw(scene: Scene, height_px: int, width_px: int) -> NDArray[np.uint8]:
 
 
 def to_pixels(places_m: NDArray[np.float64], height_px: int, width_px: int) -> NDArray[np.float64]:
-    """Places `(..., 2)` in m to columns and rows in px; the workspace lies in the middle of the picture."""
+    """Positions `(..., 2)` in m to columns and rows in px, with the workspace in the middle of the picture."""
     centre = np.array([width_px / 2, height_px / 2])
     column = sum(Y_RANGE_M) / 2 - places_m[..., 1]
     row = sum(X_RANGE_M) / 2 - places_m[..., 0]

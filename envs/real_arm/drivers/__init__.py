@@ -1,1 +1,1 @@
-"""Drivers of real arms: a file each."""
+"""Drivers of arms: one file each."""

@@ -1,4 +1,4 @@
-"""Franka's arms (FR3, Panda) over franky-control: its Cartesian impedance tracker runs at 1 kHz and is sent poses."""
+"""Franka arms (FR3, Panda) over franky-control, whose Cartesian impedance tracker follows poses at 1 kHz."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from dpbench.arms.driver import ArmSpec, ArmState, Waypoint
 from dpbench.errors import ArmFaultError, ConfigError
 
 from ..client_library import client_library
-from .franka_hand import WIDEST_M, FrankaHand
+from .franka_hand import MAX_WIDTH_M, FrankaHand
 
 FREE: dict[str, Any] = {
     "translational_stiffness": 0.0,
     "rotational_stiffness": 0.0,
     "damping": np.array([5.0, 5.0, 5.0, 0.5, 0.5, 0.5]),
 }
-"""Of the tracker while the arm is moved by hand: no stiffness, and a little damping in N s/m and N m s/rad.
+"""Gains of the tracker in free drive: no stiffness, and a little damping in N s/m and N m s/rad.
 
-The arm itself carries its weight, and that of the tool as it is set in Desk.
+The arm compensates its own weight, and that of the tool as configured in Desk.
 """
 
 
 class FrankaServo:
-    """A `dpbench.arms.control.servo.Servo`; the arm's lights are blue and FCI is activated in Desk.
+    """A `dpbench.arms.control.servo.Servo`. Activate FCI in Desk first; the arm's lights must be blue.
 
     Args:
         address: name or IP of the controller.
         has_gripper: whether a Franka Hand is mounted.
         rate_hz: rate of commands.
-        stiffness_n_m: of the impedance controller, for places.
-        stiffness_nm_rad: for orientations.
+        stiffness_n_m: translational stiffness of the impedance controller.
+        stiffness_nm_rad: its rotational stiffness.
         needs_realtime: refuse to run without a real-time kernel.
     """
 
@@ -46,7 +46,7 @@ class FrankaServo:
         stiffness_nm_rad: float = 40.0,
         needs_realtime: bool = True,
     ) -> None:
-        self.spec = ArmSpec("franka", n_joints=7, rate_hz=rate_hz, gripper_m=WIDEST_M if has_gripper else 0.0)
+        self.spec = ArmSpec("franka", n_joints=7, rate_hz=rate_hz, gripper_m=MAX_WIDTH_M if has_gripper else 0.0)
         self._address, self._needs_realtime = address, needs_realtime
         self._stiffness = {"translational_stiffness": stiffness_n_m, "rotational_stiffness": stiffness_nm_rad}
         self._franky: Any = None
@@ -55,7 +55,7 @@ class FrankaServo:
         self._hand: FrankaHand | None = None
 
     def connect(self) -> None:
-        """Connect, recover from errors that are past, and start the tracker; see `Servo`."""
+        """Connect, recover from past errors, and start the tracker; see `Servo`."""
         franky = self._franky = client_library("franky", "franka")
         self.close()
         realtime = franky.RealtimeConfig.Enforce if self._needs_realtime else franky.RealtimeConfig.Ignore
@@ -69,7 +69,7 @@ class FrankaServo:
             self.close()
             raise ConfigError(
                 f"the Franka arm at {self._address!r} cannot be controlled ({error}): unlock its joints, activate FCI "
-                "in Desk, release the stop, and check the address."
+                "in Desk, release the emergency stop, and check the address."
             ) from error
 
     def read(self) -> ArmState:
@@ -81,9 +81,9 @@ class FrankaServo:
             raise OSError(f"the Franka arm at {self._address!r} cannot be reached: {error}") from error
         pose, fault = state.O_T_EE, None
         if state.robot_mode in (self._franky.RobotMode.Reflex, self._franky.RobotMode.UserStopped):
-            fault = f"{state.robot_mode}: {state.current_errors}; look at Desk"
+            fault = f"{state.robot_mode}: {state.current_errors}; check Desk"
         elif not self._tracker.is_running:
-            fault = f"the tracker has stopped: {state.last_motion_errors}; look at Desk"
+            fault = f"the tracker has stopped: {state.last_motion_errors}; check Desk"
         width = 0.0 if self._hand is None else self._hand.width_m
         return ArmState(now, np.array(pose.translation), np.array(pose.quaternion), np.array(state.q), width, fault)
 
@@ -91,7 +91,7 @@ class FrankaServo:
         """See `Servo`."""
         self._connected()
         if not self._tracker.is_running:
-            raise ArmFaultError(f"the Franka arm at {self._address!r} has stopped following; look at Desk")
+            raise ArmFaultError(f"the Franka arm at {self._address!r} has stopped following; check Desk")
         try:
             self._tracker.set_target(self._franky.Affine(waypoint.position, waypoint.quaternion))
         except self._franky.Exception as error:
@@ -100,10 +100,10 @@ class FrankaServo:
             self._hand.wanted_m = waypoint.gripper_m
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.control.servo.FreeDrive`; a tracker without stiffness takes the place of the usual one.
+        """See `dpbench.arms.control.servo.FreeDrive`; uses a tracker without stiffness.
 
         Raises:
-            OSError: when the arm does not switch.
+            OSError: if the arm does not switch.
         """
         self._connected()
         self.stop()
@@ -124,12 +124,12 @@ class FrankaServo:
         """See `Servo`."""
         if self._hand is not None:
             self._hand.close()
-        with contextlib.suppress(OSError):  # an arm that has stopped by itself is let go of, too
+        with contextlib.suppress(OSError):  # the arm has stopped by itself
             self.stop()
         self._hand = self._tracker = self._robot = None
 
     def _track(self, gains: dict[str, Any]) -> None:
-        """Start a tracker at the pose that the arm has now."""
+        """Start a tracker at the arm's present pose."""
         self._tracker = self._franky.CartesianImpedanceTracker(self._robot, **gains)
 
     def _connected(self) -> Any:

@@ -1,25 +1,25 @@
-"""The Franka Hand in a thread of its own: each of its calls takes longer than a servo period."""
+"""The Franka Hand, in a thread of its own, since each of its calls takes longer than a servo period."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-WIDEST_M, SPEED_M_S, STEP_M, EVERY_S = 0.08, 0.1, 0.005, 0.05
-"""Widest opening, speed, the least change that it is moved for, and how often it is looked at."""
+MAX_WIDTH_M, SPEED_M_S, STEP_M, EVERY_S = 0.08, 0.1, 0.005, 0.05
+"""Maximum opening, speed, smallest change that is executed, and period of its updates."""
 
 
 class FrankaHand:
     """The hand, opened and closed by a thread.
 
     Args:
-        gripper: of franky.
-        lost: what it raises when the connection is gone.
+        gripper: franky's gripper.
+        lost: exception that it raises if the connection is lost.
 
     Attributes:
-        width_m: measured.
-        wanted_m: where the thread moves it to.
-        lost: whether the connection is gone.
+        width_m: measured opening.
+        wanted_m: commanded opening.
+        lost: whether the connection is lost.
     """
 
     def __init__(self, gripper: Any, lost: type[Exception]) -> None:

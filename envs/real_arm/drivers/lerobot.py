@@ -1,8 +1,8 @@
-"""Any arm that fulfils LeRobot's `Robot` interface (lerobot.robots.robot, seen in 0.4.4), commanded by tool poses.
+"""Any arm that implements LeRobot's `Robot` interface (lerobot.robots.robot, version 0.4.4), commanded by tool poses.
 
-LeRobot's arms speak in joints; its kinematic processors (lerobot.robots.so_follower.robot_kinematic_processor) add
-the keys ee.x, ee.y, ee.z (m), ee.wx, ee.wy, ee.wz (axis times angle, rad) and ee.gripper_pos. What is given here is a
-`Robot` whose features have these keys: an arm with the processors around it.
+LeRobot's arms use joint positions. Its kinematic processors (lerobot.robots.so_follower.robot_kinematic_processor) add
+the keys ee.x, ee.y, ee.z (m), ee.wx, ee.wy, ee.wz (rotation vector, rad) and ee.gripper_pos. This driver needs a
+`Robot` whose features have these keys: an arm wrapped in the processors.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ GRIPPER_KEY, JOINT_ENDING = "ee.gripper_pos", ".pos"
 class LeRobotServo:
     """A `dpbench.arms.control.servo.Servo`.
 
-    Cameras belong to dpbench's own drivers, not to the `Robot`: its `get_observation` would wait for them.
+    Use dpbench's camera drivers instead of cameras of the `Robot`: its `get_observation` would wait for them.
 
     Args:
-        robot: the `Robot`, or `"module:factory"` of a function that makes one.
-        arguments: keywords of the factory.
-        n_joints: joints whose `<name>.pos` its observations hold, the gripper's apart; LeRobot's kinematics drop them.
-        in_degrees: whether those are degrees, as LeRobot has them, or rad.
-        rate_hz: rate at which it takes commands.
-        gripper_m: width between the fingers when open.
-        gripper_open: what ee.gripper_pos is then; closed is 0.
+        robot: the `Robot`, or `"module:factory"` of a function that returns one.
+        arguments: keyword arguments of the factory.
+        n_joints: number of joints whose `<name>.pos` is in its observations, without the gripper. LeRobot's kinematic
+            processors remove them; then it is 0.
+        in_degrees: whether those are in degrees, as in LeRobot, or in rad.
+        rate_hz: rate of commands.
+        gripper_m: opening of the gripper when fully open.
+        gripper_open: value of ee.gripper_pos then; closed is 0.
     """
 
     def __init__(
@@ -48,17 +49,17 @@ class LeRobotServo:
         gripper_open: float = 100.0,
     ) -> None:
         self.spec = ArmSpec("lerobot", n_joints=n_joints, rate_hz=rate_hz, gripper_m=gripper_m)
-        self._given, self._arguments = robot, arguments or {}
+        self._source, self._arguments = robot, arguments or {}
         self._radian = np.pi / 180 if in_degrees else 1.0
         self._metre = gripper_open / gripper_m
         self._robot: Any = None
         self.sent: dict[str, Any] = {}
-        """The last action as `send_action` gave it back: what the arm was really sent."""
+        """The last action as `send_action` returned it: what was actually sent to the arm."""
 
     def connect(self) -> None:
         """See `Servo`."""
         if self._robot is None:
-            robot = _made(self._given, self._arguments) if isinstance(self._given, str) else self._given
+            robot = _create(self._source, self._arguments) if isinstance(self._source, str) else self._source
             _check_features(robot)
             self._robot = robot
         try:
@@ -71,10 +72,12 @@ class LeRobotServo:
                 "lerobot-calibrate."
             ) from error
         if n_joints != self.spec.n_joints:
-            raise ConfigError(f"n_joints = {self.spec.n_joints}, but {self._robot} observes {n_joints}: set that.")
+            raise ConfigError(
+                f"n_joints = {self.spec.n_joints}, but {self._robot} observes {n_joints}: use this number."
+            )
 
     def read(self) -> ArmState:
-        """See `Servo`; its time is when the observation was asked for."""
+        """See `Servo`; its time is when the observation was requested."""
         now = time.monotonic()
         seen = self._connected().get_observation()
         position, quaternion = place_and_quaternion([float(seen[key]) for key in POSE_KEYS])
@@ -86,11 +89,11 @@ class LeRobotServo:
         action = dict(zip(POSE_KEYS, six_numbers(waypoint), strict=True))
         try:
             self.sent = self._connected().send_action({**action, GRIPPER_KEY: waypoint.gripper_m * self._metre})
-        except (RuntimeError, ValueError) as error:  # of LeRobot's own limits or of its inverse kinematics
+        except (RuntimeError, ValueError) as error:  # from LeRobot's limits or its inverse kinematics
             raise ArmFaultError(f"LeRobot refused the pose {action}: {error}") from error
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.control.servo.FreeDrive`; without torque the arm falls, so that a hand must hold it.
+        """See `dpbench.arms.control.servo.FreeDrive`; hold the arm, since it falls without torque.
 
         Raises:
             ConfigError: for a `Robot` without a `bus` that switches the torque of its motors.
@@ -98,22 +101,23 @@ class LeRobotServo:
         bus: Any = getattr(self._connected(), "bus", None)
         if not (hasattr(bus, "enable_torque") and hasattr(bus, "disable_torque")):
             raise ConfigError(
-                f"{self._robot} has no bus that switches the torque of its motors: teach it with another device."
+                f"{self._robot} has no bus that switches the torque of its motors: record with --operator keyboard or "
+                "spacemouse."
             )
         if on:
             bus.disable_torque()
         else:
-            self.stop()  # with torque it would go to its last goal
+            self.stop()  # otherwise it would move to its last goal
             bus.enable_torque()
 
     def stop(self) -> None:
-        """Hold the measured pose: LeRobot's arms have no brake."""
+        """Hold the measured pose, since LeRobot's arms have no brake."""
         if self._robot is not None and self._robot.is_connected:
             state = self.read()
             try:
                 self.send(Waypoint(state.time_s, state.position, state.quaternion, state.gripper_m))
             except ArmFaultError as error:
-                raise OSError(f"the arm cannot hold where it is: {error}") from error
+                raise OSError(f"the arm cannot hold its pose: {error}") from error
 
     def close(self) -> None:
         """See `Servo`."""
@@ -131,7 +135,7 @@ class LeRobotServo:
         return [float(observation[name]) for name in names]
 
 
-def _made(factory: str, arguments: dict[str, Any]) -> Any:
+def _create(factory: str, arguments: dict[str, Any]) -> Any:
     module, _, name = factory.partition(":")
     try:
         return getattr(importlib.import_module(module), name)(**arguments)
@@ -141,8 +145,8 @@ def _made(factory: str, arguments: dict[str, Any]) -> Any:
         ) from error
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"robot = {factory!r} with {arguments} makes no robot ({error}): expected 'module:factory' of a function "
-            "that gives a LeRobot Robot."
+            f"robot = {factory!r} with {arguments} did not return a robot ({error}): expected 'module:factory' of a "
+            "function that returns a LeRobot Robot."
         ) from error
 
 
@@ -151,6 +155,6 @@ def _check_features(robot: Any) -> None:
         features = getattr(robot, kind, None) or {}
         if lacking := [key for key in (*POSE_KEYS, GRIPPER_KEY) if key not in features]:
             raise ConfigError(
-                f"{kind} of {robot} lack {', '.join(lacking)}: give a Robot that speaks in tool poses, one with "
-                "LeRobot's ForwardKinematicsJointsToEEObservation and InverseKinematicsEEToJoints around it."
+                f"{kind} of {robot} lack {', '.join(lacking)}: use a Robot that takes tool poses, wrapped in LeRobot's "
+                "ForwardKinematicsJointsToEEObservation and InverseKinematicsEEToJoints."
             )

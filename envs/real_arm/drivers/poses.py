@@ -1,4 +1,4 @@
-"""Poses as most controllers of arms take them: a place and an axis times an angle, six numbers."""
+"""Poses as most arm controllers take them, six numbers: position and rotation vector."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, quat_from_ma
 
 
 def six_numbers(waypoint: Waypoint, metre: float = 1.0) -> list[float]:
-    """X, y, z and axis times angle (rad) of a waypoint; `metre` is how many of the controller's units a metre has."""
+    """Position and rotation vector (rad) of a waypoint; `metre` is the length of a metre in the controller's unit."""
     rotvec = rotvec_from_matrix(matrix_from_quat(waypoint.quaternion))
     return [*(waypoint.position * metre).tolist(), *rotvec.tolist()]
 
 
 def place_and_quaternion(pose: Sequence[float], metre: float = 1.0) -> tuple[Vector, Vector]:
-    """Place `(3,)` m and quaternion `(4,)` of six numbers."""
+    """Position `(3,)` m and quaternion `(4,)` from six numbers."""
     numbers = np.asarray(pose[:6], dtype=np.float64)
     return numbers[:3] / metre, quat_from_matrix(matrix_from_rotvec(numbers[3:]))

@@ -1,4 +1,4 @@
-"""The embedded default of a real arm: its twin in MuJoCo, which measures late, loses messages and fails on demand."""
+"""The digital twin as a driver, with faults that can be injected: late and lost messages, stops, crashes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dpbench.errors import ArmFaultError, ConfigError
 from ..channel import Faults
 from ..controller import FAULTS, Kind, as_numbers
 from ..scene import N_JOINTS, RATE_HZ
-from ..twin_link import InProcessTwin, Station
+from ..twin_link import InProcessTwin, TwinLink
 from ..twin_process import TwinProcess
 
 LARGEST_SEED = 2**53
-"""Beyond it the doubles that messages are made of leave numbers out."""
+"""Messages are doubles, which hold integers exactly up to this."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What lies on the table, and where the rod is: the truth, whatever becomes of messages.
+    """The true scene, whatever happens to messages.
 
     Attributes:
-        time_s: when, in the clock of the states.
-        n_ticks: of the twin since it was started.
+        time_s: on the clock of the states.
+        n_ticks: number of ticks since the twin was started.
         tip: x, y of the rod's tip, m.
         block: x, y (m), yaw (rad).
         target: x, y, m.
@@ -46,15 +46,15 @@ class SimServo:
     """A `dpbench.arms.control.servo.Servo` over the twin.
 
     Args:
-        latency_s: of every message, either way.
-        jitter_s: up to so much more, drawn evenly.
-        drop_share: share of the messages that are lost.
-        reorder_share: share of the messages that come behind their next one.
-        seed: of the scene and of chance on the link; below 2^53.
-        real_time: True gives the twin a process and a clock of its own; False moves it one tick a `send`.
+        latency_s: delay of every message, in both directions.
+        jitter_s: additional delay, drawn uniformly from 0 to this.
+        drop_share: fraction of messages that are lost.
+        reorder_share: fraction of messages that arrive after the next one.
+        seed: of the scene and of the link's random faults; below 2^53.
+        real_time: True runs the twin in a process and on a clock of its own; False moves it one tick per `send`.
 
     Raises:
-        ConfigError: for a value that cannot be.
+        ConfigError: for an invalid value.
     """
 
     spec = ArmSpec("sim", N_JOINTS, RATE_HZ, gripper_m=0.0)
@@ -70,120 +70,120 @@ class SimServo:
     ) -> None:
         self._link = self._faults = Faults(latency_s, jitter_s, drop_share, reorder_share)
         self._seed, self._real_time = _checked(seed), real_time
-        self._station: Station | None = None
+        self._twin: TwinLink | None = None
         self._is_free = False
 
     @property
     def pid(self) -> int | None:
-        """Of the twin's process, None without one."""
-        return None if self._station is None else self._station.pid
+        """Id of the twin's process, None without one."""
+        return None if self._twin is None else self._twin.pid
 
     def clock(self) -> float:
-        """What states are stamped with: the host's monotonic clock, or the twin's own time unless it is real."""
-        return time.monotonic() if self._real_time or self._station is None else self._station.clock()
+        """The clock of the time stamps: the host's monotonic one in real time, otherwise the twin's own time."""
+        return time.monotonic() if self._real_time or self._twin is None else self._twin.clock()
 
     def connect(self) -> None:
-        """Start the twin, or end the protective stop of one that runs.
+        """Start the twin; if it is running, end its protective stop.
 
         Raises:
-            ConfigError: when it does not start, or a test has cut its link.
+            ConfigError: if it does not start, or its link has been cut.
         """
         if self._faults.disconnected:
             raise ConfigError("the link to the simulated arm is cut: call fault(disconnected=False).")
-        if self._station is not None and self._station.alive:
+        if self._twin is not None and self._twin.alive:
             self._faults = replace(self._faults, protective_stop=False)
-            self._station.ask(Kind.UNLOCK)
+            self._twin.ask(Kind.UNLOCK)
             return
         self.close()
         self._faults = self._link
-        self._station = (TwinProcess if self._real_time else InProcessTwin)(self._faults, self._seed)
+        self._twin = (TwinProcess if self._real_time else InProcessTwin)(self._faults, self._seed)
 
     def read(self) -> ArmState:
-        """The newest state that has come through the link.
+        """The newest state that has arrived over the link.
 
         Raises:
-            ConnectionError: when the twin is gone or the link is cut.
+            ConnectionError: if the twin has ended or the link is cut.
         """
         numbers = self._linked().state()
         place, quaternion, joints = np.split(np.array(numbers[1:-1]), (3, 7))
         return ArmState(numbers[0], place, quaternion, joints, 0.0, FAULTS[int(numbers[-1])] or None)
 
     def send(self, waypoint: Waypoint) -> None:
-        """Go there in one tick.
+        """Go to a pose within one tick.
 
         Raises:
-            ConnectionError: when the twin is gone or the link is cut.
+            ConnectionError: if the twin has ended or the link is cut.
         """
         self._linked().post(Kind.POSE, *waypoint.position.tolist(), *waypoint.quaternion.tolist())
 
     def free_drive(self, on: bool) -> None:
-        """Let the arm be moved by `hand`: the twin has no hands of its own, and holds meanwhile."""
+        """Let `hand` move the arm; it holds in between."""
         self._is_free = on
 
     def hand(self, waypoint: Waypoint) -> None:
-        """Lead the arm there, as a person's hand does in free drive.
+        """Move the arm to a pose, as a person's hand does in free drive.
 
         Raises:
             ArmFaultError: unless it is in free drive.
-            ConnectionError: when the twin is gone or the link is cut.
+            ConnectionError: if the twin has ended or the link is cut.
         """
         if not self._is_free:
             raise ArmFaultError("the simulated arm is not in free drive: call free_drive(True) first.")
         self.send(waypoint)
 
     def stop(self) -> None:
-        """Hold, now; where the link is gone the twin's own watchdog sees to it."""
+        """Hold, now; if the link is cut, the twin's own watchdog holds it."""
         with contextlib.suppress(ArmFaultError, ConnectionError):
             self._linked().post(Kind.STOP)
 
     def close(self) -> None:
         """End the twin; can be called twice."""
-        if self._station is not None:
-            self._station.close()
-            self._station = None
+        if self._twin is not None:
+            self._twin.close()
+            self._twin = None
         self._faults = replace(self._faults, disconnected=False)
 
     def fault(self, **changes: float) -> None:
-        """Make things go wrong, or right again: any fields of `channel.Faults`; the others stay as they are.
+        """Inject or clear faults: any fields of `channel.Faults`; the others stay as they are.
 
         Raises:
-            ConfigError: for an unknown name or a value that cannot be.
+            ConfigError: for an unknown name or an invalid value.
         """
         known = {field.name for field in fields(Faults)}
         if unknown := sorted(set(changes) - known):
-            raise ConfigError(f"fault {', '.join(unknown)} is unknown; known are {', '.join(sorted(known))}.")
+            raise ConfigError(f"unknown fault {', '.join(unknown)}; known faults are {', '.join(sorted(known))}.")
         faults = replace(self._faults, **changes)
         with contextlib.suppress(ConnectionError) if faults.crash else contextlib.nullcontext():
             self._connected().ask(Kind.FAULTS, *as_numbers(faults))
         self._faults = replace(faults, crash=False)
 
     def scene(self) -> Scene:
-        """What is on the table now.
+        """The scene now.
 
         Raises:
-            ConnectionError: when the twin is gone.
+            ConnectionError: if the twin has ended.
         """
         time_s, n_ticks, _, tip_x, tip_y, x, y, yaw, target_x, target_y, success = self._connected().scene()
         return Scene(time_s, int(n_ticks), (tip_x, tip_y), (x, y, yaw), (target_x, target_y), bool(success))
 
     def reset(self, seed: int) -> Scene:
-        """Put the arm at home at once, and draw new places for block and target.
+        """Put the arm at home at once, and draw new poses of block and target.
 
-        To be called by way of `ServoLoop.moved_by`, or followed by its `reset_fault`. Unless time is real it starts
-        anew.
+        Call it through `ServoLoop.moved_by`, or call `ServoLoop.reset_fault` afterwards. Without `real_time` the clock
+        restarts at 0.
 
         Raises:
-            ConnectionError: when the twin is gone.
+            ConnectionError: if the twin has ended.
         """
         self._connected().ask(Kind.RESET, _checked(seed))
         return self.scene()
 
-    def _connected(self) -> Station:
-        if self._station is None:
+    def _connected(self) -> TwinLink:
+        if self._twin is None:
             raise ArmFaultError("the simulated arm is not connected: call connect() first.")
-        return self._station
+        return self._twin
 
-    def _linked(self) -> Station:
+    def _linked(self) -> TwinLink:
         if self._faults.disconnected:
             raise ConnectionError("the link to the simulated arm is cut")
         return self._connected()

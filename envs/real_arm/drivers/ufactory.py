@@ -1,4 +1,4 @@
-"""UFACTORY's arms (xArm 5, 6, 7, Lite 6, 850) over xArm-Python-SDK, in servo mode; needs firmware 1.4.7 or newer."""
+"""UFACTORY arms (xArm 5, 6, 7, Lite 6, 850) over xArm-Python-SDK, in servo mode; needs firmware 1.4.7 or newer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .poses import place_and_quaternion, six_numbers
 MM = 1000.0
 SERVO_MODE, TEACH_MODE, READY, STOPPED = 1, 2, 0, 4
 SWITCH_S = 0.1
-"""How long a switch of the mode takes, as the maker's examples have it; poses sent sooner are refused."""
+"""Duration of a mode switch, as in the manufacturer's examples; poses sent earlier are refused."""
 ANSWERED = (0, 1, 2)
-"""Codes of an answer: fine, with an error of the controller, with a warning of it."""
+"""Return codes of an answer: no error, controller error, controller warning."""
 PULSES_PER_M = 850 / 0.085
-"""Of the xArm gripper."""
+"""Unit of the xArm gripper."""
 GRIPPER_EVERY_S, GRIPPER_STEP_M = 0.1, 0.001
-"""The gripper hangs on a slow bus: it is asked and told to move no more often, and only when this much is to change."""
+"""The gripper is on a slow bus. It is read and commanded at this period, and only if its width changes by this much."""
 
 
 class UfactoryServo:
@@ -32,11 +32,11 @@ class UfactoryServo:
         address: IP of the controller.
         n_joints: of the arm, 5 to 7.
         gripper_m: 0.085 with an xArm gripper, 0 without one.
-        rate_hz: rate of commands, 30 to 250 Hz as the maker recommends.
-        timeout_s: an answer that takes longer is a lost connection.
+        rate_hz: rate of commands, 30 to 250 Hz as the manufacturer recommends.
+        timeout_s: an answer that takes longer counts as a lost connection.
 
     Raises:
-        ConfigError: for a rate or a number of joints out of bounds.
+        ConfigError: for a rate or a number of joints out of range.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class UfactoryServo:
         self._asked_s = self._told_s = 0.0
 
     def connect(self) -> None:
-        """Connect, clear errors that are past, and enter servo mode; see `Servo`."""
+        """Connect, clear past errors, and enter servo mode; see `Servo`."""
         library = client_library("xarm.wrapper", "ufactory")
         self.close()
         try:
             self._arm = library.XArmAPI(self._address, is_radian=True)
-        except Exception as error:  # the SDK raises this very class
+        except Exception as error:  # the SDK raises the base class
             raise ConfigError(
                 f"the arm at {self._address!r} does not answer ({error}): check its power, address and cable."
             ) from error
@@ -83,7 +83,7 @@ class UfactoryServo:
             self.close()
             raise ConfigError(
                 f"the arm at {self._address!r} is not ready (codes {failed}, error {error_code}): release its "
-                "emergency stop, look at UFACTORY Studio, and connect again."
+                "emergency stop, check UFACTORY Studio, and connect again."
             )
         self._wanted_m = self._width_m
 
@@ -97,7 +97,7 @@ class UfactoryServo:
             self._asked_s = now
             self._width_m = float(self._answer(arm.get_gripper_position())) / PULSES_PER_M
         position, quaternion = place_and_quaternion(pose, MM)
-        fault = f"error {arm.error_code} of the controller; see UFACTORY Studio" if arm.error_code else None
+        fault = f"error {arm.error_code} of the controller; check UFACTORY Studio" if arm.error_code else None
         return ArmState(now, position, quaternion, np.array(joints[: self.spec.n_joints]), self._width_m, fault)
 
     def send(self, waypoint: Waypoint) -> None:
@@ -105,23 +105,23 @@ class UfactoryServo:
         arm = self._connected()
         code = arm.set_servo_cartesian_aa(six_numbers(waypoint, MM), is_radian=True)
         if code != 0:
-            raise ArmFaultError(f"the arm at {self._address!r} refused a pose with code {code}; see UFACTORY Studio")
+            raise ArmFaultError(f"the arm at {self._address!r} refused a pose with code {code}; check UFACTORY Studio")
         now, change_m = time.monotonic(), abs(waypoint.gripper_m - self._wanted_m)
         if self.spec.gripper_m > 0 and change_m > GRIPPER_STEP_M and now - self._told_s > GRIPPER_EVERY_S:
             self._told_s, self._wanted_m = now, waypoint.gripper_m
             arm.set_gripper_position(self._wanted_m * PULSES_PER_M, wait=False, wait_motion=False)
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.control.servo.FreeDrive`; the controller must know what the tool weighs, or the arm sinks.
+        """See `dpbench.arms.control.servo.FreeDrive`; configure the weight of the tool, or the arm sinks.
 
         Raises:
-            OSError: when the controller refuses.
+            OSError: if the controller refuses.
         """
         arm = self._connected()
         codes = arm.set_mode(TEACH_MODE if on else SERVO_MODE), arm.set_state(READY)
         if codes != (0, 0):
             raise OSError(
-                f"the arm at {self._address!r} did not switch free drive (codes {codes}): look at UFACTORY Studio."
+                f"the arm at {self._address!r} did not switch free drive (codes {codes}): check UFACTORY Studio."
             )
         time.sleep(SWITCH_S)
 

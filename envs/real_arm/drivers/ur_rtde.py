@@ -5,8 +5,8 @@ point 0.13 m in front of the flange. Source: `diffusion_policy/real_world/real_e
 real-stanford/diffusion_policy, commit 5ba07ac. The arm has no gripper of its own.
 
 If the connection breaks while a command is being sent, the library (1.6.5) may end the whole process. That happened in
-3 of 26 runs of `tests/envs/real_arm/ur_rtde_cases.py`, which breaks it in two of its cases. The robot's own watchdog
-then stops the arm.
+3 of 26 runs of `tests/envs/real_arm/drivers/ur_rtde_cases.py`, which breaks it in two of its cases. The robot's own
+watchdog then stops the arm.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from ..client_library import client_library
 from .poses import place_and_quaternion, six_numbers
 
 VARIABLES = ["timestamp", "actual_TCP_pose", "actual_q", "robot_status_bits", "safety_status_bits"]
-"""What the robot sends; all of it would be fifty variables."""
+"""Variables that the robot sends; the default would be fifty."""
 IS_RUNNING = 1 << 1
-"""Of the robot's status bits: a program, here the control script, is running."""
+"""Status bit of the robot: a program (here the control script) is running."""
 FIRST_STATE_S, NEXT_STATE_S = 2.0, 0.1
-"""How long a state may take at the start, and while the arm is there."""
+"""Timeout for the first state, and for each later one."""
 REASON_S = 0.2
-"""How long to wait for the state that says why a command was refused; it comes over another connection."""
+"""How long to wait for the state that says why a command was refused; it arrives over another connection."""
 KICK_EVERY_S = 0.1
-"""How often the robot's watchdog is told that all is well while nothing is sent: by hand, and in a dry run."""
+"""Period at which the robot's watchdog is fed while no commands are sent: in free drive and in a dry run."""
 UNUSED = 0.5
-"""Speed and acceleration of servoL, which the controller ignores."""
+"""Speed and acceleration arguments of servoL, which the controller ignores."""
 _CLOSED: list[Any] = []
-"""Control interfaces that are done with, kept because a thread of the library may still try to reconnect with one."""
+"""Closed control interfaces, kept since a thread of the library may still try to reconnect with one."""
 
 
 class UrRtdeServo:
-    """A `dpbench.arms.control.servo.Servo`; in remote control, and in reach of the ports 29999, 30003 and 30004.
+    """A `dpbench.arms.control.servo.Servo`. Needs remote control, and the ports 29999, 30003 and 30004.
 
     Args:
         address: name or IP of the robot's controller.
-        tcp_offset_m: from the flange to the tool, along the flange's z.
+        tcp_offset_m: from the flange to the tool, along the flange's z axis.
         gain: of servoL, 100 to 2000.
         lookahead_s: of servoL, 0.03 to 0.2 s.
-        rate_hz: of commands and measured states.
-        watchdog_hz: the robot itself ends the program when commands come less often than this.
-        deceleration_m_s2: with which it stops.
+        rate_hz: rate of commands and measured states.
+        watchdog_hz: the robot ends the program if commands arrive less often than this.
+        deceleration_m_s2: deceleration of a stop.
 
     Raises:
-        ConfigError: for values that servoL does not take.
+        ConfigError: for values that servoL does not accept.
     """
 
     def __init__(
@@ -81,23 +81,23 @@ class UrRtdeServo:
         self._is_free = self._has_sent = False
 
     def connect(self) -> None:
-        """Connect, anew after a fault, and start the control script; see `Servo`."""
+        """Connect, also again after a fault, and start the control script; see `Servo`."""
         receive, control = client_library("rtde_receive", "ur"), client_library("rtde_control", "ur")
         self.close()
-        self._robot_s, self._has_sent = -1.0, False  # the robot's clock may have started anew
+        self._robot_s, self._has_sent = -1.0, False  # the robot's clock may have restarted
         try:
             self._receive = receive.RTDEReceiveInterface(self._address, self.spec.rate_hz, VARIABLES)
             if not self._has_next_state(FIRST_STATE_S):
-                raise RuntimeError(f"no state came within {FIRST_STATE_S} s")
+                raise RuntimeError(f"no state within {FIRST_STATE_S} s")
             if stop := self._safety_stop():
                 raise RuntimeError(stop)
             self._control = control.RTDEControlInterface(self._address, self.spec.rate_hz)
             has_tcp = self._control.setTcp([0.0, 0.0, self._tcp_offset_m, 0.0, 0.0, 0.0])
             if not (has_tcp and self._control.setWatchdog(self._watchdog_hz)):
-                raise RuntimeError("it took no watchdog" if has_tcp else "it took no tool offset")
-            if not self._has_next_state(FIRST_STATE_S):  # poses from now on are those of the tool
-                raise RuntimeError("no states came any more once it was under control")
-        except (RuntimeError, OSError) as error:  # the library raises what C++ threw
+                raise RuntimeError("it refused the watchdog" if has_tcp else "it refused the tool offset")
+            if not self._has_next_state(FIRST_STATE_S):  # from now on poses are those of the tool
+                raise RuntimeError("no more states after the control script had started")
+        except (RuntimeError, OSError) as error:  # the class of the library's C++ exceptions
             self.close()
             raise ConfigError(
                 f"the UR arm at {self._address!r} cannot be controlled ({error}): switch it on, release its brakes and "
@@ -105,7 +105,7 @@ class UrRtdeServo:
             ) from error
 
     def read(self) -> ArmState:
-        """See `Servo`; its time is when this process first saw the state."""
+        """See `Servo`; its time is when this process first received the state."""
         receive = self._connected(self._receive)
         robot_s = float(receive.getTimestamp())
         if robot_s != self._robot_s:
@@ -125,18 +125,18 @@ class UrRtdeServo:
             end_s = time.monotonic() + REASON_S
             while (reason := self._fault()) is None and time.monotonic() < end_s:
                 time.sleep(period_s)
-            raise ArmFaultError(reason or "it did not take a command; look at its teach pendant")
+            raise ArmFaultError(reason or "it refused a command; check its teach pendant")
 
     def free_drive(self, on: bool) -> None:
-        """See `dpbench.arms.control.servo.FreeDrive`; `read` keeps the robot's watchdog content meanwhile.
+        """See `dpbench.arms.control.servo.FreeDrive`; `read` feeds the robot's watchdog meanwhile.
 
         Raises:
-            OSError: when the robot does not do it.
+            OSError: if the robot does not switch.
         """
         control = self._connected(self._control)
-        self._is_free = False  # without kicks the robot's watchdog ends free drive, should the command not come through
+        self._is_free = False  # if the command is lost, the unfed watchdog ends free drive
         if not (self._has_next_state(NEXT_STATE_S) and self._done(control.teachMode if on else control.endTeachMode)):
-            raise OSError(f"the UR arm at {self._address!r} did not switch free drive: look at its teach pendant.")
+            raise OSError(f"the UR arm at {self._address!r} did not switch free drive: check its teach pendant.")
         self._is_free = on
 
     def stop(self) -> None:
@@ -147,7 +147,7 @@ class UrRtdeServo:
     def close(self) -> None:
         """See `Servo`."""
         if self._is_there():
-            with contextlib.suppress(RuntimeError):  # what is lost meanwhile is let go of, too
+            with contextlib.suppress(RuntimeError):  # the connection was lost meanwhile
                 self._control.stopScript()
         control, receive, self._control, self._receive = self._control, self._receive, None, None
         self._is_free = False
@@ -158,14 +158,14 @@ class UrRtdeServo:
                 interface.disconnect()
 
     def _done(self, call: Callable[..., bool], *values: Any) -> bool:
-        """What a command gives back; the library raises what C++ threw."""
+        """The result of a library call; its C++ exceptions arrive as RuntimeError."""
         try:
             return call(*values)
         except RuntimeError as error:
             raise OSError(f"the UR arm at {self._address!r} cannot be reached: {error}") from error
 
     def _is_there(self) -> bool:
-        """Whether the robot answers; if not, the library's commands would wait for seconds with Python's lock held."""
+        """Whether the robot answers. If not, the library's commands would block for seconds, holding Python's lock."""
         return self._control is not None and self._receive.isConnected() and self._has_next_state(NEXT_STATE_S)
 
     def _has_next_state(self, within_s: float) -> bool:
@@ -183,7 +183,7 @@ class UrRtdeServo:
 
     def _fault(self) -> str | None:
         if not self._receive.getRobotStatus() & IS_RUNNING:
-            return self._safety_stop() or "the control script has stopped; look at the teach pendant"
+            return self._safety_stop() or "the control script has stopped; check the teach pendant"
         return self._safety_stop()
 
     def _connected(self, interface: Any) -> Any:

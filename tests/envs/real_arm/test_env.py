@@ -176,10 +176,20 @@ def test_a_gripper_opens_as_wide_as_its_driver_says_unless_it_is_limited() -> No
     assert make("RealArm").limits.gripper_m == 0.0
 
 
+def test_stepping_without_a_reset_is_one_clear_error() -> None:
+    env, action = make(), np.zeros(10, dtype=np.float32)
+    with pytest.raises(gym.error.ResetNeeded, match=r"call reset\(\) before step\(\)"):
+        env.step(action)
+    env.reset(seed=0)
+    env.close()
+    with pytest.raises(gym.error.ResetNeeded, match=r"call reset\(\) before step\(\)"):
+        env.step(action)
+
+
 def test_bad_input_is_named() -> None:
-    with pytest.raises(ConfigError, match="driver 'ur-rtde' knows no poses of objects"):
+    with pytest.raises(ConfigError, match="driver 'ur-rtde' does not measure poses of objects"):
         make(driver="ur-rtde", driver_options={"address": "192.168.0.10"})
-    with pytest.raises(ConfigError, match="without a camera: name one"):
+    with pytest.raises(ConfigError, match="no camera of its own: choose one"):
         make("RealArmImage", driver="ur-rtde", driver_options={"address": "192.168.0.10"})
     for limits in ({"low": [0, 0]}, {"speed_m_s": "fast"}, {"gripper_m": float("nan")}, {"low": 3}):
         with pytest.raises(ConfigError, match="expected"):
@@ -198,6 +208,6 @@ def test_bad_input_is_named() -> None:
     env.reset(seed=0)
     with pytest.raises(ActionError, match="NaN"):
         env.step(np.full(10, np.nan))
-    with pytest.raises(ConfigError, match="reset options state are unknown"):
+    with pytest.raises(ConfigError, match="unknown reset options state"):
         env.reset(options={"state": 1})
     env.close()

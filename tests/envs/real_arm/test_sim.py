@@ -176,7 +176,7 @@ def test_the_camera_sees_block_rod_and_target() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ConfigError, match="shares from 0 to 1"):
+    with pytest.raises(ConfigError, match="fractions from 0 to 1"):
         SimServo(drop_share=1.5)
     with pytest.raises(ConfigError, match="times of 0 s or more"):
         SimServo(latency_s=math.nan)

@@ -148,7 +148,7 @@ def test_after_a_crash_the_loop_stops_and_can_start_anew(how: str) -> None:
         else:
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: loop.fault is not None, LATCHED_WITHIN_S)
-        assert "gone" in str(loop.fault)
+        assert "has ended" in str(loop.fault)
         n_ticks = loop.report.n_ticks
         time.sleep(0.1)
         assert loop.report.n_ticks == n_ticks, "nothing is sent any more"

@@ -12,7 +12,7 @@ import pytest
 from dpbench.envs.real_arm.drivers.ur_rtde import UrRtdeServo
 from dpbench.errors import ConfigError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CASES = Path(__file__).with_name("ur_rtde_cases.py")
 
 
