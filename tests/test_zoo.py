@@ -16,7 +16,7 @@ from dpbench.policies.networks import n_parameters_of
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records import store
 from dpbench.tasks import load_task
-from dpbench.training.zoo import checkpoints, manifest
+from dpbench.training.zoo import checkpoints, manifest, model_card
 
 ZOO = Path(__file__).parents[1] / "zoo"
 RECORDS = store.read_all(ZOO.parent / "leaderboards" / "records")
@@ -36,7 +36,7 @@ def test_every_checkpoint_is_small_whole_and_has_a_card(folder: Path) -> None:
     assert all(path.stat().st_size < MAX_BYTES for path in folder.iterdir())
     checkpoint = load_checkpoint(folder)
     assert checkpoint.description["commit"]
-    assert f"{checkpoint.description['step']:,} gradient steps" in (folder / "README.md").read_text()
+    assert (folder / "README.md").read_text() == model_card(checkpoint.description, folder.name), "write_card(folder)"
     assert checkpoint.description["n_parameters"] == n_parameters_of(without(checkpoint.description, "n_parameters"))
 
 

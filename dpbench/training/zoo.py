@@ -1,4 +1,4 @@
-"""The zoo: which checkpoints it holds, how a run becomes one, and its model card."""
+"""The zoo: which checkpoints it holds, how a run becomes a checkpoint of the zoo, and the model card of each."""
 
 from __future__ import annotations
 
@@ -83,68 +83,81 @@ def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
         "stored_precision": str(dtype).removeprefix("torch."),
     }
     save_checkpoint(folder, stored, checkpoint.weights, checkpoint.normalisers, dtype)
-    write_bytes(folder / "README.md", model_card(stored, folder.name).encode())
+    write_card(folder)
+
+
+def write_card(folder: Path) -> None:
+    """Write the model card of a checkpoint of the zoo beside it.
+
+    Raises:
+        OSError: when the checkpoint cannot be read or the card cannot be written.
+    """
+    description = json.loads((folder / CHECKPOINT_JSON).read_text())
+    write_bytes(folder / "README.md", model_card(description, folder.name).encode())
 
 
 def model_card(description: Mapping[str, Any], name: str) -> str:
-    """Markdown: what it is, how it was trained, how to use it, what it is not for."""
+    """The model card as Markdown: what the checkpoint is, how to use and to train it, its data, limits and licence.
+
+    Args:
+        description: of the checkpoint, as its `checkpoint.json` has it.
+        name: of the checkpoint's folder.
+    """
     baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
-    n_parameters = description["n_parameters"]
+    task_id = str(description["task"])
     averaged = description["training"]["ema_power"] is not None
-    which = "the training's moving average" if averaged else "the last step"
-    training = "\n".join(f"| {key} | {value} |" for key, value in description["training"].items())
-    config = "\n".join(f"| {key} | {value} |" for key, value in description["config"].items())
-    short = str(description["task"]).rsplit("/", 1)[-1]
-    folder = f"zoo/{short}/{name}"
-    versions = ", ".join(f"{name} {value}" for name, value in description["versions"].items())
-    data, licence = _demonstrations(str(description["task"]), description["data"].get("store"))
-    return f"""# {description["baseline"]} on {description["task"]}
+    which = "the exponential moving average" if averaged else "the last gradient step"
+    data, licence = _demonstrations(task_id, description["data"].get("store"))
+    versions = ", ".join(f"{package} {version}" for package, version in description["versions"].items())
+    return f"""# {description["baseline"]} on {task_id}
 
-{baseline.paper}. Preset `{description["preset"]}`, {n_parameters:,} parameters, {description["step"]:,} gradient steps,
-trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors.
+{baseline.paper}. Preset `{description["preset"]}`,
+{description["n_parameters"]:,} parameters, {description["step"]:,} gradient steps.
+Trained in {description["precision"]}, stored in {description["stored_precision"]} as safetensors.
 
-    dpbench evaluate {folder}
-    dpbench train {description["baseline"]} --task {description["task"]} {_arguments(description, baseline)}
+Evaluate it, and train the same again:
 
-Its figures stand in `leaderboards/README.md`, with intervals and provenance.
+    dpbench evaluate zoo/{task_id.rsplit("/", 1)[-1]}/{name}
+    dpbench train {description["baseline"]} --task {task_id} {_arguments(description, baseline)}
 
-**Data.** {data}; fingerprint of the arrays used: `{description["data"]["fingerprint"]}`.
-{description["data"]["train_windows"]:,} training windows, {description["data"]["val_windows"]:,} for validation.
+**Results.** On the [leaderboard](../../../leaderboards/README.md), with intervals and provenance.
 
-**Limits.** It has seen this task from these demonstrations only. Weights are those of {which}.
+**Data.** {data}.
+{description["data"]["train_windows"]:,} windows for training, {description["data"]["val_windows"]:,} for validation.
+Fingerprint of the arrays: `{description["data"]["fingerprint"]}`.
+
+**Limits.** It was trained on this task and these demonstrations only. The weights are those of {which}.
 
 **Licence.** MIT, as the code. {licence}
 
-| configuration | |
-|---|---|
-{config}
+{_values("configuration", asdict(baseline.config(description["config"])))}
 
-| training | |
-|---|---|
-{training}
+{_values("training", description["training"])}
 
 Versions: {versions}; commit {description.get("commit")}.
 """
 
 
+def _values(title: str, values: Mapping[str, Any]) -> str:
+    """A table of two columns."""
+    return "\n".join([f"| {title} | |", "|---|---|", *(f"| {key} | {value} |" for key, value in values.items())])
+
+
 def _demonstrations(task_id: str, store: str | None) -> tuple[str, str]:
-    """Where the demonstrations come from, the task's own or those of a store, and whose they are."""
+    """What the demonstrations are, and what holds for their licence."""
     if store is not None:
-        return f"The store `{store}`, not the task's own demonstrations", "The demonstrations are their authors'."
+        return f"The store `{store}`", "The demonstrations belong to their authors."
     dataset = own_dataset(load_task(task_id))
     if dataset is not None:
-        return (
-            f"Published demonstrations: {dataset.source}",
-            f"The demonstrations are their authors' ({dataset.source}).",
-        )
+        return f"Published demonstrations: {dataset.source}", "The demonstrations belong to their authors."
     return (
-        f"Demonstrations of the task's script (`dpbench demos generate {task_id}`)",
-        "So are the demonstrations, which the task's script made.",
+        f"Demonstrations by the task's scripted policy (`dpbench demos generate {task_id}`)",
+        "The demonstrations too.",
     )
 
 
 def _arguments(description: Mapping[str, Any], baseline: Baseline[Any]) -> str:
-    """The rest of the command line that trains the same."""
+    """The options of the command line that trains the same checkpoint."""
     name = str(description["preset"]).removesuffix("*")
     preset = baseline.preset(name)
     known = json.loads(json.dumps({**asdict(preset.config), **asdict(preset.training)}))
