@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from dpbench.data.episodes import EpisodeStore, data_root, open_store, store_name
+from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
 
@@ -32,22 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    getting = actions.add_parser("fetch", help="download published demonstrations, or take them from a file")
+    getting = actions.add_parser("fetch", help="download, check and store published demonstrations")
     getting.add_argument("name", help="data set, such as pusht or robomimic/lift/ph")
-    getting.add_argument("--from", dest="source", help="archive, folder or address to take it from")
+    getting.add_argument("--from", dest="source", help="file, folder or mirror to use instead of the published address")
     getting.add_argument(
-        "--task", help="store it for this task, such as liftimageabs (default: the first that knows it)"
+        "--task", help="task to build the store for, such as liftimageabs (default: the first that can read it)"
     )
     importing = actions.add_parser("import", help="build a task's store from an archive of another project")
-    importing.add_argument("source", type=Path, help="archive, or folder that holds it")
+    importing.add_argument("source", type=Path, help="archive, or the folder it is in")
     importing.add_argument("--task", required=True, help="Gymnasium id or short name, such as blockpush")
     importing.add_argument(
-        "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5 or a plugin's"
+        "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in"
     )
     importing.add_argument("--filter", help="only the episodes that the archive lists under this name, such as train")
-    importing.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME-imported.zarr)")
+    importing.add_argument("--out", type=Path, help="store to create (default DATA_ROOT/NAME-imported.zarr)")
     exporting = actions.add_parser(
-        "export", help="write generated demonstrations in the format of a task's public data"
+        "export", help="write generated demonstrations in the format of the task's public data"
     )
     exporting.add_argument("name", help="store of `dpbench demos generate`: its path, or its name in the data root")
     exporting.add_argument("--task", required=True, help="task of the store")
@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     looking.add_argument("name", help="data set, such as pusht, or path of a store")
     looking.add_argument("--picture", type=Path, help="where to draw the trajectories, a PNG file")
     for action in (getting, importing, exporting, looking):
-        action.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+        action.add_argument(
+            "--data-dir", help="data root, the folder of all stores (default $DPBENCH_DATA, else ./data)"
+        )
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -89,7 +91,7 @@ def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
     else:
         store, built = fetch_archive(dataset, task, root, arguments.source, _warn)
     if not arguments.json:
-        print(f"{'built' if built else 'already there:'} {store.path}")
+        print(f"{'built:' if built else 'exists already:'} {store.path}")
     return store
 
 
@@ -117,11 +119,11 @@ def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
 
 
 def _warn(sentence: str) -> None:
-    tqdm.write(f"note: {sentence}", file=sys.stderr)  # beside a progress bar
+    tqdm.write(f"note: {sentence}", file=sys.stderr)  # does not break the progress bar
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:
-    """Counts, lengths and the range of every array."""
+    """Counts, lengths and the range of every array; `start_seeds` is the number of episodes whose start is known."""
     lengths = np.diff(store.episode_ends, prepend=0)
     arrays = {}
     for key in store.keys():  # noqa: SIM118  # a store is no mapping
@@ -131,6 +133,7 @@ def describe(store: EpisodeStore) -> dict[str, Any]:
         "path": str(store.path),
         "episodes": store.n_episodes,
         "steps": store.n_steps,
+        "start_seeds": int((store.start_seeds != UNKNOWN).sum()),
         "episode_length": {
             name: float(function(lengths)) if len(lengths) else None
             for name, function in (("min", np.min), ("mean", np.mean), ("max", np.max))
@@ -157,6 +160,7 @@ def _print(described: dict[str, Any]) -> None:
     )
     if described["episodes"]:
         console.print(f"episode length: {length['min']:.0f} to {length['max']:.0f} steps, mean {length['mean']:.1f}")
+        console.print(f"start seeds: known for {described['start_seeds']} episodes")
     table = Table("array", "shape of a step", "dtype", "min", "mean", "max")
     for name, row in described["arrays"].items():
         figures = [f"{row[key]:.3f}" if row[key] is not None else "-" for key in ("min", "mean", "max")]

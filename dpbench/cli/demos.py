@@ -1,4 +1,4 @@
-"""`dpbench demos`: record demonstrations by hand, or generate them with a task's script."""
+"""`dpbench demos`: record demonstrations with the mouse, or generate them with a task's scripted demonstrator."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ EXAMPLE = """examples:
   dpbench demos record pusht
   dpbench demos generate dpbench/Avoid-v0 --episodes 200
 
-Move the mouse onto the blue finger to take hold of it. The episode is saved when the task is solved, or with S;
-R starts it again, Q quits. Needs: pip install 'dpbench[human]'. `generate` keeps the demonstrator's successful
-episodes, uses every core, and killed at any moment goes on with the same command.
+record: touch the blue finger with the mouse, and it follows the mouse. The episode is saved when the task is solved,
+or when you press S; R discards it and starts it again; Q quits. Needs: pip install 'dpbench[human]'.
+
+generate: stores the episodes in which the demonstrator succeeds. It can be killed at any moment; the same command
+resumes it, and the store is the same as without the interruption.
 """
 
 
@@ -24,21 +26,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     recording = actions.add_parser(
-        "record", help="play by hand", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        "record",
+        help="record your own demonstrations with the mouse",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     recording.add_argument("task", help="Gymnasium id, or the name of a data set, such as pusht")
-    recording.add_argument("--seed", type=int, default=0, help="start state of the first episode (default 0)")
-    recording.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME-recorded.zarr)")
+    recording.add_argument("--seed", type=int, default=0, help="start seed of the first episode (default 0)")
+    recording.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME-recorded.zarr)")
     generating = actions.add_parser(
-        "generate", help="run the scripted demonstrator", epilog=EXAMPLE,
+        "generate", help="generate demonstrations with the scripted demonstrator", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    generating.add_argument("task", help="Gymnasium id of a task with a demonstrator")
-    generating.add_argument("--episodes", type=int, default=200, help="wanted in all (default 200)")
-    generating.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
-    generating.add_argument("--out", type=Path, help="store (default DATA_ROOT/NAME.zarr)")
+    generating.add_argument("task", help="Gymnasium id or short name, such as blockpush")
+    generating.add_argument("--episodes", type=int, default=200, help="episodes in the store at the end (default 200)")
+    generating.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
+    )
+    generating.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME.zarr)")
     for parser_of in (recording, generating):
-        parser_of.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+        parser_of.add_argument(
+            "--data-dir", help="data root: folder of all stores (default $DPBENCH_DATA, else ./data)"
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,12 +64,12 @@ def _generate(arguments: argparse.Namespace) -> int:
     from dpbench.tasks import load_task
 
     task = load_task(task_id(arguments.task))
-    # A published data set keeps its name to itself.
+    # The name without a suffix is that of the published data set.
     name = store_name(task) + ("-generated" if own_dataset(task) is not None else "")
     path = arguments.out or data_root(arguments.data_dir) / f"{name}.zarr"
     with tqdm(total=arguments.episodes, unit="episode", desc=task.id) as bar:
         store = generate(task, path, arguments.episodes, arguments.workers, bar.update)
-    print(f"{store.n_episodes} episodes, {int(store.episode_ends[-1])} steps: {path}")
+    print(f"{store.n_episodes} episodes, {store.n_steps} steps: {path}")
     return 0
 
 
@@ -84,7 +93,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def task_id(name: str) -> str:
-    """A Gymnasium id from an id, its short form (`blockpush`), or the name of a data set (its first task).
+    """The Gymnasium id for an id, a short name (`blockpush`), or the name of a data set (its first task).
 
     Raises:
         UnknownNameError: with the nearest known names.

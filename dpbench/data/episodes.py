@@ -34,7 +34,7 @@ ENDS = "meta/episode_ends"
 ENDS_CHUNK = 1024
 START_SEED, ATTEMPT = "meta/start_seed", "meta/attempt"
 UNKNOWN = -1
-"""A start seed or an attempt that nobody gave."""
+"""Stands for a start seed or an attempt that was not given."""
 
 
 class EpisodeStore:
@@ -61,10 +61,10 @@ class EpisodeStore:
         """Open a store.
 
         Raises:
-            DataError: when it is missing or broken.
+            DataError: when it is missing or damaged.
         """
         if not (path / ENDS / ".zarray").exists():
-            raise DataError(f"{path} is no episode store: expected a folder with {ENDS}; see `dpbench data`.")
+            raise DataError(f"{path} is not an episode store: expected a folder with {ENDS}; see `dpbench data`.")
         return cls(path)
 
     @classmethod
@@ -152,12 +152,12 @@ class EpisodeStore:
         attempt: int = UNKNOWN,
         durable: bool = True,
     ) -> None:
-        """Add one episode, whole or not at all.
+        """Add one episode, completely or not at all.
 
         Args:
             episode: every array of the store, `(T, ...)`, of one length T >= 1.
             start_seed: seed of the environment's reset, where one began the episode.
-            attempt: how many attempts at this episode failed before, from other starts or the same.
+            attempt: how many attempts failed before this one, from other starts or from the same.
             durable: flush to the disk before committing.
 
         Raises:
@@ -217,7 +217,7 @@ class EpisodeStore:
     def _check(self) -> None:
         ends = self.episode_ends
         if np.any(np.diff(ends, prepend=0) < 1):
-            raise DataError(f"{self.path}: the episode ends do not increase; the store is broken, fetch it again.")
+            raise DataError(f"{self.path}: the episode ends do not increase; the store is damaged, fetch it again.")
         for name, array in self._arrays.items():
             if array.length < self.n_steps:
                 raise DataError(

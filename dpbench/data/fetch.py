@@ -44,26 +44,26 @@ def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, Ta
 
 
 def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None = None) -> tuple[EpisodeStore, bool]:
-    """Make the store of a task's own data set in `root`, unless it is there.
+    """Make the store of a task's own data set in `root`, unless it exists.
 
     Args:
         dataset: what to fetch.
         task: says how the archive's arrays become those of the store.
         root: data root; an archive of the published name found there is used instead of a download.
-        source: archive, folder that holds it, or address of a mirror; the published address by default.
+        source: archive, the folder it is in, or the address of a mirror; by default the published address.
 
     Returns:
         The store, and whether it was built now.
 
     Raises:
-        DataError: for a missing, truncated or different archive; an older store stays as it was.
+        DataError: for a missing, truncated or different archive; an existing store is not changed.
     """
     path = root / f"{dataset.name}.zarr"
     if path.exists():
         store = EpisodeStore.open(path)
         if store.attributes.get("array_sha256") == dict(dataset.array_sha256):
             return store, False
-        raise DataError(f"{path} holds other data than {dataset.name!r}; move it away to fetch the published one.")
+        raise DataError(f"{path} has other data than {dataset.name!r}; move it away to fetch the published data.")
     archive_path = _locate(dataset, root, source)
     archive = registry("format").load(dataset.format)(archive_path)
     _check_layout(archive, dataset, archive_path)
@@ -75,14 +75,14 @@ def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None =
 def fetch_archive(
     dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None, say: Callable[[str], object]
 ) -> tuple[EpisodeStore, bool]:
-    """Make a task's store of an archive in `root`, unless it is there; as `fetch`.
+    """Make a task's store from an archive in `root`, unless it exists; as `fetch`.
 
     Args:
         dataset: what to fetch.
         task: says how the archive's arrays become its own.
         root: data root.
-        source: archive, folder that holds it, or address of a mirror; the published address by default.
-        say: told how the archive's environment differs from the task's, and when its content cannot be checked.
+        source: archive, the folder it is in, or the address of a mirror; by default the published address.
+        say: called with a sentence for each difference from the task's environment, and for an unchecked content.
     """
     path = root / f"{store_name(task)}-{dataset.name.replace('/', '-')}.zarr"
     if path.exists():
@@ -92,9 +92,9 @@ def fetch_archive(
     _check_layout(archive, dataset, archive_path)
     sha256 = _file_sha256(archive_path)
     if dataset.sha256 is None:
-        say(f"no checksum of {dataset.name} is known, so that its content could not be checked against it.")
+        say(f"no checksum of {dataset.name} is known, so its content could not be checked.")
     elif sha256 != dataset.sha256:
-        say(f"{archive_path} is not the published file to the bit (SHA-256 {sha256[:12]}, not {dataset.sha256[:12]}).")
+        say(f"{archive_path} differs from the published file (SHA-256 {sha256[:12]}, not {dataset.sha256[:12]}).")
     attributes = {"task": task.id, "dataset": dataset.name, "source": dataset.source, "archive_sha256": sha256}
     with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {path.name}") as bar:
         return store_archive(task, archive, archive_path, path, attributes, bar.update, None, say), True
@@ -115,10 +115,10 @@ def _locate(dataset: DatasetSpec, root: Path, source: str | None) -> Path:
 
 
 def download(url: str, path: Path, size_bytes: int) -> Path:
-    """Download with a progress bar into `path`; a part left by an earlier try is continued.
+    """Download with a progress bar into `path`; an interrupted download is resumed.
 
     Raises:
-        DataError: without a network, or when the connection breaks; the part stays.
+        DataError: without a network, or when the connection breaks; what was downloaded is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -139,19 +139,20 @@ def download(url: str, path: Path, size_bytes: int) -> Path:
                     bar.update(len(block))
         if total and part.stat().st_size < total:
             raise DataError(
-                f"{url}: the connection ended after {part.stat().st_size} of {total} bytes; run again to go on."
+                f"{url}: the connection ended after {part.stat().st_size} of {total} bytes; "
+                "repeat the command to resume."
             )
     except urllib.error.HTTPError as error:
-        whole = (error.headers.get("Content-Range") or "").rsplit("/", 1)[-1]
-        if error.code == 416 and str(have) in (whole, str(size_bytes)):
-            pass  # the part is whole already
+        size = (error.headers.get("Content-Range") or "").rsplit("/", 1)[-1]
+        if error.code == 416 and str(have) in (size, str(size_bytes)):
+            pass  # the download was complete already
         else:
             raise DataError(
                 f"{url} answers {error.code} {error.reason}; give a file or a mirror with --from."
             ) from error
     except OSError as error:
         raise DataError(
-            f"{url} cannot be reached ({error}); run again to go on, or give a file or a mirror with --from."
+            f"{url} cannot be reached ({error}); repeat the command to resume, or give a file or a mirror with --from."
         ) from error
     os.replace(part, path)
     return path
@@ -161,7 +162,7 @@ def _check_layout(archive: Archive, dataset: DatasetSpec, path: Path) -> None:
     n_episodes, n_steps = len(archive.episode_ends), int(archive.episode_ends[-1])
     if n_episodes != dataset.n_episodes or dataset.n_steps not in (None, n_steps):
         raise DataError(
-            f"{path} holds {n_episodes} episodes and {n_steps} steps, {dataset.name!r} has {dataset.n_episodes} and "
+            f"{path} has {n_episodes} episodes and {n_steps} steps, {dataset.name!r} has {dataset.n_episodes} and "
             f"{dataset.n_steps or 'some'}: it is another data set."
         )
     wanted = {name for name in dataset.array_sha256 if name.startswith("data/")}
@@ -170,7 +171,7 @@ def _check_layout(archive: Archive, dataset: DatasetSpec, path: Path) -> None:
 
 
 def _build(archive: Archive, dataset: DatasetSpec, task: TaskSpec, folder: Path, path: Path) -> None:
-    """Fill a store, and compare every value with the published sums."""
+    """Fill a store, and compare every array with the published checksums."""
     to_store = public_demonstrations(task).to_store
     digests = {name: hashlib.sha256() for name in dataset.array_sha256 if name.startswith("data/")}
 

@@ -30,22 +30,22 @@ def import_archive(
     """Read an archive and write the store.
 
     Args:
-        task: says how the archive's arrays become its own.
-        source: archive, or the folder that holds it.
+        task: its public demonstrations say how arrays of the archive become arrays of the store.
+        source: archive, or the folder it is in.
         file_format: name in the registry of formats.
-        path: of the store; must be free.
+        path: of the store; must not exist.
         on_done: called with 1 for every episode.
         filter_name: takes only the episodes that the archive lists under this name.
-        say: told how the environment of the archive differs from the task's.
+        say: called with a sentence for each difference between the archive's environment and the task's.
 
     Raises:
         ConfigError: when the task reads no archives.
-        DataError: for a broken archive, arrays of another shape, an unknown filter, or a store that is there already;
-            nothing half-written is left behind.
+        DataError: for a damaged archive, arrays of another shape, an unknown filter, or a store that exists already;
+            no partial store is left.
     """
     public_demonstrations(task)
     if path.exists():
-        raise DataError(f"{path} is there already; move it away, or give another place with --out.")
+        raise DataError(f"{path} exists already; move it away, or choose another place with --out.")
     archive: Archive = registry("format").load(file_format)(source)
     attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
     return store_archive(task, archive, source, path, attributes, on_done, filter_name, say)
@@ -85,10 +85,10 @@ def fill(
     attributes: Mapping[str, Any],
     on_done: Callable[[int], object],
 ) -> None:
-    """Make a store of some episodes of an archive; `convert` gets the arrays and the attributes of each.
+    """Make a store from some episodes of an archive; `convert` gets the arrays and the attributes of each.
 
     Raises:
-        DataError: for damaged blocks, or arrays that `convert` cannot turn.
+        DataError: for damaged blocks, or arrays that `convert` cannot convert.
     """
     store: EpisodeStore | None = None
     starts = np.concatenate([[0], archive.episode_ends[:-1]])
@@ -98,11 +98,9 @@ def fill(
         try:
             episode = convert(arrays, about)
         except KeyError as error:
-            raise DataError(
-                f"{source} holds no array {error}, which this task needs; it is another data set."
-            ) from error
+            raise DataError(f"{source} has no array {error}, which this task needs; it is another data set.") from error
         except (ValueError, IndexError) as error:
-            raise DataError(f"{source} holds arrays of another shape ({error}); it is another data set.") from error
+            raise DataError(f"{source} has arrays of another shape ({error}); it is another data set.") from error
         if store is None:
             store = EpisodeStore.create(folder, step_shapes(episode), attributes)
         store.append(episode, durable=False)
@@ -120,7 +118,7 @@ class _Episode(Mapping[str, NDArray[Any]]):
         array = self._arrays[name]
         try:
             return np.ascontiguousarray(array[self._start : self._end])
-        except Exception as error:  # Decoders of damaged blocks raise whatever they like.
+        except Exception as error:  # Decoders raise errors of many types for damaged blocks.
             raise DataError(
                 f"{self._source} is damaged in steps {self._start} to {self._end} ({error}); download it again."
             ) from error

@@ -1,4 +1,4 @@
-"""Normalisation owned by the harness: every vector is mapped to [-1, 1] by its range in the training data.
+"""Normalisation: every dimension of a vector is mapped to [-1, 1] by its range in the training data.
 
 Source: LinearNormalizer of diffusion_policy (mode "limits", range_eps 1e-4; a nearly constant value is only
 shifted). Why limits and not unit variance: samplers clamp x_0 to [-1, 1] (Chi et al. 2023, App. A.1).
@@ -34,13 +34,13 @@ class Normaliser:
     def from_limits(cls, values: NDArray[Any], name: str, unscaled: Sequence[int] = ()) -> Normaliser:
         """Map the range of `values`, `(N, D)`, to [-1, 1]; a dimension narrower than 1e-4 is only centred.
 
-        Those numbered in `unscaled` stay as they are.
+        Dimensions whose numbers are in `unscaled` stay as they are.
 
         Raises:
-            DataError: when `values` holds NaN or infinite numbers, or nothing.
+            DataError: when `values` is empty, or has NaN or infinite numbers.
         """
         if len(values) == 0 or not np.isfinite(values).all():
-            raise DataError(f"{name}: cannot be normalised, it is empty or holds NaN or infinite values.")
+            raise DataError(f"{name}: cannot be normalised, it is empty or has NaN or infinite values.")
         low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
         narrow = high - low < RANGE_EPS
         scale = np.where(narrow, 1.0, 2.0 / np.where(narrow, 1.0, high - low))
@@ -58,5 +58,5 @@ class Normaliser:
 
 
 def normalise_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """`(..., H, W, 3)` uint8 to `(..., 3, H, W)` float32 in [-1, 1], whatever the data."""
+    """`(..., H, W, 3)` uint8 to `(..., 3, H, W)` float32 in [-1, 1]; the range of the data does not matter."""
     return np.moveaxis(pixels, -1, -3).astype(np.float32) * np.float32(2 / 255) - np.float32(1)

@@ -18,7 +18,7 @@ def save_picture(store: EpisodeStore, path: Path) -> None:
         DataError: for a store without episodes or without `agent_pos`.
     """
     if store.n_episodes == 0:
-        raise DataError(f"{store.path} holds no episode yet; nothing to draw.")
+        raise DataError(f"{store.path} has no episode yet; record or generate some first.")
     positions, ends = store.read("agent_pos"), store.episode_ends
     starts = np.concatenate([[0], ends[:-1]])
     figure = Figure(figsize=(11, 5), layout="constrained")

@@ -14,7 +14,7 @@ from dpbench.spec import TaskSpec
 Arrays = Mapping[str, NDArray[Any]]
 """Name of an array -> its values, a row a step."""
 Attributes = Mapping[str, Any]
-"""What an archive says of itself and of an episode, such as the environment it was recorded in."""
+"""Metadata of an archive and of an episode, such as the environment it was recorded in."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PublicDemonstrations:
     Attributes:
         to_store: turns arrays of an archive into those of the store.
         dataset: the task's own published demonstrations, or None.
-        archives: further published sets that the task can read; the data root holds a store of each.
+        archives: further published sets that the task can read; each has its own store in the data root.
         differences: compares the environment of an archive with the task's; None where archives do not describe it.
     """
 

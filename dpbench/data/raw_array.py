@@ -33,7 +33,9 @@ class RawArray:
             self._rows: int = description["chunks"][0]
             self.dtype: np.dtype[Any] = np.dtype(description["dtype"])
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"{self._folder / '.zarray'} is no array description ({error}); fetch it again.") from error
+            raise DataError(
+                f"{self._folder / '.zarray'} does not describe an array ({error}); fetch the data again."
+            ) from error
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows `start` to `stop`, a copy."""
@@ -50,7 +52,7 @@ class RawArray:
         return result.reshape(*np.shape(indices), *self.item_shape)
 
     def write(self, start: int, values: NDArray[Any], durable: bool) -> None:
-        """Put rows behind row `start`, then the shape; bytes before `start` are never touched."""
+        """Write rows from row `start` on, then the shape; bytes before `start` are not touched."""
         written = 0
         while written < len(values):
             chunk, row = divmod(start + written, self._rows)
@@ -87,7 +89,7 @@ class RawArray:
 
 
 def describe(folder: Path, shape: tuple[int, ...], rows: int, dtype: str) -> None:
-    """Write the description of an array; this is what makes its rows visible."""
+    """Write the description of an array. Readers see the rows that its shape counts."""
     write_json(
         folder / ".zarray",
         {
@@ -107,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        DataError: when it is missing or no JSON.
+        DataError: when it is missing or not JSON.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text())

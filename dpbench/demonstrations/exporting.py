@@ -1,4 +1,4 @@
-"""Write generated demonstrations as a public archive: each episode is played again from its start."""
+"""Write demonstrations in a public format: each episode is replayed from its start seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dpbench.spaces import flatten
 from dpbench.spec import TaskSpec
 
 TOLERANCE = 1e-5
-"""Largest difference of an observation from the stored one; the same versions give none."""
+"""Largest accepted difference of an observation from the stored one; it is 0 with the versions that made the store."""
 
 
 def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
@@ -33,12 +33,12 @@ def export(task: TaskSpec, store: EpisodeStore, path: Path) -> None:
     if writer is None:
         raise ConfigError(f"{task.id} has no public format to write; its parts lack an ArchiveWriter.")
     if store.n_episodes == 0:
-        raise DataError(f"{store.path} holds no episode yet; nothing to write.")
+        raise DataError(f"{store.path} has no episode yet; record or generate some first.")
     writer.write(path, task, replays(task, store))
 
 
 def replays(task: TaskSpec, store: EpisodeStore) -> Iterator[Replay]:
-    """Play every episode of a store again, in order.
+    """Replay every episode of a store, in order.
 
     Raises:
         DataError: as `export`.
@@ -50,8 +50,8 @@ def replays(task: TaskSpec, store: EpisodeStore) -> Iterator[Replay]:
             name = f"episode {number} of {store.path}"
             if seed == UNKNOWN:
                 raise DataError(
-                    f"{name} has no start seed, so that it cannot be played again; move the store away and make it "
-                    f"with this version: dpbench demos generate {task.id}"
+                    f"{name} has no start seed, so it cannot be replayed; move the store away and generate it "
+                    f"again: dpbench demos generate {task.id}"
                 )
             stored = {key: store.read(array, start, end) for key, array in task.store_arrays.items()}
             yield _replay(env, seed, stored, name)

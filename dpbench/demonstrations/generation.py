@@ -36,7 +36,7 @@ class Demonstration:
     Attributes:
         arrays: array of the store -> `(T, ...)`.
         start_seed: of the environment's reset.
-        attempt: starts from which the demonstrator failed before.
+        attempt: how many starts failed before this one.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -47,16 +47,16 @@ class Demonstration:
 def generate(
     task: TaskSpec, path: Path, n_episodes: int, n_workers: int, on_done: Callable[[int], object] = lambda _: None
 ) -> EpisodeStore:
-    """Fill a store with successful episodes of the demonstrator; a store that is there is continued.
+    """Fill a store with successful episodes of the demonstrator; an existing store is continued.
 
     Episode i depends on its number only, so that a killed run that is started again gives the same store.
 
     Args:
         task: names its demonstrator and the arrays to store.
         path: store, made with the first episode.
-        n_episodes: wanted in all.
+        n_episodes: episodes in the store at the end.
         n_workers: processes.
-        on_done: called with the number of episodes just stored.
+        on_done: called with the number of episodes that were just stored.
 
     Raises:
         ConfigError: for a task without a demonstrator, or a demonstrator that fails from every start of an episode.
@@ -66,7 +66,7 @@ def generate(
     attributes = {"task": task.id, "source": "scripted demonstrator"}
     store = EpisodeStore.open(path) if path.exists() else None
     if store is not None and {**store.attributes, **attributes} != store.attributes:
-        raise DataError(f"{path} holds other demonstrations than those of {task.id}'s script; choose another --out.")
+        raise DataError(f"{path} holds other demonstrations than the scripted ones of {task.id}; choose another --out.")
     first = store.n_episodes if store is not None else 0
     with ProcessPoolExecutor(max(1, n_workers), get_context("spawn")) as pool:
         for begin in range(first, n_episodes, BATCH * max(1, n_workers)):
@@ -92,26 +92,26 @@ def demonstrate(task_id: str, number: int) -> Demonstration:
     demonstrator_task = load_task(script.acts_on or task_id)
     policy = script.policy(demonstrator_task)
     env = gym.make(demonstrator_task.id)
-    shown = gym.make(task_id) if task_id != demonstrator_task.id else None
+    other_view = gym.make(task_id) if task_id != demonstrator_task.id else None
     try:
         for attempt in range(ATTEMPTS):
             seed = number + attempt * ATTEMPT_STRIDE
             runner = PolicyRunner(policy, NoiseStreams.from_seeds(0, [seed]))
             episode = _successful_episode(env, seed, policy_of_one(runner))
-            if episode and shown is not None:  # the same actions, in the environment whose observations are stored
+            if episode and other_view is not None:  # replay the actions where the observations to store are
                 actions = np.stack([step.action for step in episode])
-                episode = _successful_episode(shown, seed, stored_actions(actions))
+                episode = _successful_episode(other_view, seed, stored_actions(actions))
             if episode:
                 return Demonstration(_arrays(episode, task), seed, attempt)
     finally:
         env.close()
-        if shown is not None:
-            shown.close()
+        if other_view is not None:
+            other_view.close()
     raise ConfigError(f"the demonstrator of {task_id} fails from all {ATTEMPTS} starts of episode {number}.")
 
 
 def _successful_episode(env: gym.Env[Any, Any], seed: int, act: Act) -> list[Step]:
-    """The steps from a start until success; none when the episode ends without."""
+    """The steps from a start until success; an empty list when the episode ends without success."""
     observation, _ = env.reset(seed=seed)
     done: list[Step] = []
     for step in steps(env, observation, act):

@@ -1,4 +1,4 @@
-"""Record demonstrations by hand: a window, the mouse, and one key to keep or to discard."""
+"""Teleoperation of a simulated task with the mouse: a person's episodes become demonstrations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ QUIT, RETRY, SAVE = "q", "r", "s"
 
 
 class HandControl(Protocol):
-    """What a task's environment offers in `render_mode="human"`, so that a person can play it."""
+    """What an environment with `render_mode="human"` offers for teleoperation."""
 
     def human_action(self) -> NDArray[np.float32] | None:
-        """The action that the person commands now, None before taking hold."""
+        """The action that the person commands now; None before the person takes control."""
         ...
 
     def human_keys(self) -> tuple[str, ...]:
@@ -32,38 +32,39 @@ class HandControl(Protocol):
         ...
 
     def store_step(self) -> Mapping[str, NDArray[Any]]:
-        """The state as the store's arrays hold it, without the action."""
+        """The state before the action: array of the store -> value."""
         ...
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a session ended with."""
+    """Episodes of one session."""
 
     saved: int
     discarded: int
 
 
 def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, say: Callable[[str], None]) -> Recorded:
-    """Play episodes until the person quits; every saved one is appended to the store at once.
+    """Run episodes until the person quits; every saved one is appended to the store at once.
 
-    An episode is kept when the task is solved or with the key S; R discards it and starts it again; Q (or closing the
-    window) ends the session and discards what is not finished. Steps count from the moment of taking hold.
+    An episode is saved when the task is solved, or with the key S. It is discarded and started again when the task is
+    failed, or with the key R. Q, or closing the window, ends the session and discards the unfinished episode. Steps are
+    recorded from the moment at which the person takes control.
 
     Args:
         env: made with `render_mode="human"`.
         task: names the action.
-        path: store, made on the first saved episode.
-        first_seed: start state of the first episode; later ones count up from the number already stored.
-        say: told about every episode.
+        path: store, created with the first saved episode.
+        first_seed: start seed of the first episode of the store; the n-th one after it starts from `first_seed + n`.
+        say: called with a line about every episode.
 
     Raises:
-        ConfigError: when the task cannot be played by hand.
+        ConfigError: when the environment cannot be teleoperated.
         DataError: when the store cannot take the episode.
     """
     control: Any = env.unwrapped
     if not all(hasattr(control, name) for name in ("human_action", "human_keys", "store_step")):
-        raise ConfigError(f"{task.id} cannot be played by hand: its environment has no human_action.")
+        raise ConfigError(f"{task.id} cannot be teleoperated with the mouse: its environment has no human_action.")
     store = EpisodeStore.open(path) if path.exists() else None
     saved = discarded = attempt = 0
     while True:
@@ -85,7 +86,7 @@ def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, 
 
 
 def _play(env: gym.Env[Any, Any], control: HandControl, seed: int) -> tuple[list[Mapping[str, NDArray[Any]]], str]:
-    """One episode, and the key that ended it; solved counts as `SAVE`, failed as `RETRY`."""
+    """One episode, and the key that ended it: `SAVE` also when the task was solved, `RETRY` when it was failed."""
     rows: list[Mapping[str, NDArray[Any]]] = []
     pressed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""An episode that was played again, and the task's writer of its public format (numpy only)."""
+"""A replayed episode, and the task's writer of its public format (numpy only)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dpbench.spec import TaskSpec
 
 @dataclass(frozen=True)
 class Replay:
-    """One episode played again.
+    """One replayed episode.
 
     Attributes:
-        observations: flat key -> `(T + 1, ...)`, the last after the last action.
+        observations: flat key -> `(T + 1, ...)`, the last one after the last action.
         actions: `(T, Da)`.
         rewards: of each action, `(T,)`.
         states: before each action, as the environment's `simulator_state` gives them, `(T, S)`.

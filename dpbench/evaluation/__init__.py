@@ -1,1 +1,1 @@
-"""Rollouts from fixed starts, and pure functions of the recorded episodes."""
+"""What runs policies and measures them: the loop that steps environments, rollouts, latency, action distribution."""

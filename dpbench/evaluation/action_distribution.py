@@ -1,9 +1,10 @@
-"""A policy's action chunks beside the demonstrator's, at states where the demonstrator's distribution is known.
+"""Compares a policy's action chunks with the demonstrator's, where the demonstrator's distribution is known.
 
-The probe states come from demonstrations: a policy is shown the last To observations of one, asked for N chunks with
-independent noise, and these are compared with N chunks drawn from the demonstrator. Two further sets of N demonstrator
-chunks give the noise floor. Chunks have the policy's own length Ta, so energy distances of policies with different Ta
-are compared best as multiples of their floors. A policy with a memory starts it at the probe state.
+The probe states are states of demonstrations. At each, the policy gets the last To observations and samples N chunks
+with independent noise; these are compared with N chunks of the demonstrator. A second set of N demonstrator chunks
+gives the noise floor: the distance that two samples of one distribution have. Chunks have the policy's own length Ta,
+so distances of policies with different Ta are best compared as multiples of their floors. A policy with a memory starts
+with an empty one at every probe state.
 """
 
 from __future__ import annotations
@@ -86,13 +87,13 @@ def probes(task: TaskSpec, demonstrator: Policy, probe_steps: Sequence[int], n_o
 
 
 def sample_policy(policy: Policy, history: History, n_samples: int, number: int) -> NDArray[np.float32]:
-    """N chunks `(N, Ta, Da)` of a policy at one history, each with noise of its own.
+    """N chunks `(N, Ta, Da)` of a policy for one history, each with its own noise.
 
     Args:
-        policy: its memory is emptied.
+        policy: is reset.
         history: flat key -> `(To, ...)`.
         n_samples: N.
-        number: of the state; another one gives other noise.
+        number: of the probe state; decides the noise.
     """
     policy.reset()
     noise = NoiseStreams.for_trials([(number, sample) for sample in range(n_samples)])

@@ -1,8 +1,8 @@
-"""How long a policy thinks: wall time of `act` for one environment, as it would run on a robot.
+"""Inference latency: wall time of a policy's `act` for one environment, as it would run on a robot.
 
-What makes a figure sound, and is written into the record: a monotonic clock of nanoseconds; calls before the first
-timed one, until allocations and kernel choices are over; one observation a call, another each time; a call ends when
-its actions are on the CPU, so that work on a GPU is waited for; the number of threads.
+The clock is monotonic and counts nanoseconds. Warm-up calls come first, until memory is allocated and kernels are
+chosen. Every call gets one observation, a different one each time, and ends when its actions are on the CPU, so that
+work on a GPU is included. The record says which clock, how many calls and how many threads.
 """
 
 from __future__ import annotations

@@ -71,9 +71,9 @@ def rollout(
         policy: acts.
         task: the environment's id, score and flat observation keys.
         starts: the reset options of the protocol.
-        wanted: the trials; each gives the same episode whatever runs beside it.
+        wanted: the trials; an episode does not depend on the others of the batch.
         frames: pictures to keep, or None.
-        max_steps: stop after so many steps although episodes are not over.
+        max_steps: stop after so many steps, even if episodes are still running; None for no limit.
 
     Returns:
         One episode a trial, in order.
@@ -95,7 +95,7 @@ def parallel_rollout(
     frames: Frames | None = None,
     on_done: Callable[[int], object] = lambda _: None,
 ) -> tuple[Episode, ...]:
-    """Run trials in several processes, each with one thread and a policy of its own; the result is the same.
+    """Run trials in several processes, each with one thread and its own policy; the result is that of one process.
 
     Args:
         open_policy: opens the policy, in the process that runs it.
@@ -155,8 +155,8 @@ def _run(
     seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
     first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
     recorders = [_Recorder(trial, first, row) for row, trial in enumerate(wanted)]
-    # Finished environments keep their place in the batch. Single environments skip their steps; those of a batch of
-    # the task's own, which cost the same for one more, begin another episode. Nobody looks at either.
+    # Finished environments keep their place in the batch. Single environments skip their steps. A task's own batched
+    # environment starts another episode in their place, which costs nothing extra; it is not recorded.
     skip: dict[str, Any] = {} if gym.spec(task.id).vector_entry_point is not None else {SKIP: True}
     numbers = count()
 

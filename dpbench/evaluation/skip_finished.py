@@ -1,4 +1,4 @@
-"""Finished environments of a batch are skipped while the others run on, so that they cost nothing more."""
+"""A wrapper that skips the steps of finished environments while the others of the batch still run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SKIP = "skip"
 
 
 class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
-    """Does no work after a reset with the option `skip`: a step gives the last observation again.
+    """After a reset with the option `skip`, a step does no work and returns the last observation.
 
     A batch of single environments steps all of them until the slowest has ended. Without this wrapper, a policy that
     fails in one start of fifty pays for fifty episodes of full length.
@@ -23,7 +23,7 @@ class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
         self._observation: Any = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode, or skip what comes where the options say so."""
+        """Start an episode, or skip all steps until the next reset."""
         self._skipped = bool((options or {}).get(SKIP))
         if self._skipped:
             return self._observation, {}

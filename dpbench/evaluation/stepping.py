@@ -1,6 +1,6 @@
 """The only loop that steps environments.
 
-It steps one environment or a batch, and a policy, a person or stored actions choose what is done.
+It steps a single environment or a batch. The actions come from a policy, a person or a stored episode.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dpbench.spaces import flatten
 
 Environment = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 Act = Callable[[Observations, NDArray[np.bool_]], NDArray[np.float32] | None]
-"""Chooses what to do next, from the newest observations and a mask of the running environments; None stops the loop."""
+"""Newest observations and a mask of the running environments -> actions; None stops the loop."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Step:
 
     @property
     def finished(self) -> NDArray[np.bool_]:
-        """Whose episode ended with this step, `()` or `(B,)`."""
+        """Environments whose episode ended with this step, `()` or `(B,)`."""
         return self.active & (self.terminated | self.truncated)
 
 
@@ -62,14 +62,14 @@ def steps(
     """Step until every episode is over, or until `act` gives None.
 
     Args:
-        env: just reset; a batch must not reset itself.
-        observation: what the reset gave.
+        env: just reset; a batch must have automatic resets disabled.
+        observation: the reset's.
         act: called once a step.
-        reset_finished: of a batch: resets the environments of a mask `(B,)`, whatever became of their episodes, and
-            returns the observations of all. They stay in the batch, inactive.
+        reset_finished: for a batch. Resets the environments of a mask `(B,)` and returns the observations of all. They
+            stay in the batch but are no longer active.
 
     Yields:
-        Every step as soon as it is done.
+        Every step, before the next one is taken.
     """
     newest: Observations = dict(flatten(observation))
     active = np.ones(env.num_envs if isinstance(env, VectorEnv) else (), dtype=np.bool_)
@@ -90,7 +90,7 @@ def steps(
 
 
 def policy_of_one(runner: PolicyRunner) -> Act:
-    """The runner of a batch of one as the policy of a single environment."""
+    """A policy for a single environment: adds the batch axis to observations and removes it from actions."""
 
     def act(observation: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
         batch = {key: value[None] for key, value in observation.items()}
@@ -101,6 +101,6 @@ def policy_of_one(runner: PolicyRunner) -> Act:
 
 
 def stored_actions(actions: NDArray[np.float32]) -> Act:
-    """The actions `(T, Da)` one after another, whatever is observed."""
+    """The actions `(T, Da)` of a stored episode, one after another."""
     remaining = iter(actions)
     return lambda _observation, _active: next(remaining, None)

@@ -1,4 +1,4 @@
-"""A grid of all rollouts as a video, and its last frame as a picture."""
+"""All rollouts side by side as a video, and the last frame as a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BORDER_PX = 3
 
 
 def grid(episodes: Sequence[Episode], columns: int) -> NDArray[np.uint8]:
-    """All episodes side by side, `(F, H, W, 3)`; an episode that is over keeps its last frame.
+    """All episodes side by side, `(F, H, W, 3)`; a finished episode keeps its last frame.
 
     The border is grey while an episode runs, then green for success or vermilion for failure.
 

@@ -1,4 +1,4 @@
-"""The episode store: equal to a model in memory, readable by plain zarr, whole after any crash."""
+"""The episode store: equal to a model in memory, readable by plain zarr, consistent after any crash."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_two_writers_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_stores_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no episode store"):
+    with pytest.raises(DataError, match="is not an episode store"):
         EpisodeStore.open(tmp_path / "nothing.zarr")
     store, _ = make(tmp_path, [3])
     with pytest.raises(DataError, match="holds a store or other files already"):

@@ -1,4 +1,4 @@
-"""Fetching: content is checked, downloads go on, and a bad archive leaves everything as it was."""
+"""Fetching: content is checked, downloads resume, and a bad archive leaves everything as it was."""
 
 from __future__ import annotations
 
@@ -116,14 +116,14 @@ def broken(kind: str, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("truncated", "no whole zip archive|broken|damaged"),
-        ("no zip", "no whole zip archive"),
+        ("truncated", "not a complete zip archive|broken|damaged"),
+        ("no zip", "not a complete zip archive"),
         ("renamed", "not a diffusion_policy archive"),
         ("other values", "the values of data/action are not the published ones"),
         ("wrong shape", "another shape|not the published ones"),
         ("array missing", "lacks the arrays data/keypoint"),
         ("other length", "another data set"),
-        ("damaged block", "damaged|broken|no whole zip"),
+        ("damaged block", "damaged|broken|not a complete zip"),
     ],
 )
 def test_a_bad_archive_is_one_error_and_nothing_is_left_behind(tmp_path: Path, kind: str, message: str) -> None:
@@ -137,7 +137,7 @@ def test_an_older_store_stays_as_it_was(tmp_path: Path) -> None:
     values = arrays()
     store, _ = fetch(dataset(values), TASK, tmp_path, str(write_archive(tmp_path / "good.zip", values)))
     before = store.fingerprint()
-    with pytest.raises(DataError, match="holds other data"):
+    with pytest.raises(DataError, match="has other data"):
         fetch(dataset(arrays(seed=1)), TASK, tmp_path, str(tmp_path / "good.zip"))
     assert EpisodeStore.open(store.path).fingerprint() == before
 
@@ -176,7 +176,7 @@ def address() -> Iterator[str]:
 
 def test_a_broken_download_goes_on_where_it_was(tmp_path: Path, address: str) -> None:
     Server.break_after = 100_000
-    with pytest.raises(DataError, match=r"ended after 100000 of 512000 bytes|run again to go on"):
+    with pytest.raises(DataError, match=r"ended after 100000 of 512000 bytes|repeat the command to resume"):
         download(address, tmp_path / "pusht.zip", 512_000)
     assert not (tmp_path / "pusht.zip").exists()
     Server.break_after = None

@@ -40,12 +40,12 @@ def env_args(name: str, old: bool) -> dict[str, Any]:
     part = {**FLAT, "input_ref_frame": "world", "gripper": {"type": "GRIP"}}
     controller = FLAT if old else {"type": "BASIC", "body_parts": {"right": part}}
     kwargs = {"robots": ["Panda"], "control_freq": 20, "controller_configs": controller, "reward_shaping": False}
-    said = {"env_name": name, "type": 1, "env_kwargs": kwargs}
-    return said if old else {**said, "env_version": "1.5.1"}
+    described = {"env_name": name, "type": 1, "env_kwargs": kwargs}
+    return described if old else {**described, "env_version": "1.5.1"}
 
 
 def rollout(scene: str, number: int, n_steps: int) -> dict[str, NDArray[Any]]:
-    """The first steps of the demonstrator: what is seen, done, and the simulator's states before each action."""
+    """The first steps of the demonstrator: observations, actions, and the simulator's state before each action."""
     actions = demonstrate(f"dpbench/{scene}-v0", number).arrays["action"][:n_steps]
     env = gym.make(f"dpbench/{scene}-v0")
     simulator: Any = env.unwrapped
@@ -181,8 +181,8 @@ def test_a_stored_state_is_replayed_and_absolute_goals_move_the_arm_as_displacem
         moved = [env.step(action)[0]["agent_pos"][:3] for action in store.read("action", 20, 32)]
         tips.append(np.stack(moved))
         env.close()
-    # A state lacks the joint angles that the controller pulls towards, so that the arm is soon fractions of a mm off:
-    # a displacement then leads elsewhere, a goal does not.
+    # States lack the joint angles that the controller pulls towards, so the arm soon differs by fractions of a mm:
+    # the same displacement then ends at another place, the same goal does not.
     assert np.abs(tips[0] - tips[1]).max() < 5e-4
     recorded = lift[1]["agent_pos"][1:, :3]
     assert np.abs(tips[0][:-1] - recorded).max() < 5e-4
@@ -242,16 +242,16 @@ def no_actions(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:5000]), "no whole hdf5 file"),
-        (lambda path: path.write_text("<html>not found</html>"), "no whole hdf5 file"),
-        (no_data, "holds no data/demo_0"),
-        (no_actions, "demo_1 holds no actions"),
-        (without_object, "holds no array 'obs/object'"),
+        (lambda path: path.write_bytes(path.read_bytes()[:5000]), "not a complete HDF5 file"),
+        (lambda path: path.write_text("<html>not found</html>"), "not a complete HDF5 file"),
+        (no_data, "has no data/demo_0"),
+        (no_actions, "demo_1 has no actions"),
+        (without_object, "has no array 'obs/object'"),
         (wide_object, r"obs/object has \(14,\) numbers a step, expected 10"),
         (short_object, "obs/object of demo_2 has shape"),
         (absolute, r"actions reach 3\.1, expected displacements"),
         (other_environment, "the file is of PickPlaceCan"),
-        (no_json, "env_args are no JSON"),
+        (no_json, "env_args are not JSON"),
         (strange_mask, "filter 'better' names 'demo_9'"),
     ],
 )
@@ -270,13 +270,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     for demos, filters, message in (
         ([Demo(ragged)], {}, "of one length"),
         ([Demo({"states": whole})], {}, "expected actions"),
-        ([Demo({"actions": whole})], {"train": [1]}, "not all among the 1 demos"),
+        ([Demo({"actions": whole})], {"train": [1]}, "expected numbers of the 1 demos"),
     ):
         with pytest.raises(DataError, match=message):
             write(tmp_path / "out.hdf5", demos, {}, filters)
         assert list(tmp_path.iterdir()) == []
     write(tmp_path / "out.hdf5", [Demo({"actions": whole})], {})
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="exists already"):
         write(tmp_path / "out.hdf5", [Demo({"actions": whole})], {})
 
 
@@ -290,14 +290,14 @@ def test_differences_of_the_environment_are_named() -> None:
     assert differences({"env_args": old}, task) == [
         "robosuite's version is '1.2.0' in the file, '1.5' in this task."
     ]  # fmt: skip
-    said = env_args("PickPlaceCan", old=False)
-    said["env_kwargs"] |= {"robots": "Sawyer", "control_freq": 10, "lite_physics": False}
-    said["env_kwargs"]["controller_configs"]["body_parts"]["right"] |= {
+    other = env_args("PickPlaceCan", old=False)
+    other["env_kwargs"] |= {"robots": "Sawyer", "control_freq": 10, "lite_physics": False}
+    other["env_kwargs"]["controller_configs"]["body_parts"]["right"] |= {
         "type": "JOINT_POSITION", "kp": 50, "damping_ratio": 2, "control_delta": False,
     }  # fmt: skip
-    del said["env_kwargs"]["controller_configs"]["body_parts"]["right"]["damping"]
-    del said["env_kwargs"]["controller_configs"]["body_parts"]["right"]["input_ref_frame"]
-    found = " ".join(differences({"env_args": said}, task))
+    del other["env_kwargs"]["controller_configs"]["body_parts"]["right"]["damping"]
+    del other["env_kwargs"]["controller_configs"]["body_parts"]["right"]["input_ref_frame"]
+    found = " ".join(differences({"env_args": other}, task))
     for words in (
         "environment is 'PickPlaceCan'", "['Sawyer']", "control_freq is 10", "lite_physics is False",
         "type is 'JOINT_POSITION'", "kp is 50", "damping is 2", "input_ref_frame is 'base'", "its actions are goals",
@@ -328,9 +328,9 @@ def test_generated_demonstrations_survive_the_way_out_and_back(tmp_path: Path, n
     store, task = generated(tmp_path, name, 2), load_task(f"dpbench/{name}-v0")
     command = ["data", "export", f"{name}-v0", "--task", name, "--out", str(tmp_path / "out.hdf5")]
     assert main([*command, "--data-dir", str(tmp_path)]) == 0
-    said: list[str] = []
-    back = import_archive(task, tmp_path / "out.hdf5", "robomimic-hdf5", tmp_path / "back.zarr", say=said.append)
-    assert said == []
+    sentences: list[str] = []
+    back = import_archive(task, tmp_path / "out.hdf5", "robomimic-hdf5", tmp_path / "back.zarr", say=sentences.append)
+    assert sentences == []
     assert back.episode_ends.tolist() == store.episode_ends.tolist()
     assert np.array_equal(back.read("agent_pos"), store.read("agent_pos"))
     for key in ("environment_state", "action"):
@@ -433,9 +433,9 @@ def test_a_published_file_is_fetched_for_the_wanted_task(
     }  # fmt: skip
     (tmp_path / "mh" / "low_dim_v15.hdf5").rename(root / "robomimic-lift-ph.hdf5")  # as a download leaves it
     assert main(["data", "fetch", "robomimic/lift/ph", "--data-dir", str(root)]) == 0
-    assert "is not the published file to the bit" in capsys.readouterr().err
+    assert "differs from the published file" in capsys.readouterr().err
     assert main(command) == 0
-    assert "already there" in capsys.readouterr().out
+    assert "exists already" in capsys.readouterr().out
     assert main(["data", "fetch", "robomimic/lift/ph", "--task", "can"]) == 2
     assert "of dpbench/Can-v0; known are robomimic/can/mh, robomimic/can/ph" in capsys.readouterr().err
 
@@ -462,4 +462,4 @@ def test_training_takes_another_store_and_keeps_to_it(
     assert main([*command, "--store", "other"]) == 2
     assert "holds another run" in capsys.readouterr().err
     assert main([*command, "--store", "nowhere"]) == 2
-    assert "no episode store" in capsys.readouterr().err
+    assert "not an episode store" in capsys.readouterr().err

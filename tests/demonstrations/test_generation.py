@@ -1,4 +1,4 @@
-"""Generated demonstrations: successful, resumable, the same whoever makes them."""
+"""Generated demonstrations: successful, resumable, and the same with any number of workers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from dpbench.tasks import load_task
 TASK = "dpbench/Avoid-v0"
 
 
-def test_a_run_that_goes_on_gives_the_store_of_one_that_was_not_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_gives_the_store_of_an_uninterrupted_one(tmp_path: Path) -> None:
     task = load_task(TASK)
-    whole = generate(task, tmp_path / "whole.zarr", 6, n_workers=2)
+    uninterrupted = generate(task, tmp_path / "uninterrupted.zarr", 6, n_workers=2)
     generate(task, tmp_path / "pieces.zarr", 2, n_workers=1)
     pieces = generate(task, tmp_path / "pieces.zarr", 6, n_workers=1)
-    assert whole.n_episodes == pieces.n_episodes == 6
+    assert uninterrupted.n_episodes == pieces.n_episodes == 6
     for name in ("agent_pos", "target", "action"):
-        assert np.array_equal(whole.read(name), pieces.read(name))
-    assert whole.start_seeds.tolist() == pieces.start_seeds.tolist() == list(range(6))
-    assert whole.attempts.tolist() == pieces.attempts.tolist() == [0] * 6
+        assert np.array_equal(uninterrupted.read(name), pieces.read(name))
+    assert uninterrupted.start_seeds.tolist() == pieces.start_seeds.tolist() == list(range(6))
+    assert uninterrupted.attempts.tolist() == pieces.attempts.tolist() == [0] * 6
 
 
 def test_a_demonstration_begins_at_the_first_start_from_which_the_script_succeeds(
@@ -88,9 +88,9 @@ def plain_episode(task_id: str, acting_id: str, number: int) -> dict[str, list[N
     policy = scripted_demonstrator(task).policy(acting)
     policy.reset()
     noise = NoiseStreams.from_seeds(0, [number])
-    env, shown = gym.make(acting_id), gym.make(task_id)
+    env, other_view = gym.make(acting_id), gym.make(task_id)
     history = [dict(flatten(env.reset(seed=number)[0]))] * policy.horizon.n_obs_steps
-    stored, success, chunk = dict(flatten(shown.reset(seed=number)[0])), False, []
+    stored, success, chunk = dict(flatten(other_view.reset(seed=number)[0])), False, []
     rows: dict[str, list[NDArray[Any]]] = {array: [] for array in task.store_arrays.values()}
     while not success:
         if not chunk:
@@ -100,11 +100,11 @@ def plain_episode(task_id: str, acting_id: str, number: int) -> dict[str, list[N
         for key, array in task.store_arrays.items():
             rows[array].append(action if key == "action" else stored[key])
         history.append(dict(flatten(env.step(action)[0])))
-        observation, _, terminated, truncated, info = shown.step(action)
+        observation, _, terminated, truncated, info = other_view.step(action)
         stored, success = dict(flatten(observation)), info["is_success"]
         assert success or not (terminated or truncated)
     env.close()
-    shown.close()
+    other_view.close()
     return rows
 
 

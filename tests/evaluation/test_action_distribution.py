@@ -1,4 +1,4 @@
-"""Chunks beside the demonstrator's: policies with known answers on Avoid, whose distribution is known."""
+"""Action distributions: policies with known answers on Avoid, whose demonstrator's distribution is known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HORIZON = Horizon(n_obs_steps=2, horizon=9, n_action_steps=8)
 
 
 class Scripted:
-    """Answers with the demonstrator's distribution, with one of its ways, or with the mean of all."""
+    """Samples from the demonstrator's distribution, only from its first mode, or the mean over all modes."""
 
     horizon = HORIZON
 
@@ -35,9 +35,9 @@ class Scripted:
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         rows = []
         for place, rng in zip(observations["agent_pos"][:, -1], noise.generators, strict=True):
-            drawn, ways = sample_chunks(place, 200, 8, rng)
+            drawn, modes = sample_chunks(place, 200, 8, rng)
             if self._kind == "one":
-                drawn = chunks(place, np.array([ways.min()]), 8, rng)
+                drawn = chunks(place, np.array([modes.min()]), 8, rng)
             rows.append(drawn.mean(axis=0) if self._kind == "average" else drawn[0])
         return np.stack(rows).astype(np.float32)
 
@@ -59,7 +59,7 @@ def test_samples_differ_and_are_reproducible() -> None:
 
 
 @pytest.mark.parametrize("kind", ["all", "one", "average"])
-def test_figures_tell_the_same_from_one_way_from_averaging(kind: str) -> None:
+def test_the_same_distribution_one_mode_and_the_mean_of_all_are_told_apart(kind: str) -> None:
     states = probe_states(Scripted(kind), TASK, AvoidDemonstrator(), KnownDistribution())
     found = {
         name: value.mean if isinstance(value, Estimate) else value
@@ -74,7 +74,7 @@ def test_figures_tell_the_same_from_one_way_from_averaging(kind: str) -> None:
         assert found["mmd"] < 2 * found["mmd_floor"] + 0.02
     elif kind == "one":
         assert ratio > 5
-        assert found["invalid_share"] < 0.02, "one way is a valid way"
+        assert found["invalid_share"] < 0.02, "one mode is a valid mode"
     else:
         assert ratio > 5
-        assert found["invalid_share"] > 0.5, "the middle of all ways is none"
+        assert found["invalid_share"] > 0.5, "the mean of all modes is none of them"

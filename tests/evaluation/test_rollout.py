@@ -1,4 +1,4 @@
-"""Rollouts: an episode is a function of its start and sampler seed, whatever runs beside it."""
+"""Rollouts: an episode depends on its start and sampler seed only, not on the rest of the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public data formats: name -> "module:function" of `(path) -> Archive`; robomimic's is written too."""
+"""Public data formats: name -> "module:function" of `(path) -> Archive`. robomimic's format is also written."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Archive:
     """A public data set as a reader opens it.
 
     Attributes:
-        arrays: name (`"data/action"`) -> all episodes behind each other.
+        arrays: name (`"data/action"`) -> steps of all episodes, one episode after another.
         episode_ends: cumulative ends, `(E,)`.
-        attributes: what the archive says of itself, such as the environment it was recorded in.
-        episodes: what it says of each episode, where it does.
+        attributes: metadata of the archive, such as the environment it was recorded in.
+        episodes: metadata of each episode; empty where the format has none.
         filters: name -> numbers of the episodes that the archive lists under it.
     """
 

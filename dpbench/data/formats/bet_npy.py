@@ -1,7 +1,7 @@
 """Reader of the arrays published with Behavior Transformers (notmahi/bet): three `.npy` files in a folder.
 
-`<name>_observations.npy` (N, T, Do), `<name>_actions.npy` (N, T, Da) and `<name>_masks.npy` (N, T): N episodes padded
-to T steps, an episode is as long as the sum of its mask. As an archive they are `data/obs` and `data/action`.
+`<name>_observations.npy` (N, T, Do), `<name>_actions.npy` (N, T, Da) and `<name>_masks.npy` (N, T): N episodes
+padded to T steps; the sum of a mask is the length of its episode. As an archive they are `data/obs` and `data/action`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def read(path: Path) -> Archive:
     """Open the folder with the three files.
 
     Raises:
-        DataError: when one is missing, truncated, holds objects, or their shapes do not fit.
+        DataError: when one is missing, truncated or contains objects, or when their shapes do not fit.
     """
     folder = path if path.is_dir() else path.parent
     observations, actions, masks = (_load(folder, name) for name in ("observations", "actions", "masks"))
@@ -32,7 +32,7 @@ def read(path: Path) -> Archive:
     inside = masks > 0
     lengths = inside.sum(axis=1)
     if (lengths < 1).any() or (inside != (np.arange(masks.shape[1]) < lengths[:, None])).any():
-        raise DataError(f"{folder}: a mask is not ones first and then zeros; download the files again.")
+        raise DataError(f"{folder}: a mask is not ones followed by zeros; download the files again.")
     return Archive(
         {"data/obs": observations[inside], "data/action": actions[inside]}, np.cumsum(lengths, dtype=np.int64)
     )
@@ -41,9 +41,9 @@ def read(path: Path) -> Archive:
 def _load(folder: Path, name: str) -> NDArray[np.floating[Any]]:
     found = sorted(folder.glob(f"*_{name}.npy"))
     if len(found) != 1:
-        raise DataError(f"{folder} holds {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
+        raise DataError(f"{folder} has {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
     try:
         values: NDArray[np.floating[Any]] = np.load(found[0], allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{found[0]} is no whole array of numbers ({error}); download it again.") from error
+        raise DataError(f"{found[0]} is not a complete array of numbers ({error}); download it again.") from error
     return values

@@ -24,23 +24,21 @@ def read(path: Path) -> Archive:
     """Open an archive; arrays are read slice by slice.
 
     Raises:
-        DataError: when it is no zip, truncated, or holds no such group.
+        DataError: when it is not a zip file, truncated, or without such a group.
     """
     if path.is_dir():
         inside = next((found for found in sorted(path.rglob(_ENDS))), None)
         if inside is None:
-            raise DataError(
-                f"{path} holds no {_ENDS.rsplit('/', 1)[0]}; expected an unpacked diffusion_policy archive."
-            )
+            raise DataError(f"{path} has no {_ENDS.rsplit('/', 1)[0]}; expected an unpacked diffusion_policy archive.")
         return _archive(LocalStore(inside.parents[2], read_only=True), "", path)
     try:
         with zipfile.ZipFile(path) as file:
             names = file.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is no whole zip archive ({error}); download it again.") from error
+        raise DataError(f"{path} is not a complete zip archive ({error}); download it again.") from error
     prefix = next((name[: -len(_ENDS)] for name in names if name.endswith(_ENDS)), None)
     if prefix is None:
-        raise DataError(f"{path} holds no {_ENDS.rsplit('/', 1)[0]}: it is not a diffusion_policy archive.")
+        raise DataError(f"{path} has no {_ENDS.rsplit('/', 1)[0]}: it is not a diffusion_policy archive.")
     return _archive(ZipStore(path, mode="r"), prefix.rstrip("/"), path)
 
 
@@ -50,7 +48,7 @@ def _archive(store: Any, prefix: str, path: Path) -> Archive:
         arrays = {f"data/{name}": array for name, array in group["data"].arrays()}
         ends = np.asarray(group["meta/episode_ends"][:], dtype=np.int64)
     except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is broken ({error}); download it again.") from error
+        raise DataError(f"{path} is damaged ({error}); download it again.") from error
     if len(ends) == 0 or np.any(np.diff(ends, prepend=0) < 1):
         raise DataError(f"{path}: the episode ends do not increase; download it again.")
     for name, array in arrays.items():

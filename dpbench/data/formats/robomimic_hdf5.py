@@ -5,7 +5,7 @@
                     arrays actions, states, rewards, dones, obs/<key>, next_obs/<key>
     mask/<filter>   names of some demos
 
-Files of 2021 and of today (robosuite 1.5) differ in `env_args` and in what the values mean, not in this layout.
+Files of 2021 and of robosuite 1.5 have this layout in common; `env_args` and the meaning of the values differ.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Demo:
 
 
 class _Joined:
-    """One array of all demos behind each other, read slice by slice."""
+    """One array of all demos, one demo after another, read slice by slice."""
 
     def __init__(self, demos: list[Any], name: str, ends: NDArray[np.int64]) -> None:
         self._demos, self._name, self._ends = demos, name, ends
@@ -65,13 +65,13 @@ def read(path: Path) -> Archive:
 
     Raises:
         MissingExtraError: without h5py.
-        DataError: when it is no whole hdf5 file, or not in this layout.
+        DataError: when it is not a complete HDF5 file, or has another layout.
     """
     h5py = _h5py()
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"{path} is no whole hdf5 file ({error}); download it again.") from error
+        raise DataError(f"{path} is not a complete HDF5 file ({error}); download it again.") from error
     try:
         return _archive(h5py, file, path)
     except DataError:
@@ -87,10 +87,10 @@ def _archive(h5py: Any, file: Any, path: Path) -> Archive:
     inside = data if isinstance(data, h5py.Group) else ()
     names = sorted((name for name in inside if _DEMO.fullmatch(name)), key=lambda name: int(name[5:]))
     if not names:
-        raise DataError(f"{path} holds no data/demo_0; expected one of robomimic's files.")
+        raise DataError(f"{path} has no data/demo_0; expected one of robomimic's files.")
     demos = [data[name] for name in names]
     if lacking := next((name for name, demo in zip(names, demos, strict=True) if "actions" not in demo), None):
-        raise DataError(f"{path}: {lacking} holds no actions; expected one of robomimic's files.")
+        raise DataError(f"{path}: {lacking} has no actions; expected one of robomimic's files.")
     lengths = [len(demo["actions"]) for demo in demos]
     ends = np.cumsum(lengths, dtype=np.int64)
     arrays = {}
@@ -109,7 +109,7 @@ def _archive(h5py: Any, file: Any, path: Path) -> Archive:
 
 
 def _array_names(h5py: Any, demo: Any, length: int) -> list[str]:
-    """Arrays of numbers with a row a step."""
+    """Arrays of numbers with one row a step."""
     found: list[str] = []
 
     def visit(name: str, item: Any) -> None:
@@ -124,7 +124,7 @@ def _env_args(data: Any, path: Path) -> dict[str, Any]:
     try:
         env_args: Any = json.loads(data.attrs.get(ENV_ARGS, "{}"))
     except ValueError as error:
-        raise DataError(f"{path}: its env_args are no JSON ({error}); download it again.") from error
+        raise DataError(f"{path}: its env_args are not JSON ({error}); download it again.") from error
     if not isinstance(env_args, dict) or not isinstance(env_args.get("env_kwargs", {}), dict):
         raise DataError(f"{path}: its env_args are {env_args!r}; expected an object with env_name and env_kwargs.")
     return env_args
@@ -136,7 +136,7 @@ def _filters(file: Any, names: list[str], path: Path) -> dict[str, NDArray[np.in
     for key, mask in (file.get("mask") or {}).items():
         chosen = [name.decode() if isinstance(name, bytes) else str(name) for name in mask[()]]
         if unknown := next((name for name in chosen if name not in numbers), None):
-            raise DataError(f"{path}: filter {key!r} names {unknown!r}, which the file does not hold.")
+            raise DataError(f"{path}: filter {key!r} names {unknown!r}, which is not in the file.")
         filters[key] = np.array(sorted(numbers[name] for name in chosen), dtype=np.int64)
     return filters
 
@@ -150,18 +150,18 @@ def write(
     """Write a file under a temporary name, then rename it.
 
     Args:
-        path: must be free.
-        demos: in order; read one by one.
+        path: must not exist.
+        demos: in order; read one at a time.
         env_args: environment, as robomimic's `EnvRobosuite.serialize` gives it.
         filters: name -> numbers of demos.
 
     Raises:
         MissingExtraError: without h5py.
-        DataError: for ragged or missing arrays, unknown numbers, a name that is taken, a full disk; nothing is left.
+        DataError: for ragged or missing arrays, unknown numbers, a taken name, a full disk; no partial file is left.
     """
     h5py = _h5py()
     if path.exists():
-        raise DataError(f"{path} is there already; move it away, or choose another name.")
+        raise DataError(f"{path} exists already; move it away, or choose another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -173,7 +173,7 @@ def write(
             for name, numbers in (filters or {}).items():
                 chosen = list(numbers)
                 if not set(chosen) <= set(range(len(lengths))):
-                    raise DataError(f"filter {name!r}: {chosen} are not all among the {len(lengths)} demos.")
+                    raise DataError(f"filter {name!r}: expected numbers of the {len(lengths)} demos, got {chosen}.")
                 file[f"mask/{name}"] = np.array([f"demo_{number}" for number in chosen], dtype="S")
         os.replace(temporary, path)
     except OSError as error:
