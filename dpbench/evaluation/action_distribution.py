@@ -1,10 +1,10 @@
-"""Compares a policy's action chunks with the demonstrator's, where the demonstrator's distribution is known.
+"""Action chunks that a policy and the demonstrator sample at the same probe states, to be compared by the metrics.
 
-The probe states are states of demonstrations. At each, the policy gets the last To observations and samples N chunks
-with independent noise; these are compared with N chunks of the demonstrator. A second set of N demonstrator chunks
-gives the noise floor: the distance that two samples of one distribution have. Chunks have the policy's own length Ta,
-so distances of policies with different Ta are best compared as multiples of their floors. A policy with a memory starts
-with an empty one at every probe state.
+The probe states are states of demonstrations, of a demonstrator whose distribution is known. At each, the policy gets
+the last To observations and samples N chunks with independent noise, and the demonstrator samples N. A second sample of
+the demonstrator gives the noise floor: the distance that two samples of one distribution have. Chunks have the policy's
+own length Ta, so distances of policies with different Ta are best compared as multiples of their floors. A policy with a
+memory starts with an empty one at every probe state.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ History = Mapping[str, NDArray[Any]]
 def probe_states(
     policy: Policy, task: TaskSpec, demonstrator: Policy, conditional: ConditionalDemonstrator
 ) -> tuple[ProbedState, ...]:
-    """Ask a policy at the task's probe states.
+    """Sample a policy and the demonstrator at the task's probe states.
 
     Args:
         policy: any.
@@ -52,15 +52,15 @@ def probe_states(
     for number, history in enumerate(histories):
         rng = np.random.default_rng((PROBE_SEED, number))
         newest = {key: values[-1] for key, values in history.items()}
-        ours = sample_policy(policy, history, N_SAMPLES, number)
-        theirs, again = (conditional.sample(newest, N_SAMPLES, ours.shape[1], rng) for _ in range(2))
+        sampled = sample_policy(policy, history, N_SAMPLES, number)
+        reference, second = (conditional.sample(newest, N_SAMPLES, sampled.shape[1], rng) for _ in range(2))
         states.append(
             ProbedState(
-                policy=ours,
-                demonstrator=theirs,
-                again=again,
-                policy_distance=conditional.distance(newest, ours),
-                again_distance=conditional.distance(newest, again),
+                policy=sampled,
+                demonstrator=reference,
+                again=second,
+                policy_distance=conditional.distance(newest, sampled),
+                again_distance=conditional.distance(newest, second),
                 radius=conditional.radius_m,
             )
         )

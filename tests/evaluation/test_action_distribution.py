@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, sample_chunks
 from dpbench.envs.avoid.plans import KnownDistribution
 from dpbench.evaluation.action_distribution import probe_states, probes, sample_policy
+from dpbench.evaluation.rollout import rollout
 from dpbench.metrics.chunks import chunk_statistics
-from dpbench.metrics.episode import EpisodeSet
+from dpbench.metrics.episode import EpisodeSet, Trial
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.policies.noise import NoiseStreams
+from dpbench.policies.observation_buffer import ObservationBuffer
 from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task
@@ -48,6 +50,14 @@ def test_probe_states_are_those_of_demonstrations() -> None:
     assert histories[0]["agent_pos"].shape == (3, 2)
     assert np.ptp(histories[0]["agent_pos"], axis=0).max() == 0, "the first frame fills a short past"
     np.testing.assert_allclose(np.diff(histories[1]["agent_pos"][:, 1]), 0.01, atol=0.004)
+
+
+def test_a_probed_policy_gets_the_history_that_the_observation_buffer_holds() -> None:
+    buffer, histories = ObservationBuffer(3), probes(TASK, AvoidDemonstrator(), (0, 1, 2, 3, 4), 3)[:5]
+    (episode,) = rollout(AvoidDemonstrator(), TASK, TASK.starts(), [Trial(TASK.starts().seeds(1)[0], 0)], max_steps=4)
+    for step, history in enumerate(histories):
+        buffer.add({"agent_pos": episode.agent_pos[step : step + 1]})
+        assert np.array_equal(history["agent_pos"], buffer.history()["agent_pos"][0])
 
 
 def test_samples_differ_and_are_reproducible() -> None:
