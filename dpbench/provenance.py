@@ -6,19 +6,27 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("dpbench", "torch", "numpy", "gymnasium", "pymunk", "opencv-python-headless")
+HARNESS = ("dpbench", "gymnasium", "numpy", "torch")
+"""Packages that every result depends on; tasks and policies name theirs."""
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Settings that bound the threads of numpy's BLAS, the first one that is set counts."""
 
 
-def provenance() -> dict[str, Any]:
-    """Everything beside seed and configuration that a result depends on, JSON-able."""
+def provenance(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything beside seed and configuration that a result depends on, JSON-able.
+
+    Args:
+        packages: distributions that decide the result beside the harness's own.
+    """
     return {
-        "versions": versions(),
+        "versions": versions(packages),
+        "threads": threads(),
         "commit": commit(),
         "hardware": hardware(),
         "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -26,9 +34,16 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str | None]:
-    """Python and the packages that results depend on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+def versions(packages: Sequence[str] = ()) -> dict[str, str | None]:
+    """Version of Python, of the harness's packages and of the given ones; None for one that is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in (*HARNESS, *packages)}}
+
+
+def threads() -> dict[str, int | str | None]:
+    """Threads of torch, None when it is not loaded, and of numpy's BLAS as the environment bounds them, None if not."""
+    torch = sys.modules.get("torch")
+    set_ones = (os.environ[name] for name in BLAS_THREADS if name in os.environ)
+    return {"torch": torch.get_num_threads() if torch is not None else None, "blas": next(set_ones, None)}
 
 
 def commit() -> Mapping[str, Any]:

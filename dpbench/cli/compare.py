@@ -111,9 +111,9 @@ def collect(arguments: argparse.Namespace) -> list[Record]:
 
     from dpbench.comparison.cells import resolve
     from dpbench.comparison.evaluate import evaluate, time_policy
-    from dpbench.provenance import commit, provenance
+    from dpbench.comparison.new_record import provenance_of
+    from dpbench.provenance import commit
     from dpbench.records import store
-    from dpbench.records.record import Provenance
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
@@ -128,7 +128,7 @@ def collect(arguments: argparse.Namespace) -> list[Record]:
             records += [record] if record is not None else []
             continue
         if record is not None and arguments.retime:
-            record = record.with_latency(time_policy(cell), Provenance.model_validate(provenance()))
+            record = record.with_latency(time_policy(cell), provenance_of(cell))
             store.add(arguments.records, record)
         elif record is not None:
             tqdm.write(f"{label}: record of {record.provenance.date_utc} reused", file=sys.stderr)

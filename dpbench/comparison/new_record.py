@@ -14,6 +14,7 @@ from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import METRICS
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.opening import open_policy
+from dpbench.policies.threads import N_THREADS
 from dpbench.provenance import provenance
 from dpbench.records.record import Episodes, EvaluatedCell, Latency, Provenance, Record
 
@@ -44,8 +45,14 @@ def make_record(cell: ResolvedCell, episodes: Sequence[Episode], latency: Latenc
             }
         ),
         latency=latency,
-        provenance=Provenance.model_validate(provenance()),
+        provenance=provenance_of(cell),
     )
+
+
+def provenance_of(cell: ResolvedCell) -> Provenance:
+    """Where a result of now comes from, with the packages that task and policy name."""
+    found = provenance((*cell.task.packages, *cell.policy.packages))
+    return Provenance.model_validate({**found, "threads": {**found["threads"], "torch": N_THREADS}})
 
 
 def rounded(value: Value) -> Value:

@@ -3,8 +3,8 @@
 The probe states are states of demonstrations, of a demonstrator whose distribution is known. At each, the policy gets
 the last To observations and samples N chunks with independent noise, and the demonstrator samples N. A second sample of
 the demonstrator gives the noise floor: the distance that two samples of one distribution have. Chunks have the policy's
-own length Ta, so distances of policies with different Ta are best compared as multiples of their floors. A policy with a
-memory starts with an empty one at every probe state.
+own length Ta, so distances of policies with different Ta are best compared as multiples of their floors. A policy with
+a memory starts with an empty one at every probe state.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The clock is monotonic and counts nanoseconds. Warm-up calls come first, until memory is allocated and kernels are
 chosen. Every call gets one observation, a different one each time, and ends when its actions are on the CPU, so that
-work on a GPU is included. The record says which clock, how many calls and how many threads.
+work on a GPU is included. The record says which clock, how many calls and threads, and how
+many cores other processes kept busy meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from dpbench.evaluation.cpu_use import CpuUse, cpu_use, other_cores
 from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy
@@ -22,6 +24,8 @@ from dpbench.records.record import Latency, Percentiles
 CLOCK = "time.perf_counter_ns"
 N_WARMUP = 5
 MIN_CALLS = 20
+MIN_WATCHED_S = 0.3
+"""The kernel counts processor time in steps of 10 ms; fast calls are watched for as long all the same."""
 
 
 def measure(
@@ -52,6 +56,7 @@ def measure(
         policy.act(one, noise)
         return (time.perf_counter_ns() - begin) * 1e-9
 
+    begin_use = cpu_use()
     times: list[float] = []
     encode: list[float] = []
     with fixed_threads(n_threads):
@@ -74,4 +79,12 @@ def measure(
         n_warmup=N_WARMUP,
         n_threads=n_threads,
         clock=CLOCK,
+        other_cores=_watched(begin_use),
     )
+
+
+def _watched(begin: CpuUse | None) -> float | None:
+    """Cores that other processes kept busy since `begin`."""
+    if begin is not None:
+        time.sleep(max(0.0, begin.wall_s + MIN_WATCHED_S - time.monotonic()))
+    return other_cores(begin, cpu_use())

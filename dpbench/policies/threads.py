@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+N_THREADS = 1
+"""Of every policy in evaluation, so that results do not depend on the machine's number of cores."""
+
 
 @contextmanager
-def fixed_threads(n_threads: int = 1) -> Iterator[None]:
+def fixed_threads(n_threads: int = N_THREADS) -> Iterator[None]:
     """Let torch use this many CPU threads, and what it used before afterwards."""
     import torch  # a scripted policy needs no torch before it acts
 

@@ -29,6 +29,7 @@ from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
 
 SCHEMA_VERSION: Final = 2
+IDLE_BELOW_CORES = 0.1
 
 
 class _Part(BaseModel):
@@ -135,6 +136,16 @@ class Latency(_Part):
     n_warmup: int | None = Field(default=None, description="calls before the timed ones")
     n_threads: int = Field(description="CPU threads that torch may use")
     clock: str | None = Field(default=None, description="name of the clock")
+    other_cores: float | None = Field(
+        default=None,
+        description="CPU cores that other processes kept busy meanwhile, on average; the machine counts as otherwise "
+        f"idle below {IDLE_BELOW_CORES}",
+    )
+
+    @property
+    def idle(self) -> bool | None:
+        """Whether the machine was otherwise idle; None where that is unknown."""
+        return self.other_cores < IDLE_BELOW_CORES if self.other_cores is not None else None
 
 
 class Commit(_Part):
@@ -153,10 +164,20 @@ class Hardware(_Part):
     platform: str
 
 
+class Threads(_Part):
+    """CPU threads while the actions of the episodes were computed; those of the latency stand beside it."""
+
+    torch: int | None = Field(description="that torch may use")
+    blas: str | None = Field(description="that numpy's BLAS may use, as the environment sets it; null for all cores")
+
+
 class Provenance(_Part):
     """Where a result comes from, beside everything in `cell`."""
 
-    versions: dict[str, str | None] = Field(description="of Python and of the packages that decide the result")
+    versions: dict[str, str | None] = Field(
+        description="of Python, and of the packages that harness, task and policy name as deciding their results"
+    )
+    threads: Threads | None = Field(default=None, description="null where an old record does not say")
     commit: Commit
     hardware: Hardware
     date_utc: str = Field(description="ISO 8601")

@@ -155,7 +155,7 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
         "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val), **store},
-        "versions": versions(),
+        "versions": versions(_learned(run.baseline).packages),
         "commit": commit()["id"],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,12 @@ def record() -> Record:
 
 
 def test_a_record_tells_where_it_comes_from(record: Record) -> None:
-    assert record.provenance.versions["pymunk"]
+    versions = record.provenance.versions
+    assert set(versions) == {"python", "dpbench", "gymnasium", "numpy", "torch", "pymunk"}, "what the task names, too"
+    assert versions["pymunk"] == version("pymunk")
+    assert record.provenance.threads is not None
+    assert record.provenance.threads.torch == 1
+    assert record.latency.other_cores is None or record.latency.other_cores >= 0
     assert record.provenance.hardware.cpu
     assert record.cell.start_seeds == (100_000, 100_001, 100_002)
     assert record.episodes.start_seed == (100_000, 100_001, 100_002) * 2
@@ -73,6 +79,12 @@ def test_what_does_not_exist_is_named() -> None:
         resolve(Cell("hold", "dpbench/PushT-v0", "x"))
     with pytest.raises(ConfigError, match="0 episodes"):
         resolve(Cell("hold", "dpbench/PushT-v0", n_starts=0))
+
+
+def test_a_record_names_the_simulator_of_its_task() -> None:
+    made = evaluate(resolve(Cell("hold", "dpbench/Avoid-v0", n_starts=1, sampler_seeds=(0,))), n_workers=1).record
+    assert made.provenance.versions["mujoco"] == version("mujoco")
+    assert "pymunk" not in made.provenance.versions
 
 
 def test_a_task_with_modes_reports_how_many_ways_a_policy_takes() -> None:
