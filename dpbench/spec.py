@@ -235,7 +235,8 @@ class Horizon:
 
     Prediction starts at the first observed step, so the executed slice of a prediction of length Tp
     is `[To-1 : To-1+Ta]` (Chi et al. 2023, arXiv 2303.04137v5, Fig. 3). Windows reach To-1 steps before an episode and
-    Ta-1 steps after it (real-stanford/diffusion_policy, 5ba07ac, `diffusion_policy/config/task/pusht_lowdim.yaml`).
+    Ta-1 steps after it (`pad_before` and `pad_after` of real-stanford/diffusion_policy, 5ba07ac,
+    `diffusion_policy/config/task`).
 
     Attributes:
         n_obs_steps: observed steps (To).

@@ -22,6 +22,7 @@ class TaskEntry:
         vector_env: `"module:Class"` of a batched environment, or None.
         max_episode_steps: control steps after which an episode is truncated.
         kwargs: arguments of the environment's constructor.
+        default_for: what it is taken for where no task is named, such as `"simulated arm"`.
     """
 
     spec: str
@@ -29,6 +30,7 @@ class TaskEntry:
     vector_env: str | None
     max_episode_steps: int
     kwargs: Mapping[str, object] = field(default_factory=dict)
+    default_for: tuple[str, ...] = ()
 
 
 def register_envs() -> None:
@@ -45,6 +47,19 @@ def register_envs() -> None:
             max_episode_steps=entry.max_episode_steps,
             kwargs=dict(entry.kwargs),
         )
+
+
+def default_task(purpose: str) -> str:
+    """Id of the installed task that declares itself the default for a purpose.
+
+    Raises:
+        TaskError: when there is none.
+    """
+    tasks = registry("task")
+    found = [name for name in tasks.names() if purpose in tasks.entry(name).target.default_for]
+    if not found:
+        raise TaskError(f"no installed task is the default for {purpose!r}: name one with --task.")
+    return found[0]
 
 
 def load_task(name: str) -> TaskSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from dpbench.policies.baseline import Baseline
+from dpbench.registry import registry
 
 ROOT = Path(__file__).parents[1]
 CORE, ENVS, BASELINES = ROOT / "dpbench", ROOT / "envs", ROOT / "baselines"
@@ -51,6 +55,95 @@ def test_the_core_imports_no_task_and_no_method(path: Path) -> None:
     for module, level in imports(path):
         assert level == 0, f"{path} imports relatively: the core imports absolutely"
         assert not module.startswith(("dpbench.envs", "dpbench.baselines", "envs", "baselines")), module
+
+
+EXAMPLES = {"EXAMPLE", "SHORTHANDS"}
+"""Constants of the command line that may name tasks and methods: examples of `--help`, and short forms of options."""
+FIELDS_OF_METHODS = (
+    "n_inference_steps",
+    "n_iterations",
+    "n_langevin_steps",
+    "n_train_steps",
+    "num_train_timesteps",
+    "eta",
+)
+
+
+def names_of_plug_ins() -> tuple[set[str], set[str]]:
+    """Names of installed tasks, their folders, methods and samplers: compound ones, and single ordinary words."""
+    baselines = [registry("baseline").load(name) for name in registry("baseline").names()]
+    choices = [baseline.sampling for baseline in baselines if isinstance(baseline, Baseline) and baseline.sampling]
+    samplers = {
+        value
+        for choice in choices
+        for setting in choice.sweep
+        for value in vars(setting).values()
+        if isinstance(value, str)
+    }
+    tasks = {name.removeprefix("dpbench/").rpartition("-v")[0] for name in registry("task").names()}
+    folders = {path.name for path in ENVS.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    names = {*registry("baseline").names(), *tasks, *folders}
+    compound = {name for name in names if re.search(r"[-_]|[a-z][A-Z]", name)}
+    return compound | samplers | {"pusht"}, names - compound
+
+
+COMPOUND, SINGLE = names_of_plug_ins()
+
+
+def any_spelling(name: str) -> str:
+    """A pattern for `PushT`, `push_t` and `Push-T` alike."""
+    return "[-_]?".join(re.escape(part) for part in re.split(r"[-_]|(?<=[a-z])(?=[A-Z])", name) if part)
+
+
+WORDS_OF_PLUG_INS = re.compile(
+    "(?<![A-Za-z0-9])(?:"
+    + "|".join([*map(any_spelling, COMPOUND), *(f"{name}-v[0-9]" for name in SINGLE), *FIELDS_OF_METHODS])
+    + ")(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+
+
+def without_examples(path: Path) -> list[str]:
+    """Lines of a file; those of EXAMPLES are empty, and pages of the documentation are not named."""
+    text = path.read_text()
+    lines = re.sub(r"docs/\w+\.md", "", text).splitlines()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and {ast.unparse(target) for target in node.targets} <= EXAMPLES:
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - node.lineno + 1)
+    return lines
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_the_core_names_no_task_and_no_method(path: Path) -> None:
+    """In names, texts, docstrings and comments; a single ordinary word (`hold`, `Lift`) counts as a whole text only."""
+    lines = without_examples(path)
+    found = [
+        f"line {number}: {match.group()!r} in {line.strip()!r}"
+        for number, line in enumerate(lines, start=1)
+        for match in WORDS_OF_PLUG_INS.finditer(line)
+    ]
+    found += [
+        f"line {node.lineno}: the text {node.value!r}"
+        for node in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(node, ast.Constant) and node.value in (SINGLE | {"encoder."})
+    ]
+    assert not found, f"{path}: " + "; ".join(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "task = 'dpbench/PushT-v0'",
+        "# as for Push-T",
+        "def block_push(): ...",
+        "# a choice such as lift-v0",
+        "if sampler == 'ddim': ...",
+        "steps = config['n_inference_steps']",
+        '"""Better than flow matching and Flow-Matching."""',
+    ],
+)
+def test_a_word_of_a_plug_in_is_found(line: str) -> None:
+    assert WORDS_OF_PLUG_INS.search(line)
 
 
 @pytest.mark.parametrize("path", sorted([*ENVS.rglob("*.py"), *BASELINES.rglob("*.py")]), ids=str)

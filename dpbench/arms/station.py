@@ -74,7 +74,7 @@ def station_of(env: gym.Env[Any, Any]) -> Station:
         task = env.spec.id if env.spec is not None else type(station).__name__
         raise ConfigError(
             f"{task} is not a task for an arm (its environment lacks {', '.join(missing)}): "
-            "choose one such as dpbench/RealArm-v0."
+            "`dpbench arm` needs the task of an arm; `dpbench tasks` lists all."
         )
     found: Station = station
     return found

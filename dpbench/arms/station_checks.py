@@ -97,7 +97,7 @@ def check_inference(name: str, call_s: Mapping[str, float], chunk_s: float) -> F
         "inference",
         call_s["p99"] < chunk_s / 2,
         f"{name}: {times} ms (p50 / p95 / p99) for a chunk of {chunk_s:.1f} s",
-        "use fewer denoising steps (--sampler ddim --steps 8), a smaller preset, or a GPU",
+        "sample faster (`dpbench latency` compares the settings), or use a smaller preset or a GPU",
         {"call_s": dict(call_s), "chunk_s": chunk_s},
     )
 

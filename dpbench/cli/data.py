@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     getting = actions.add_parser("fetch", help="download, check and store published demonstrations")
-    getting.add_argument("name", help="data set, such as pusht or robomimic/lift/ph")
+    getting.add_argument("name", help="name of a public data set, as in the examples")
     getting.add_argument("--from", dest="source", help="file, folder or mirror to use instead of the published address")
     getting.add_argument(
-        "--task", help="task to build the store for, such as liftimageabs (default: the first that can read it)"
+        "--task", help="task to build the store for: Gymnasium id or short name (default: the first that can read it)"
     )
     importing = actions.add_parser("import", help="build a task's store from an archive of another project")
     importing.add_argument("source", type=Path, help="archive, or the folder it is in")
-    importing.add_argument("--task", required=True, help="Gymnasium id or short name, such as blockpush")
+    importing.add_argument("--task", required=True, help="Gymnasium id or short name")
     importing.add_argument(
         "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in"
     )
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     exporting.add_argument("--task", required=True, help="task of the store")
     exporting.add_argument("--out", type=Path, required=True, help="file to write")
     looking = actions.add_parser("info", help="counts, ranges and a picture of a store")
-    looking.add_argument("name", help="data set, such as pusht, or path of a store")
+    looking.add_argument("name", help="name of a store in the data root, or its path")
     looking.add_argument("--picture", type=Path, help="where to draw the trajectories, a PNG file")
     for action in (getting, importing, exporting, looking):
         action.add_argument(

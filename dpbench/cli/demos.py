@@ -31,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    recording.add_argument("task", help="Gymnasium id, or the name of a data set, such as pusht")
+    recording.add_argument("task", help="Gymnasium id or short name, or name of a public data set")
     recording.add_argument("--seed", type=int, default=0, help="start seed of the first episode (default 0)")
     recording.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME-recorded.zarr)")
     generating = actions.add_parser(
         "generate", help="generate demonstrations with the scripted demonstrator", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    generating.add_argument("task", help="Gymnasium id or short name, such as blockpush")
+    generating.add_argument("task", help="Gymnasium id or short name")
     generating.add_argument("--episodes", type=int, default=200, help="episodes in the store at the end (default 200)")
     generating.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
@@ -93,7 +93,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def task_id(name: str) -> str:
-    """The Gymnasium id for an id, a short name (`blockpush`), or the name of a data set (its first task).
+    """The Gymnasium id for an id, a short name (without prefix and version), or the name of a data set (its first task).
 
     Raises:
         UnknownNameError: with the nearest known names.

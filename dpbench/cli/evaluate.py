@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", help="folder with a checkpoint.json, a scripted policy such as hold, or sb3:FILE.zip"
     )
     parser.add_argument("--task", help="Gymnasium id; a checkpoint knows its own")
-    parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol, 50 for Push-T)")
+    parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
     parser.add_argument("--starts", help="start protocol of the task (default: its first)")
     parser.add_argument(
         "--sampler-seeds", default="0", help="comma-separated; each start runs once with each (default 0)"

@@ -49,7 +49,7 @@ def split_episodes(n_episodes: int, val_ratio: float, seed: int) -> tuple[NDArra
     """Episodes for training and for validation, chosen by `seed`.
 
     At least one episode validates when `val_ratio` > 0 and one at least trains, as in diffusion_policy's
-    get_val_mask (ratio 0.02 in its Push-T configuration: 4 of 206 episodes).
+    get_val_mask (`diffusion_policy/common/sampler.py`; its ratio of 0.02 leaves 4 of 206 episodes for validation).
 
     Raises:
         DataError: for a ratio outside [0, 1), or too few episodes to split.

@@ -14,8 +14,8 @@ from dpbench.nets.observations import ObservationEncoder
 def all_but_matrices(module: nn.Module) -> frozenset[str]:
     """Names of all parameters except the matrices of linear and attention layers.
 
-    Nothing of an ObservationEncoder is decayed either: its `obs_encoder_weight_decay` is 1e-6 in the configurations of
-    diffusion_policy with cameras (`train_diffusion_transformer_hybrid_workspace`).
+    Nothing of an ObservationEncoder is decayed either: `obs_encoder_weight_decay` is 1e-6 in diffusion_policy's
+    configurations with cameras, and `transformer_weight_decay` 1e-3.
     """
     encoders = [part for part in module.modules() if isinstance(part, ObservationEncoder)]
     encoded = {id(layer) for encoder in encoders for layer in encoder.modules()}

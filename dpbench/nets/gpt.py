@@ -1,7 +1,7 @@
 """minGPT: a causal transformer over tokens that are vectors already.
 
-Source: Karpathy's minGPT, the trunk of Behavior Transformers (Shafiullah et al. 2022, arXiv 2206.11251) and VQ-BeT
-(Lee et al. 2024, arXiv 2403.03181): pre-norm blocks, GELU, feed-forward of 4 x, learned positions, N(0, 0.02).
+Source: Karpathy's minGPT, the trunk of Shafiullah et al. 2022 (arXiv 2206.11251) and Lee et al. 2024
+(arXiv 2403.03181): pre-norm blocks, GELU, feed-forward of 4 x, learned positions, N(0, 0.02).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Source: Chi et al. 2023 (arXiv 2303.04137), Sec. 3.1 and Tab. 8, with the details of the published code: memory
 tokens are the diffusion step and To observations, passed through a two-layer Mish MLP; pre-norm, GELU, feed-forward
-of 4 x; learned positions; action t attends to actions up to t and to observations up to t (8.97 M parameters for
-Push-T keypoints with 8 layers of 256).
+of 4 x; learned positions; action t attends to actions up to t and to observations up to t (8.97 M parameters with 8
+layers of 256, for 20 observed and 2 commanded numbers).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """ConditionalUnet1D: a temporal U-Net over the action sequence, conditioned by FiLM.
 
 Source: Chi et al. 2023 (arXiv 2303.04137), Sec. 3.1 and Tab. 7, after Janner et al. 2022; FiLM with scale and
-bias, Perez et al. 2018. Blocks, sizes and initialisation are those of the published code (65.8 M parameters
-for Push-T keypoints with down_dims 256, 512, 1024).
+bias, Perez et al. 2018. Blocks, sizes and initialisation are those of the published code (65.8 M parameters with
+down_dims 256, 512, 1024, for 20 observed and 2 commanded numbers).
 
 Difference: tensors are `(B, T, C)` and a convolution is one matrix product over shifted copies. The function is
 the same (tests hold it to torch.nn.Conv1d); on a CPU with bfloat16 matrix units a training step of the small

@@ -23,7 +23,7 @@ def method_of(description: Mapping[str, Any], options: Mapping[str, str]) -> tup
 
     Args:
         description: the JSON of a checkpoint.
-        options: such as `{"sampler": "ddim"}`.
+        options: such as `{"temperature": "1"}`.
 
     Raises:
         UnknownNameError: for a method that is not installed.

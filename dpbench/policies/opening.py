@@ -28,7 +28,7 @@ def describe_policy(
         text: `SOURCE:REFERENCE`, such as `"sb3:model.zip"`; a folder with a `checkpoint.json`; or the name of a
             scripted policy, such as `"hold"`.
         task_id: task to act in; a checkpoint knows its own.
-        options: inference-time choices, e.g. `{"sampler": "ddim", "steps": "10"}`; `temporal_ensemble` and
+        options: inference-time choices, e.g. `{"temperature": "1"}`; `temporal_ensemble` and
             `latency_steps` fit any policy that predicts chunks.
 
     Raises:

@@ -30,7 +30,7 @@ class PolicyDescription:
         identity: JSON-able: everything about the policy that decides its actions, as records keep it. `baseline`,
             `preset`, `config`, `checkpoint_sha256`, `n_parameters`; of a trained one `seed` and `step`; the options
             that fit any policy.
-        options: inference-time choices of the method, as they were given, e.g. `{"sampler": "ddim"}`.
+        options: inference-time choices of the method, as they were given, e.g. `{"temperature": "1"}`.
         n_latency_steps: steps that it acts late (`DelayedPolicy`), None for a policy as it is.
         ensemble_decay: of the temporal ensemble around it (`TemporalEnsemble`), None for a policy as it is.
         packages: distributions whose versions decide its actions, beside the harness's own.

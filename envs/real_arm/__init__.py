@@ -21,19 +21,20 @@ CAMERAS = {
 """Name -> class of a `dpbench.arms.driver.Camera`."""
 
 
-def _entry(spec: str, obs_mode: str, action_kind: str = "position") -> TaskEntry:
+def _entry(spec: str, obs_mode: str, action_kind: str = "position", default_for: tuple[str, ...] = ()) -> TaskEntry:
     return TaskEntry(
         spec=f"dpbench.envs.real_arm.task:{spec}",
         env="dpbench.envs.real_arm.env:RealArmEnv",
         vector_env=None,
         max_episode_steps=MAX_EPISODE_STEPS,
         kwargs={"obs_mode": obs_mode, "action_kind": action_kind},
+        default_for=default_for,
     )
 
 
 TASKS = {
-    "dpbench/RealArm-v0": _entry("STATE", "state"),
-    "dpbench/RealArmImage-v0": _entry("IMAGE", "image"),
+    "dpbench/RealArm-v0": _entry("STATE", "state", default_for=("simulated arm",)),
+    "dpbench/RealArmImage-v0": _entry("IMAGE", "image", default_for=("physical arm",)),
     "dpbench/RealArmVelocity-v0": _entry("VELOCITY_STATE", "state", "velocity"),
     "dpbench/RealArmVelocityImage-v0": _entry("VELOCITY_IMAGE", "image", "velocity"),
 }

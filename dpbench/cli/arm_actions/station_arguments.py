@@ -12,17 +12,16 @@ import gymnasium as gym
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.arms.teleoperation.interface import VIEWS
 from dpbench.errors import ConfigError
+from dpbench.tasks import default_task
 
-DEFAULT_TASK = "dpbench/RealArm-v0"
-DEFAULT_PHYSICAL_TASK = "dpbench/RealArmImage-v0"
-"""On a physical table the poses of objects are not known."""
+SIMULATED, PHYSICAL = "simulated arm", "physical arm"
+"""Arms for which a task can be the default: on a physical table the poses of objects are not known."""
 
 
 def add_station_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that describe the station."""
-    parser.add_argument(
-        "--task", help=f"Gymnasium id (default {DEFAULT_TASK}, with a physical arm {DEFAULT_PHYSICAL_TASK})"
-    )
+    defaults = f"default {default_task(SIMULATED)}, with a physical arm {default_task(PHYSICAL)}"
+    parser.add_argument("--task", help=f"Gymnasium id ({defaults})")
     parser.add_argument(
         "--station", type=Path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
     )
@@ -93,7 +92,7 @@ def task_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> str:
 
     if arguments.task is not None:
         return task_id(arguments.task)
-    return DEFAULT_TASK if settings.get("driver", "sim") == "sim" else DEFAULT_PHYSICAL_TASK
+    return default_task(SIMULATED if settings.get("driver", "sim") == "sim" else PHYSICAL)
 
 
 def open_env(task_id: str, settings: dict[str, Any], **more: Any) -> gym.Env[Any, Any]:
