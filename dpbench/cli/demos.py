@@ -93,7 +93,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def task_id(name: str) -> str:
-    """The Gymnasium id for an id, a short name (without prefix and version), or the name of a data set (its first task).
+    """The Gymnasium id for an id, a short name, or the name of a data set (its first task).
 
     Raises:
         UnknownNameError: with the nearest known names.
