@@ -114,6 +114,7 @@ def collect(arguments: argparse.Namespace) -> list[Record]:
     from dpbench.comparison.new_record import provenance_of
     from dpbench.provenance import commit
     from dpbench.records import store
+    from dpbench.records.completion import completed
 
     known = store.read_all(arguments.records)
     at = commit()["id"] if arguments.fresh else None
@@ -137,9 +138,8 @@ def collect(arguments: argparse.Namespace) -> list[Record]:
             continue
         with tqdm(total=len(cell.trials), unit="episode", desc=label) as bar:
             done = evaluate(cell, arguments.workers, on_done=bar.update)
-        store.add(arguments.records, done.record)
-        records.append(done.record)
-    return with_other_seeds(records, known)
+        records.append(store.add(arguments.records, done.record, done.recorded))
+    return [completed(record, arguments.records) for record in with_other_seeds(records, known)]
 
 
 def missing_extra(task_id: str) -> str | None:

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     with tqdm(total=len(cell.trials), unit="episode", desc=Path(arguments.checkpoint).name) as bar:
         done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update)
     if arguments.video:
-        first = [episode for episode in done.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed]
+        first = [
+            episode for episode in done.recorded.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed
+        ]
         write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:
         print(json.dumps(done.record.as_json(), indent=2))

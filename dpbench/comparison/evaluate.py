@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
-from dpbench.comparison.new_record import make_record
+from dpbench.comparison.new_record import make_record, probes_of
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
-from dpbench.metrics.episode import Episode
+from dpbench.metrics.episode import EpisodeSet
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
 from dpbench.records.record import Latency, Record
@@ -24,15 +24,15 @@ MAX_LATENCY_S = 20.0
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A cell with its figures.
+    """An evaluated cell.
 
     Attributes:
-        record: what is kept.
-        episodes: one a trial, with frames where they were asked for.
+        record: its metrics and where they come from.
+        recorded: its episodes, one a trial, with frames where they were asked for.
     """
 
     record: Record
-    episodes: tuple[Episode, ...]
+    recorded: EpisodeSet
 
 
 def evaluate(
@@ -56,7 +56,8 @@ def evaluate(
         frames,
         on_done,
     )
-    return Evaluation(make_record(cell, episodes, latency), episodes)
+    recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
+    return Evaluation(make_record(cell, recorded, latency), recorded)
 
 
 def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int = 1) -> Latency:

@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.evaluation.action_distribution import probe_states
 from dpbench.metrics.behaviour import Behaviour
-from dpbench.metrics.episode import Episode, EpisodeSet, ProbedState
-from dpbench.metrics.measure import episode_columns, summarise
-from dpbench.metrics.metric import EpisodeValue, Value
-from dpbench.metrics.statistics.intervals import Estimate
-from dpbench.metrics.table import METRICS
+from dpbench.metrics.episode import EpisodeSet, ProbedState
+from dpbench.metrics.measure import measured
+from dpbench.metrics.table import metrics_of
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.opening import open_policy
 from dpbench.policies.threads import N_THREADS
 from dpbench.provenance import provenance
 from dpbench.records.record import Episodes, EvaluatedCell, Latency, Provenance, Record
 
-DECIMALS = 6
 
-
-def make_record(cell: ResolvedCell, episodes: Sequence[Episode], latency: Latency) -> Record:
+def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> Record:
     """Everything that is kept of an evaluation.
 
     Args:
         cell: what was evaluated.
-        episodes: one a trial.
+        recorded: its episodes, one a trial, and probes.
         latency: of the policy.
     """
-    recorded = EpisodeSet(cell.task, tuple(episodes), cell.policy.horizon.n_action_steps, _probes(cell))
-    columns = episode_columns(recorded, METRICS)
-    summary = summarise(recorded, columns, METRICS)
+    columns, summary = measured(recorded, metrics_of(cell.task))
+    trials = [episode.trial for episode in recorded.episodes]
+    seeds = {
+        "start_seed": tuple(trial.start_seed for trial in trials),
+        "sampler_seed": tuple(trial.sampler_seed for trial in trials),
+    }
     return Record(
         identity=cell.identity,
         cell=EvaluatedCell.model_validate(cell.content, strict=False),
         modes=cell.task.modes,
-        summary={name: rounded(value) for name, value in summary.items()},
-        episodes=Episodes.model_validate(
-            {
-                "start_seed": tuple(episode.trial.start_seed for episode in episodes),
-                "sampler_seed": tuple(episode.trial.sampler_seed for episode in episodes),
-                **{name: tuple(_rounded_value(value) for value in values) for name, values in columns.items()},
-            }
-        ),
+        summary=summary,
+        episodes=Episodes.model_validate({**seeds, **columns}),
         latency=latency,
         provenance=provenance_of(cell),
     )
@@ -55,18 +46,8 @@ def provenance_of(cell: ResolvedCell) -> Provenance:
     return Provenance.model_validate({**found, "threads": {**found["threads"], "torch": N_THREADS}})
 
 
-def rounded(value: Value) -> Value:
-    """To six decimals, as records keep numbers."""
-    if isinstance(value, Estimate):
-        return Estimate(round(value.mean, DECIMALS), round(value.low, DECIMALS), round(value.high, DECIMALS))
-    return round(value, DECIMALS)
-
-
-def _rounded_value(value: EpisodeValue) -> EpisodeValue:
-    return round(value, DECIMALS) if isinstance(value, float) else value
-
-
-def _probes(cell: ResolvedCell) -> tuple[ProbedState, ...]:
+def probes_of(cell: ResolvedCell) -> tuple[ProbedState, ...]:
+    """States at which the policy's action chunks are compared with the demonstrator's, where that can be done."""
     behaviour = cell.task.part(Behaviour)
     if behaviour is None or behaviour.conditional is None:
         return ()

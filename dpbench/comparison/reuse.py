@@ -29,6 +29,5 @@ def known_or_evaluated(
     if record is not None:
         on_done(len(record.episodes))
         return record
-    made = evaluate(cell, n_workers, on_done=on_done).record
-    store.add(records, made)
-    return made
+    made = evaluate(cell, n_workers, on_done=on_done)
+    return store.add(records, made.record, made.recorded)

@@ -8,7 +8,10 @@ import numpy as np
 
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.metrics.metric import EpisodeValue, Metric, OfEpisode, OfSet, Value
+from dpbench.metrics.statistics.intervals import Estimate
 
+DECIMALS = 6
+"""Of numbers in records."""
 Columns = Mapping[str, tuple[EpisodeValue, ...]]
 """Metric -> its value in each episode."""
 
@@ -49,3 +52,30 @@ def summarise(recorded: EpisodeSet, columns: Columns, metrics: Sequence[Metric])
             if metric.name in done[metric.of.function]:
                 summary[metric.name] = done[metric.of.function][metric.name]
     return summary
+
+
+def measured(
+    recorded: EpisodeSet, metrics: Sequence[Metric]
+) -> tuple[dict[str, tuple[EpisodeValue, ...]], dict[str, Value]]:
+    """Values of each episode and of all together, rounded to six decimals as records keep them.
+
+    Args:
+        recorded: the episodes.
+        metrics: rows of the table.
+    """
+    columns = episode_columns(recorded, metrics)
+    summary = summarise(recorded, columns, metrics)
+    return (
+        {name: tuple(map(_rounded_value, values)) for name, values in columns.items()},
+        {name: _rounded(value) for name, value in summary.items()},
+    )
+
+
+def _rounded(value: Value) -> Value:
+    if isinstance(value, Estimate):
+        return Estimate(round(value.mean, DECIMALS), round(value.low, DECIMALS), round(value.high, DECIMALS))
+    return round(value, DECIMALS)
+
+
+def _rounded_value(value: EpisodeValue) -> EpisodeValue:
+    return round(value, DECIMALS) if isinstance(value, float) else value

@@ -184,6 +184,13 @@ class Provenance(_Part):
     command: str
 
 
+class TrajectoryFile(_Part):
+    """The trajectories of the episodes, in a file beside the record (`dpbench.records.trajectories`)."""
+
+    file: str = Field(description="its name, in the folder of the record")
+    sha256: str = Field(description="of its content")
+
+
 class Record(_Part):
     """One evaluation of one policy."""
 
@@ -195,6 +202,7 @@ class Record(_Part):
         description="metrics of the set of episodes: mean, low and high (95 % interval), or a plain number"
     )
     episodes: Episodes
+    trajectories: TrajectoryFile | None = Field(default=None, description="null where they were not kept")
     latency: Latency
     provenance: Provenance
     episodes_provenance: Provenance | None = Field(

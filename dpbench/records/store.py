@@ -1,4 +1,4 @@
-"""Records on disk: one small JSON file a run, added and never changed."""
+"""Records on disk: one small JSON file a run with its trajectories beside it, added and never changed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dpbench.errors import DpbenchError
-from dpbench.files import write_json
+from dpbench.files import write_bytes, write_json
+from dpbench.metrics.episode import EpisodeSet
 from dpbench.records.reading import read
-from dpbench.records.record import Record
+from dpbench.records.record import Record, TrajectoryFile
+from dpbench.records.trajectories import digest, pack
 
 
-def add(folder: Path, record: Record) -> Path:
+def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Record:
     """Write a record under a name of its own; one of the same run is kept beside it, with its date in the name.
+
+    The trajectories are written first: where a record says that it has them, they are there.
+
+    Args:
+        folder: of the records.
+        record: to keep.
+        recorded: its episodes; None for a record of known episodes, whose trajectories, if any, are there.
+
+    Returns:
+        The record as it was written.
 
     Raises:
         DpbenchError: when the folder cannot be written.
     """
-    task = record.cell.task.rsplit("/", 1)[-1]
-    date = record.provenance.date_utc.replace(":", "").replace("-", "")[:15]
-    stem = f"{task}--{record.policy.baseline.replace(':', '-')}--{record.identity[:12]}--{date}"
-    path, number = folder / f"{stem}.json", 2
-    while path.exists():  # two within a second
-        path, number = folder / f"{stem}-{number}.json", number + 1
+    path = _free(folder, record)
     try:
+        if recorded is not None:
+            content = pack(recorded)
+            write_bytes(path.with_suffix(".npz"), content)
+            kept = TrajectoryFile(file=path.with_suffix(".npz").name, sha256=digest(content))
+            record = record.model_copy(update={"trajectories": kept})
         write_json(path, record.as_json())
     except OSError as error:
         raise DpbenchError(f"{path}: record not saved ({error}); choose another folder with --records.") from error
-    return path
+    return record
 
 
 def read_all(folder: Path) -> tuple[Record, ...]:
@@ -46,3 +58,14 @@ def newest(records: Sequence[Record], identity: str, commit: str | None = None) 
         if record.identity == identity and commit in (None, record.provenance.commit.id):
             return record
     return None
+
+
+def _free(folder: Path, record: Record) -> Path:
+    """A path that no record has."""
+    task = record.cell.task.rsplit("/", 1)[-1]
+    date = record.provenance.date_utc.replace(":", "").replace("-", "")[:15]
+    stem = f"{task}--{record.policy.baseline.replace(':', '-')}--{record.identity[:12]}--{date}"
+    path, number = folder / f"{stem}.json", 2
+    while path.exists():  # two within a second
+        path, number = folder / f"{stem}-{number}.json", number + 1
+    return path
