@@ -1,1 +1,1 @@
-"""Real arms: what drivers and stations are, how they are controlled, recorded and run."""
+"""Robot arms: drivers and stations, control, teleoperation, recording and deployment."""

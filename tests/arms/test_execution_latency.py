@@ -10,7 +10,7 @@ from dpbench.arms.execution_latency import ExecutionLatencyMeter
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.06, 0.25])
-def test_the_lag_between_two_paths_is_found(lag_s: float) -> None:
+def test_the_latency_between_two_paths_is_found(lag_s: float) -> None:
     def place(time_s: float) -> NDArray[np.float64]:
         return np.array([0.05 * np.sin(2.0 * time_s), 0.0, 0.0])
 
@@ -22,7 +22,7 @@ def test_the_lag_between_two_paths_is_found(lag_s: float) -> None:
     assert meter.latency_s() == pytest.approx(lag_s, abs=0.006)
 
 
-def test_an_arm_that_stands_still_has_no_lag() -> None:
+def test_an_arm_at_rest_has_no_measurable_latency() -> None:
     meter = ExecutionLatencyMeter()
     for now in np.arange(0.0, 1.0, 0.03).tolist():
         meter.add(now, np.zeros(3), now, np.zeros(3))

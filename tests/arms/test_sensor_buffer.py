@@ -14,7 +14,7 @@ from dpbench.arms.sensor_buffer import SensorBuffer, Stream, newest_common, step
 from dpbench.errors import ArmFaultError
 
 
-def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
+def test_steps_are_aligned_to_the_slowest_sensor() -> None:
     fast, slow = Stream[int]("states"), Stream[int]("camera")
     for number in range(100):
         fast.add(number * 0.01, number)
@@ -23,7 +23,7 @@ def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
     slow.add(0.9, 99)
     newest = newest_common({"states": fast, "camera": slow}, now_s=1.0, stale_s=0.2)
     assert newest == pytest.approx(0.9)
-    assert slow.before(newest) == 9, "the same frame read again is no newer one"
+    assert slow.before(newest) == 9, "a frame that is read again is not newer"
     times = step_times(newest, 3, 0.1)
     assert [fast.before(due + 1e-9) for due in times] == [70, 80, 90]
     assert fast.before(-1.0) == 0
@@ -33,7 +33,7 @@ def test_steps_are_aligned_to_the_newest_frame_of_all() -> None:
         Stream[int]("top camera").before(0.0)
 
 
-def test_an_observer_aligns_its_sources_to_the_slowest() -> None:
+def test_sensors_are_aligned_to_the_slowest() -> None:
     began = time.monotonic()
 
     def every(period_s: float) -> Callable[[], tuple[float, NDArray[Any]]]:
@@ -49,7 +49,7 @@ def test_an_observer_aligns_its_sources_to_the_slowest() -> None:
     assert camera[-1] == pytest.approx(newest_s - began, abs=1e-6)
     due = newest_s - began - np.array([0.2, 0.1, 0.0])
     for values, period_s in ((state, 0.008), (camera, 0.033)):
-        assert (values <= due + 1e-6).all(), "nothing from after the step"
+        assert (values <= due + 1e-6).all(), "no sample from after the step"
         assert (values > due - period_s - 0.06).all(), "the last one before it"
 
 
@@ -72,7 +72,7 @@ def test_a_source_that_fails_or_stops_is_named() -> None:
     sensors.close()
 
 
-def test_whatever_a_source_raises_is_heard() -> None:
+def test_any_error_of_a_sensor_is_passed_on() -> None:
     def read() -> tuple[float, NDArray[Any]]:
         raise ZeroDivisionError("a stranger's camera")
 
@@ -83,7 +83,7 @@ def test_whatever_a_source_raises_is_heard() -> None:
     sensors.close()
 
 
-def test_a_frame_of_another_clock_is_never_taken_for_fresh() -> None:
+def test_a_sample_from_another_clock_is_an_error() -> None:
     stream: Stream[float] = Stream("pixels.top")
     stream.add(1e9, 0.0)
     with pytest.raises(ArmFaultError, match=r"pixels.top .* time.monotonic"):

@@ -1,4 +1,4 @@
-"""`dpbench arm` on the twin, in real time: check, record, train, run and evaluate, by the commands that people use."""
+"""`dpbench arm` on the digital twin in real time: check, record, train, run and evaluate."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ import cv2
 import imageio.v3 as imageio
 import pytest
 
-from dpbench.cli import main
+from dpbench.cli import main, parser_for
+from dpbench.cli.arm_actions.run import execution_config
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
 
 SCENE = 100_001
-"""Seed of the scene that is recorded, and run."""
+"""Seed of the scene that is recorded and run."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where everything of a test is written."""
+    """Folder to which a test writes everything."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DPBENCH_DATA", "data")
     return tmp_path
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_check_says_what_was_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_what_was_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["arm", "check", "--move", "--json", "--picture", "view.png"])
-    checks = {check["name"]: check for check in said(capsys)}
+    checks = {check["name"]: check for check in printed(capsys)}
     names = ["driver", "limits", "arm", "camera", "pictures", "pose", "control loop", "execution latency"]
     assert list(checks) == [*names, "emergency stop"]
-    # The control loop's own figures depend on what else the machine does.
+    # The figures of the control loop depend on the load of the machine.
     assert all(check["passed"] for name, check in checks.items() if name not in ("control loop", "pictures"))
     assert 0.0 <= checks["execution latency"]["values"]["execution_latency_s"] < 0.3
     assert checks["emergency stop"]["values"]["refused"]
@@ -54,24 +55,22 @@ def test_check_measures_what_was_injected_and_fails_with_advice(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["arm", "check", "--json", "--driver-option", "latency_s=0.15"]) == 1
-    checks = {check["name"]: check for check in said(capsys)}
+    checks = {check["name"]: check for check in printed(capsys)}
     loop = checks["control loop"]
     assert not loop["passed"]
     assert "wired network" in loop["advice"]
     assert loop["values"]["state_age_s"]["p50"] > 0.14
-    assert checks["emergency stop"]["passed"] is None, "without --move nothing moves"
+    assert checks["emergency stop"]["passed"] is None, "without --move the arm does not move"
 
 
-def test_check_tells_the_rest_when_a_camera_and_a_checkpoint_are_missing(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_continues_without_camera_and_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "table.toml").write_text(
         'driver = "ur-rtde"\ncamera = "opencv"\n[driver_options]\naddress = "127.250.250.250"\n'
         '[camera_options]\nsource = "none.mp4"\nheight_px = 96\nwidth_px = 96\n'
     )
     more = ["--picture", "view.png", "--checkpoint", "none"]
     assert main(["arm", "check", "--station", "table.toml", *more, "--json"]) == 1
-    checks = {check["name"]: check for check in said(capsys)}
+    checks = {check["name"]: check for check in printed(capsys)}
     assert [name for name, check in checks.items() if not check["passed"]] == ["arm", "camera", "inference"]
     assert all(checks[name]["advice"] for name in ("arm", "camera", "inference"))
     assert not (folder / "view.png").exists()
@@ -79,10 +78,10 @@ def test_check_tells_the_rest_when_a_camera_and_a_checkpoint_are_missing(
 
 def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three demonstrations of one scene, a small policy, and the same scene: it must solve it."""
-    (folder / "patient.toml").write_text("stale_s = 2.0")  # other work may keep the twin from measuring
+    (folder / "patient.toml").write_text("stale_s = 2.0")  # a loaded machine may slow down the twin
     station = ["--station", "patient.toml", "--view", "none"]
     for number in range(3):
-        seed = str(SCENE - number)  # a session counts up from the episodes that are there
+        seed = str(SCENE - number)  # a session counts up from the number of stored episodes
         assert main(["arm", "record", *station, "--operator", "script", "--episodes", "1", "--seed", seed]) == 0
     store = EpisodeStore.open(folder / "data" / "RealArm-v0.zarr")
     assert store.n_episodes == 3
@@ -104,7 +103,7 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
 
     run = ["arm", "run", "policy", *station, "--episodes", "2", "--max-s", "15", "--out", "run", "--json"]
     main([*run, "--seed", str(SCENE), "--video", "run.mp4", "--record", "kept.zarr"])
-    document = said(capsys)
+    document = printed(capsys)
     summary, first = document["summary"], document["episodes"][0]
     assert first["seed"] == SCENE
     assert first["outcome"]["is_success"], first
@@ -125,14 +124,14 @@ def test_record_train_run_and_evaluate(folder: Path, capsys: pytest.CaptureFixtu
     assert math.dist(state[:2], state[3:5]) < 0.08
 
     assert main(["evaluate", "policy", "--episodes", "2", "--workers", "1", "--json"]) == 0
-    assert 0.0 <= said(capsys)["summary"]["success"]["mean"] <= 1.0
+    assert 0.0 <= printed(capsys)["summary"]["success"]["mean"] <= 1.0
 
 
-def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_writes_its_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["arm", "run", "demonstrator", "--task", "RealArm", "--dry-run", "--view", "none", "--json"]
     limits = ["--limit", "speed_m_s=0.05", "--seed", str(SCENE)]
     main([*arguments, *limits, "--out", "dry", "--max-s", "3"])
-    assert said(capsys)["dry_run"]
+    assert printed(capsys)["dry_run"]
     commands = [json.loads(line) for line in (folder / "dry" / "commands.jsonl").read_text().splitlines()]
     assert len(commands) > 50
     steps = [math.dist(one["position"], two["position"]) for one, two in itertools.pairwise(commands)]
@@ -148,7 +147,7 @@ def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.Capt
         (["check", "--driver", "ur-rdte"], "did you mean ur-rtde"),
         (["check", "--driver", "ur-rtde"], "does not accept|address"),
         (["check", "--driver-option", "latency"], "expected KEY=VALUE"),
-        (["check", "--limit", "sped_m_s=1"], "sped_m_s is unknown"),
+        (["check", "--limit", "sped_m_s=1"], "unknown key sped_m_s"),
         (["check", "--task", "pusht"], "is not a task for an arm|does not accept"),
         (["run", "policy", "--view", "none"], "policy"),
         (["run", "hold", "--view", "none"], "does not know its task"),
@@ -160,7 +159,7 @@ def test_a_dry_run_writes_commands_and_says_so(folder: Path, capsys: pytest.Capt
         (["record", "--view", "terminal"], "neither a screen nor a terminal"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_invalid_arguments_are_one_line(
     arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "broken.toml").write_text("driver = ")
@@ -171,8 +170,22 @@ def test_what_cannot_be_is_one_line(
     assert any(part in error for part in message.split("|")), error
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process is ended without a word there")
-def test_a_session_that_is_told_to_end_keeps_the_episode_and_its_arm_ends(folder: Path) -> None:
+def test_execution_is_chosen_by_new_and_old_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    parse = parser_for(["arm"]).parse_args
+    run = ["arm", "run", "policy", "--view", "none"]
+    old, new = parse([*run, "--mode", "sync", "--execution-s", "auto"]), parse([*run, "--execution", "sync"])
+    assert old.execution == new.execution == "sync"
+    assert (old.execution_latency, new.execution_latency) == ("auto", "0")
+    config = execution_config(parse(run), "0.5", 10.0)
+    assert (config.execution, config.decay) == ("ensemble", 0.5)
+    assert execution_config(parse(run), None, 10.0).execution == "async"
+    demonstrator = ["arm", "run", "demonstrator", "--task", "RealArm", "--view", "none", "--mode", "sync"]
+    assert main([*demonstrator, "--temporal-ensemble", "0.01"]) == 2
+    assert "leave one of them out" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_a_terminated_session_keeps_the_episode_and_stops_the_arm(folder: Path) -> None:
     command = ["record", "--operator", "script", "--view", "none", "--out", "demos.zarr"]
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; from dpbench.cli import main; sys.exit(main())", "arm", *command],
@@ -186,7 +199,7 @@ def test_a_session_that_is_told_to_end_keeps_the_episode_and_its_arm_ends(folder
         with contextlib.suppress(DataError):
             steps = EpisodeStore.open(folder / "demos.unfinished.zarr").n_steps
     process.terminate()
-    _, said = process.communicate(timeout=30.0)  # the twin holds its end of this pipe, and has closed it
+    _, stderr = process.communicate(timeout=30.0)  # returns once the twin has ended, too
     assert process.returncode == 128 + signal.SIGTERM
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
     assert EpisodeStore.open(folder / "demos.unfinished.zarr").n_steps >= 5

@@ -125,9 +125,9 @@ class _Episode:
         self._began_s = time.monotonic()
         self._period_s = 1.0 / config.rate_hz
         state = station.loop.read()
-        here = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
-        self._recorder = Recorder(station.sensors, station.action, task.store_arrays, self._period_s, journal, here)
-        self._lag, self._n_steps = ExecutionLatencyMeter(), 0
+        start = Waypoint(self._began_s, state.position, state.quaternion, state.gripper_m)
+        self._recorder = Recorder(station.sensors, station.action, task.store_arrays, self._period_s, journal, start)
+        self._latency_meter, self._n_steps = ExecutionLatencyMeter(), 0
         self._prediction: PredictedChunk | None = None
         self._report = PolicyReport()
         self._error: Exception | None = None
@@ -149,10 +149,8 @@ class _Episode:
             thread.join(MAX_INFERENCE_S)
         if self._error is not None:
             raise self._error
-        ticks, self._station.loop.report = (
-            self._station.loop.report,
-            LoopReport(),
-        )  # later ticks are not part of the episode
+        loop_report = self._station.loop.report
+        self._station.loop.report = LoopReport()  # later ticks are not part of the episode
         return EpisodeReport(
             self._seed,
             self._outcome(),
@@ -160,8 +158,8 @@ class _Episode:
             self._station.loop.fault,
             time.monotonic() - self._began_s,
             self._report,
-            ticks,
-            self._lag.latency_s(),
+            loop_report,
+            self._latency_meter.latency_s(),
             self._n_steps,
             self._quits,
         )
@@ -175,7 +173,7 @@ class _Episode:
             elif key in (QUIT, DISCARD):
                 self._ended_by, self._quits = "operator", key == QUIT
         state = station.loop.read()
-        self._lag.add(now, self._recorder.commanded(now).position, state.time_s, state.position)
+        self._latency_meter.add(now, self._recorder.commanded(now).position, state.time_s, state.position)
         self._n_steps += self._recorder.step(now)
         outcome = station.outcome()
         if station.loop.fault is not None:
@@ -199,8 +197,7 @@ class _Episode:
         noise = NoiseStreams.from_seeds(0, [self._seed])
         try:
             self._report = run_policy(
-                self._policy, self._station.loop, self._station.sensors.observe, self._waypoints,
-                self._config, noise,
+                self._policy, self._station.loop, self._station.sensors.observe, self._waypoints, self._config, noise,
                 lambda: self._ended_by is not None or self._station.loop.fault is not None, self._on_chunk,
             )  # fmt: skip
         except ArmFaultError as error:

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = None if arguments.task is None else task_id(arguments.task)
     described = describe_policy(arguments.checkpoint, wanted, options)
     task = load_task(described.task_id)
-    config = _execution_config(arguments, decay, task.rate_hz)
+    config = execution_config(arguments, decay, task.rate_hz)
     reports = _episodes(arguments, settings, open_policy(described, device=arguments.device), task, config)
     document = {
         "policy": dict(described.identity),
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(report.ended_by == "fault" for report in reports))
 
 
-def _execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz: float) -> ExecutionConfig:
+def execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz: float) -> ExecutionConfig:
     """How chunks are executed; `--temporal-ensemble DECAY` is `--execution ensemble` with that decay.
 
     Raises:

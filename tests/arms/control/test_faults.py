@@ -30,12 +30,12 @@ def test_faults_stop_the_arm_and_stay_until_they_are_reset(kind: str) -> None:
     assert loop.fault is not None
     assert servo.stopped
     run(loop, clock, 0.3)
-    assert len(servo.sent) == n_sent, "nothing is sent any more"
+    assert len(servo.sent) == n_sent, "nothing more is sent"
     with pytest.raises(ArmFaultError, match="call reset_fault"):
         loop.schedule([to(0.5, clock.now_s + 1.0)])
     servo.fault, servo.broken, servo.frozen_s = None, False, None
     run(loop, clock, 0.1)
-    assert len(servo.sent) == n_sent, "a fault that went away by itself is still latched"
+    assert len(servo.sent) == n_sent, "a fault that disappears by itself stays latched"
     loop.reset_fault()
     loop.schedule([to(0.5, clock.now_s + 1.0)])
     run(loop, clock, 0.2)
@@ -115,10 +115,10 @@ def test_a_halt_does_not_wait_for_a_driver_that_hangs() -> None:
     began = time.monotonic()
     loop.halt("emergency stop")
     assert time.monotonic() - began < 5.0
-    assert len(n_stops) == 1, "it is asked to stop beside the call that hangs"
+    assert len(n_stops) == 1, "stop is called while the other call hangs"
     goes_on.set()
     ticking.join(30.0)
-    assert len(n_stops) == 2, "and again when that has come back"
+    assert len(n_stops) == 2, "and again once that call has returned"
     assert not servo.sent
 
 
@@ -151,7 +151,7 @@ def test_commands_resume_where_something_else_moved_the_arm() -> None:
     loop.moved_by(carry)
     run(loop, clock, 0.5)
     assert loop.fault is None
-    assert np.allclose(servo.place, [0.1, 0.3, 0.2]), "it holds where it was carried"
+    assert np.allclose(servo.place, [0.1, 0.3, 0.2]), "it holds where it was moved"
     loop.halt("stop")
     with pytest.raises(ArmFaultError, match="call reset_fault"):
         loop.moved_by(lambda: pytest.fail("nothing moves while a fault is latched"))

@@ -1,4 +1,4 @@
-"""A path is followed closely, braked for at its end, and left to the limits in between."""
+"""A path is followed closely, within the limits, and the arm brakes at its end."""
 
 from __future__ import annotations
 

@@ -50,12 +50,12 @@ def test_outside_the_workspace_commands_do_not_resume() -> None:
     servo.place = np.array([1.02, 0.0, 0.5])
     loop.reset_fault()
     run(loop, clock, 0.1)
-    assert np.allclose(servo.place, (1.02, 0.0, 0.5)), "a little outside it holds"
+    assert np.allclose(servo.place, (1.02, 0.0, 0.5)), "slightly outside, it holds"
     for _ in range(4):
         loop.schedule([to(0.9, clock.now_s + 0.4)])
         run(loop, clock, 0.4)
     steps = np.abs(np.diff([one.position[0] for one in servo.sent]))
-    assert steps.max() < 0.5 / 125, "it comes in at its speed, without a leap"
+    assert steps.max() < 0.5 / 125, "it moves in at its speed, without a jump"
     assert abs(servo.place[0] - 0.9) < 0.01
 
 

@@ -1,4 +1,4 @@
-"""No command takes a joint out of its limits, on the twin's kinematics and by what is measured."""
+"""No command takes a joint out of its limits, with the twin's kinematics and with measured joints only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def connected(limits: JointLimits, model: MujocoKinematics | None) -> tuple[SimS
 
 
 @pytest.mark.parametrize(("range_rad", "speed", "acceleration"), [(0.5, 1.0, 10.0), (0.3, 0.4, 12.0)])
-def test_hostile_wishes_keep_the_joints_inside_and_the_arm_moving(
+def test_hostile_commands_keep_the_joints_inside_and_the_arm_moving(
     range_rad: float, speed: float, acceleration: float
 ) -> None:
     rng = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_hostile_wishes_keep_the_joints_inside_and_the_arm_moving(
     assert moved > 0.2
 
 
-def test_in_front_of_a_limit_it_rests_and_comes_back() -> None:
+def test_the_arm_rests_before_a_limit_and_comes_back() -> None:
     twin, model = Twin(), kinematics()
     limits = limits_around(twin.joints, 0.25, 2.0, 20.0)
     servo, loop = connected(limits, model)
@@ -104,7 +104,7 @@ def test_in_front_of_a_limit_it_rests_and_comes_back() -> None:
 
 
 def test_where_even_braking_would_leave_the_limits_nothing_is_sent() -> None:
-    """The limits are pulled in under a moving arm."""
+    """The limits are tightened while the arm moves."""
     home = Twin().joints
     servo, loop = connected(limits_around(home, 1.0, 2.0, 20.0), kinematics())
     loop.schedule([Waypoint(servo.clock() + 0.4, np.array([HOME_M[0], 0.3, 0.1]), UPRIGHT, 0.0)])
@@ -118,7 +118,7 @@ def test_where_even_braking_would_leave_the_limits_nothing_is_sent() -> None:
     assert servo.scene().n_ticks == ticks, "nothing was sent"
 
 
-def test_without_kinematics_the_measured_joints_are_watched() -> None:
+def test_without_kinematics_the_measured_joints_are_monitored() -> None:
     home = Twin().joints
     servo, loop = connected(limits_around(home, 0.1, 2.0, 20.0), None)
     _, fast = connected(limits_around(home, 3.0, 0.1, 20.0), None)
@@ -138,7 +138,7 @@ def test_without_kinematics_the_measured_joints_are_watched() -> None:
     assert loop.fault is None, "from outside its range a joint may come back"
 
 
-def test_over_a_slow_link_the_arm_is_waited_for_and_arrives() -> None:
+def test_over_a_slow_link_commands_wait_for_the_arm() -> None:
     """At 0.25 m/s and 0.35 s from command to measured state it would be 9 cm behind."""
     servo = SimServo(latency_s=0.175, real_time=False)
     loop = ServoLoop(servo, LIMITS, watchdog_s=10.0, stale_s=1.0, clock=servo.clock)
@@ -156,13 +156,13 @@ def test_over_a_slow_link_the_arm_is_waited_for_and_arrives() -> None:
 
 
 class NoKinematics:
-    """Finds joints that are no numbers."""
+    """Returns NaN as joints."""
 
     def joints(self, waypoint: Waypoint, near: np.ndarray) -> np.ndarray:  # noqa: ARG002
         return np.full(6, np.nan)
 
 
-def test_joints_that_are_no_numbers_are_refused() -> None:
+def test_joints_with_nan_are_refused() -> None:
     twin = Twin()
     command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(twin.joints, 1.0, 2.0, 20.0), NoKinematics())
     state = ArmState(0.0, twin.position, twin.quaternion, twin.joints, 0.0)
@@ -177,7 +177,7 @@ def test_joints_that_are_no_numbers_are_refused() -> None:
         kinematics().joints(Waypoint(0.0, np.full(3, np.nan), UPRIGHT, 0.0), twin.joints)
 
 
-def test_kinematics_of_another_tool_is_noticed() -> None:
+def test_the_kinematics_of_another_tool_is_noticed() -> None:
     model = kinematics()
     command_filter = CommandFilter(LIMITS, 1 / RATE_HZ, limits_around(np.zeros(6), 6.0, 2.0, 20.0), model)
     twin = Twin()
@@ -188,7 +188,7 @@ def test_kinematics_of_another_tool_is_noticed() -> None:
         CommandFilter(LIMITS, 1 / RATE_HZ, None, model)
 
 
-def test_joints_reach_their_pose_or_there_are_none() -> None:
+def test_inverse_kinematics_reaches_the_pose_or_says_that_it_cannot() -> None:
     model, rng = kinematics(), np.random.default_rng(0)
     start = Twin().joints
     for _ in range(20):
@@ -200,7 +200,7 @@ def test_joints_reach_their_pose_or_there_are_none() -> None:
         model.joints(Waypoint(0.0, np.array([2.0, 0.0, 0.3]), UPRIGHT, 0.0), start)
 
 
-def test_a_urdf_without_its_meshes_will_do(tmp_path: Path) -> None:
+def test_a_urdf_without_its_meshes_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "arm.urdf"
     path.write_text(URDF)
     model = MujocoKinematics.from_file(path, "tool", offset_m=(0.1, 0.0, 0.0))
@@ -214,7 +214,7 @@ def test_a_urdf_without_its_meshes_will_do(tmp_path: Path) -> None:
         MujocoKinematics.from_file(tmp_path / "none.urdf", "tool")
 
 
-def test_joint_limits_that_cannot_be_are_named() -> None:
+def test_invalid_joint_limits_are_named() -> None:
     with pytest.raises(ConfigError, match="one per joint"):
         JointLimits((0.0, 0.0), (1.0,), (1.0,), (1.0,))
     with pytest.raises(ConfigError, match="each low below its high"):

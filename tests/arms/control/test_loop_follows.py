@@ -16,7 +16,7 @@ from .fake_servo import LIMITS, Clock, FakeServo, connected, run, to
 def test_it_is_at_a_waypoint_at_its_time() -> None:
     loop, servo, clock = connected()
     accepted = loop.schedule([to(0.55, clock.now_s + 0.5), to(9.0, clock.now_s - 1.0)])
-    assert len(accepted) == 1, "what is past is dropped"
+    assert len(accepted) == 1, "past waypoints are dropped"
     run(loop, clock, 0.5)
     assert abs(servo.place[0] - 0.55) < 0.01
     assert loop.report.n_ticks == 62
@@ -74,7 +74,7 @@ def test_without_fresh_waypoints_it_brakes_and_holds() -> None:
     assert loop.report.n_held > 100
 
 
-def test_after_the_watchdog_a_new_chunk_begins_where_the_arm_is() -> None:
+def test_after_the_watchdog_a_new_chunk_starts_where_the_arm_is() -> None:
     loop, servo, clock = connected()
     loop.schedule([to(0.9, clock.now_s + 3.0)])
     run(loop, clock, 2.0)

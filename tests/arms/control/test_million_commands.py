@@ -1,4 +1,4 @@
-"""Over more than 10^6 random, adversarial and faulty commands, each way, none that leaves the limits comes out."""
+"""None of more than 10^6 random, adversarial and faulty commands leads out of the limits, by `step` and by the loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def most(vectors: np.ndarray) -> float:
 
 
 def check(before: Waypoint, after: Waypoint) -> None:
-    """Two commands one tick apart, of many arms."""
+    """Check two commands one tick apart, for many arms."""
     assert np.isfinite(after.position).all()
     assert (after.position >= LOW).all()
     assert (after.position <= HIGH).all()
@@ -43,7 +43,7 @@ def check(before: Waypoint, after: Waypoint) -> None:
 
 
 def hostile(rng: np.random.Generator, last: Waypoint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where to, of each arm its own kind: noise, far corners, face to face, none, near, and far beyond any number."""
+    """Desired poses of a random kind per arm: noise, far corners, opposite faces, unchanged, near, and absurdly far."""
     n = len(last.position)
     places = np.stack(
         [
@@ -63,7 +63,7 @@ def hostile(rng: np.random.Generator, last: Waypoint) -> tuple[np.ndarray, np.nd
 
 
 def onward(rng: np.random.Generator, n: int) -> Ahead:
-    """What no path does: of any size and direction, and for half of the arms fast on into a corner without end."""
+    """Paths that do not exist: of any size and direction, and for half of the arms endless motion into a corner."""
     wild = (rng.normal(size=(n, 3)) * 10.0 ** rng.uniform(-12, 9, (n, 1)) for _ in range(4))
     corner, driven = rng.choice([-1.0, 1.0], (n, 3)), rng.random((n, 1)) < 0.5
     return Ahead(*(np.where(driven, corner, some) for some in wild))
@@ -72,14 +72,14 @@ def onward(rng: np.random.Generator, n: int) -> Ahead:
 def renewed(
     rng: np.random.Generator, share: float, fresh: Sequence[np.ndarray], old: Sequence[np.ndarray]
 ) -> list[Any]:
-    """A share of the arms, drawn anew, gets fresh values."""
+    """Give new values to a random share of the arms."""
     changed = rng.random(N_ARMS) < share
     return [np.where(changed.reshape(-1, *[1] * (new.ndim - 1)), new, was) for new, was in zip(fresh, old, strict=True)]
 
 
 @pytest.mark.parametrize(("seed", "share"), list(enumerate([0.002, 0.02, 0.2, 1.0])))
 def test_no_step_leaves_the_limits(seed: int, share: float) -> None:
-    """1.2 million steps in all; each arm gets another wish in a share of its ticks."""
+    """1.2 million steps in total; each arm gets a new desired pose in a share of its ticks."""
     rng = np.random.default_rng(seed)
     widths: Any = np.full(N_ARMS, 0.04)
     start = Waypoint(0.0, np.tile(HOME.position, (N_ARMS, 1)), np.tile(HOME.quaternion, (N_ARMS, 1)), widths)
@@ -100,8 +100,8 @@ def test_no_step_leaves_the_limits(seed: int, share: float) -> None:
             ((following.waypoint.position - LOW < 1e-3) | (HIGH - following.waypoint.position < 1e-3)).sum()
         )
         motion = following
-    assert moved / N_ARMS > 0.05, "they did move"
-    assert share > 0.1 or at_faces > 1000, "and into the faces"
+    assert moved / N_ARMS > 0.05, "the arms moved"
+    assert share > 0.1 or at_faces > 1000, "and reached the faces"
 
 
 class Clock:
@@ -114,7 +114,7 @@ class Clock:
 
 
 class FaultyServo:
-    """An arm that is where it was sent, and now and then fails for one call.
+    """An arm that is where its last command was, and sometimes fails for one call.
 
     Attributes:
         runs: the commands that were sent from one connection to the next, and before them where the arm was.
@@ -158,7 +158,7 @@ class FaultyServo:
 
 
 WRONG = ("read", "near", "behind", "far", "nan", "stale", "protective stop", "send", "library")
-BAD: tuple[tuple[object, object], ...] = (  # place and quaternion
+BAD: tuple[tuple[object, object], ...] = (  # position and quaternion
     ((np.nan, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)),
     ((0.5, np.inf, 0.0), (1.0, 0.0, 0.0, 0.0)),
     ((0.5, 0.0), (1.0, 0.0, 0.0, 0.0)),
@@ -170,7 +170,7 @@ BAD: tuple[tuple[object, object], ...] = (  # place and quaternion
 
 
 def hostile_call(rng: np.random.Generator, now_s: float, here: Waypoint) -> list[Waypoint]:
-    """Waypoints far and near, past and far ahead, out of order and twice at a time; in half of the calls a bad one."""
+    """Waypoints far and near, past and far ahead, out of order, at equal times; 40% of the calls have an invalid one."""
     n = N_IN_A_CALL
     times = now_s + rng.choice([-1.0, 1e-9, 0.02, 0.5, 2.0, 1e300]) * rng.random(n)
     times[rng.random(n) < 0.1] = now_s + rng.choice([0.008, 0.5, -1e300])
@@ -191,8 +191,8 @@ def hostile_call(rng: np.random.Generator, now_s: float, here: Waypoint) -> list
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_waypoint_makes_a_command_that_leaves_the_limits(seed: int) -> None:
-    """1.01 million waypoints in all."""
+def test_no_waypoint_leads_out_of_the_limits(seed: int) -> None:
+    """1.01 million waypoints in total."""
     rng, clock = np.random.default_rng(seed), Clock()
     servo = FaultyServo(clock)
     loop = ServoLoop(servo, LIMITS, watchdog_s=0.2, clock=clock)
@@ -221,7 +221,7 @@ def test_no_waypoint_makes_a_command_that_leaves_the_limits(seed: int) -> None:
 
 
 def check_run(run: list[Waypoint]) -> None:
-    """Commands from one connection to the next, from rest."""
+    """Check the commands between two connections; the first starts at rest."""
     places, quaternions = np.array([one.position for one in run]), np.array([one.quaternion for one in run])
     widths = np.array([one.gripper_m for one in run])
     if len(run) > 1:

@@ -1,4 +1,4 @@
-"""No sequence of commands makes one that leaves the limits, and sensible ones are followed."""
+"""No sequence of commands leads out of the limits, and sensible commands are followed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOME = Waypoint(0.0, np.array([0.5, 0.0, 0.3]), np.array([1.0, 0.0, 0.0, 0.0]), 
 
 
 def hostile(rng: np.random.Generator, kind: int, last: Waypoint) -> Waypoint | None:
-    """Noise, far corners, jumps from face to face, none at all, and what pushes just over a face."""
+    """Noise, far corners, jumps between faces, no desired pose, and poses just outside a face."""
     place = last.position
     if kind == 0:
         place = rng.uniform(LIMITS.low, LIMITS.high)
@@ -65,7 +65,7 @@ def test_a_goal_is_reached_and_held() -> None:
     assert motion.waypoint.gripper_m == 0.0
 
 
-def test_without_a_wish_it_brakes_within_the_time_that_the_limits_give() -> None:
+def test_without_a_desired_pose_it_brakes_as_fast_as_the_limits_allow() -> None:
     motion = Motion.at_rest(HOME)
     far = Waypoint(0.0, np.array([0.77, 0.4, 0.5]), HOME.quaternion, 0.04)
     for _ in range(60):
@@ -78,7 +78,7 @@ def test_without_a_wish_it_brakes_within_the_time_that_the_limits_give() -> None
     assert n_steps * DT_S <= speed / (LIMITS.acceleration_m_s2 / 2) + 2 * DT_S
 
 
-def test_a_start_outside_comes_to_the_nearest_face() -> None:
+def test_a_waypoint_outside_is_moved_to_the_nearest_face() -> None:
     outside = Waypoint(0.0, np.array([1.0, 0.0, 0.0]), HOME.quaternion, 0.2)
     assert within(outside, LIMITS).position.tolist() == [0.77, 0.0, 0.05]
     assert within(outside, LIMITS).gripper_m == 0.08
@@ -88,12 +88,12 @@ def test_a_start_outside_comes_to_the_nearest_face() -> None:
     ("position", "quaternion"),
     [((np.nan, 0, 0), (1, 0, 0, 0)), ((0, 0), (1, 0, 0, 0)), ((0, 0, 0), (0, 0, 0, 0)), ((0, np.inf, 0), (1, 0, 0, 0))],
 )
-def test_commands_that_are_none_are_rejected(position: tuple[float, ...], quaternion: tuple[float, ...]) -> None:
+def test_invalid_waypoints_are_rejected(position: tuple[float, ...], quaternion: tuple[float, ...]) -> None:
     with pytest.raises(ActionError, match="waypoint"):
         check_waypoint(Waypoint(0.0, np.array(position, dtype=float), np.array(quaternion, dtype=float), 0.0))
 
 
-def test_limits_that_cannot_be_are_named() -> None:
+def test_invalid_limits_are_named() -> None:
     with pytest.raises(ConfigError, match="every lower bound below the upper"):
         Limits(low=(0.0, 0.0, 0.0), high=(1.0, 0.0, 1.0))
     with pytest.raises(ConfigError, match="above 0"):

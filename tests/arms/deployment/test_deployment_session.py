@@ -39,11 +39,11 @@ def test_a_policy_runs_until_the_operator_ends_it(execution: Any, tmp_path: Path
         report = run_episode(env, TASK, Still(0.05), ExecutionConfig(TASK.rate_hz, execution), interface, 0, journal)
         assert station_of(env).loop.fault is None
     assert (report.ended_by, report.quits, report.fault) == ("operator", False, None)
-    assert not report.outcome["is_success"], "on the twin its own rule decides"
+    assert not report.outcome["is_success"], "on the twin, success is measured"
     row = report.as_json()
     assert row["policy"]["inference_latency_s"]["p50"] >= 0.05
     assert row["policy"]["n_late"] == 0
-    assert report.execution_latency_s is None, "it stood still"
+    assert report.execution_latency_s is None, "it did not move"
     assert report.n_steps == journal.n_steps >= 10
     n_chunks = {"sync": 2, "async": 2, "ensemble": 8}[execution]
     assert row["policy"]["inference_latency_s"]["n"] >= n_chunks
@@ -65,7 +65,7 @@ def test_a_fault_ends_the_run_with_a_report(fault: str, tmp_path: Path) -> None:
         reports = run_session(
             env, TASK, Still(), ExecutionConfig(TASK.rate_hz), interface, DeploymentPlan(3, 0, unattended=True), journal
         )
-    assert len(reports) == 1, "nobody is there to reset it"
+    assert len(reports) == 1, "nobody can reset it"
     assert reports[0].ended_by == "fault"
     assert reports[0].fault
     assert EpisodeStore.open(tmp_path / "run.zarr").n_steps == reports[0].n_steps >= 5
@@ -87,17 +87,17 @@ def test_a_session_continues_after_a_reset_and_reports_only_ticks_of_episodes() 
             env, TASK, Still(), ExecutionConfig(TASK.rate_hz), interface, DeploymentPlan(3, 0, unattended=False)
         )
     assert [report.ended_by for report in reports] == ["fault", "operator"]
-    assert taken, "why it cannot be reset is said"
+    assert taken, "the view says why the reset failed"
     assert reports[1].loop.n_ticks < 125 * (reports[1].duration_s + 0.5)
 
 
 def test_an_error_of_the_policy_is_raised_and_the_arm_holds() -> None:
     class Broken(Still):
         def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:  # noqa: ARG002
-            raise ConfigError("these weights are made of glass")
+            raise ConfigError("broken weights")
 
     with arm() as (env, _):
-        with pytest.raises(ConfigError, match="made of glass"):
+        with pytest.raises(ConfigError, match="broken weights"):
             run_episode(env, TASK, Broken(), ExecutionConfig(TASK.rate_hz), Headless(), 0)
         assert station_of(env).loop.queue_depth() == 0
 
@@ -125,7 +125,7 @@ def test_a_dry_run_shows_commands_and_moves_nothing() -> None:
         assert servo.scene().tip == pytest.approx((0.35, 0.0), abs=0.003)
     assert report.ended_by == "operator"
     places = np.stack([waypoint.position for waypoint in shown])
-    assert np.ptp(places, axis=0).max() > 0.05, "it would have gone somewhere"
+    assert np.ptp(places, axis=0).max() > 0.05, "the commands do move"
 
 
 def test_an_unattended_session_does_not_start_on_an_unfinished_episode(tmp_path: Path) -> None:

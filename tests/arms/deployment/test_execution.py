@@ -68,7 +68,7 @@ def run(takes_s: float, execution: Any, duration_s: float, latency_s: float = 0.
     began = arm.began_s
 
     def observe(n_obs_steps: int) -> tuple[float, Mapping[str, NDArray[Any]]]:
-        now = time.monotonic() - 0.02  # a frame is 20 ms old when it is here
+        now = time.monotonic() - 0.02  # frames are 20 ms old on arrival
         arm.seen.append(now)
         return now, {"agent_pos": np.full((n_obs_steps, 1), now - began, dtype=np.float32)}
 
@@ -97,7 +97,7 @@ def test_past_actions_are_dropped_and_the_others_are_due_on_the_grid() -> None:
     assert report.as_json()["inference_latency_s"]["p50"] >= 0.12
 
 
-def test_waypoints_are_sent_ahead_of_the_arms_own_delay() -> None:
+def test_waypoints_are_sent_earlier_by_the_execution_latency() -> None:
     arm, _ = run(takes_s=0.0, execution="sync", duration_s=0.8, latency_s=0.04)
     for observed_s, (sent_s, waypoints) in zip(arm.seen, arm.calls, strict=True):
         for waypoint in waypoints:
@@ -134,7 +134,7 @@ def test_a_chunk_that_is_ready_after_the_end_is_not_sent() -> None:
 
     class Slow(Chunks):
         def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
-            ended[0] = True  # a person ends the episode meanwhile
+            ended[0] = True  # the operator ends the episode meanwhile
             return super().act(observations, noise)
 
     def refuse(actions: NDArray[np.float32], times: Sequence[float]) -> list[Waypoint]:  # noqa: ARG001

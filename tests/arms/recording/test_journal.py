@@ -1,4 +1,4 @@
-"""The unfinished episode: on disk step by step, one episode when saved, found again after a kill."""
+"""The journal holds the unfinished episode on disk at every step, and survives a killed process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def filled(path: Path, n_steps: int) -> Journal:
     return journal
 
 
-def test_saved_it_is_one_episode_and_nothing_is_left_over(tmp_path: Path) -> None:
+def test_a_saved_journal_is_one_episode_and_is_deleted(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     for n_steps in (3, 2):
         journal = filled(path, n_steps)
@@ -40,7 +40,7 @@ def test_saved_it_is_one_episode_and_nothing_is_left_over(tmp_path: Path) -> Non
     assert store.attributes == {"task": "test"}
 
 
-def test_what_is_unfinished_is_readable_and_can_be_discarded(tmp_path: Path) -> None:
+def test_an_unfinished_episode_is_readable_and_can_be_discarded(tmp_path: Path) -> None:
     journal = filled(tmp_path / "demos.zarr", 4)
     assert EpisodeStore.open(journal.unfinished).read("img")[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     journal.discard()
@@ -50,7 +50,7 @@ def test_what_is_unfinished_is_readable_and_can_be_discarded(tmp_path: Path) -> 
         journal.save()
 
 
-def test_the_next_session_finds_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_the_next_session_finds_the_episode_of_a_killed_one(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     code = (
         "import sys, time, numpy as np\nfrom pathlib import Path\nfrom dpbench.arms.recording.journal import Journal\n"
@@ -71,19 +71,21 @@ def test_the_next_session_finds_what_a_killed_one_left(tmp_path: Path) -> None:
     assert EpisodeStore.open(path).read("agent_pos")[:, 0].tolist() == list(range(n_steps))
 
 
-def test_killed_after_saving_it_is_not_saved_twice(tmp_path: Path) -> None:
+def test_a_journal_is_not_saved_twice_after_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     journal = filled(path, 3)
     steps = EpisodeStore.open(journal.unfinished)
     store = EpisodeStore.create(path, steps.shapes())
-    store.append({name: steps.read(name) for name in steps.shapes()})  # as `save` does, killed before it tidies up
+    store.append(
+        {name: steps.read(name) for name in steps.shapes()}
+    )  # as `save` does, but killed before it deletes the journal
     again = Journal(path, {})
     assert again.n_steps == 0
     assert again.n_episodes == 1
     assert not again.unfinished.exists()
 
 
-def test_steps_that_do_not_fit_the_store_are_refused_before_an_episode_is_lost(tmp_path: Path) -> None:
+def test_steps_that_do_not_fit_the_store_are_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "demos.zarr"
     filled(path, 1).save()
     with pytest.raises(DataError, match="choose another store"):

@@ -23,7 +23,7 @@ def at(time_s: float, x: float) -> Waypoint:
 
 
 class Samples(SensorBuffer):
-    """An observer whose samples are given, without a thread: time -> value."""
+    """A sensor buffer without a thread, whose samples are given as functions of time."""
 
     def __init__(self, samples: dict[str, Callable[[float], float]], newest_s: float) -> None:
         super().__init__({}, 0.1)
@@ -40,11 +40,11 @@ def difference(before: Waypoint, goal: Waypoint) -> NDArray[np.float32]:
     return np.array([before.position[0], goal.position[0]], np.float32)
 
 
-def test_steps_lie_on_a_grid_and_actions_are_where_the_tool_was_meant_to_be(tmp_path: Path) -> None:
+def test_steps_lie_on_a_grid_and_actions_are_the_commands_at_its_times(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "demos.zarr", {})
     sensors = Samples({"agent_pos": lambda due: due}, newest_s=10.0)
     recorder = Recorder(sensors, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(10.0, 0))
-    assert recorder.step(10.0) == 0, "nobody knows yet where the tool goes from there"
+    assert recorder.step(10.0) == 0, "the next goal is not known yet"
     # A goal every 0.1 s, each due 0.13 s later: the grid of goals is not that of the steps.
     for number in range(10):
         now = 10.0 + 0.1 * number
@@ -57,11 +57,11 @@ def test_steps_lie_on_a_grid_and_actions_are_where_the_tool_was_meant_to_be(tmp_
     assert len(seen) == 9, "a frame that is 30 ms old has not reached the last step"
     before, goal = steps.read("action").T
     np.testing.assert_allclose(before[1:], goal[:-1], atol=1e-6)
-    # On a steady path the planned place at a time is a line.
+    # On a steady path the commanded position is a line over time.
     np.testing.assert_allclose(np.diff(goal[2:]), 0.01, atol=2e-4)
 
 
-def test_moved_by_hand_the_actions_are_what_was_measured(tmp_path: Path) -> None:
+def test_guided_by_hand_the_actions_are_measured_poses(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "demos.zarr", {})
     sensors = Samples({"agent_pos": lambda due: 2.0 * due}, newest_s=1.0)
     recorder = Recorder(sensors, difference, {"agent_pos": "agent_pos", "action": "action"}, 0.1, journal, at(0.0, 0))

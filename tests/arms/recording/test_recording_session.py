@@ -50,7 +50,7 @@ def test_a_script_records_until_the_task_is_solved(tmp_path: Path) -> None:
     state, action, place = store.read("environment_state"), store.read("action"), store.read("agent_pos")
     assert math.dist(state[-1, :2], state[-1, 3:5]) < 0.06 < math.dist(state[0, :2], state[0, 3:5])
     assert set(store.shapes()) == set(TASK.store_arrays.values())
-    # What was commanded is where the arm is soon after.
+    # The arm is soon where it was commanded to be.
     late = [float(np.abs(action[: -lag or None, :3] - place[lag:, :3]).mean()) for lag in range(4)]
     assert min(late) < 0.012
     assert int(np.argmin(late)) in (1, 2, 3)
@@ -104,7 +104,7 @@ def test_a_fault_stops_the_arm_and_the_episode_so_far_is_kept(fault: str, tmp_pa
             elif fault == "kill":
                 os.kill(servo.pid or 0, signal.SIGKILL)
             elif fault == "stale camera":
-                station.sensors.close()  # nothing new comes any more
+                station.sensors.close()  # no new samples
             else:
                 servo.fault(**{fault: True})
 
@@ -121,7 +121,7 @@ def test_a_fault_stops_the_arm_and_the_episode_so_far_is_kept(fault: str, tmp_pa
     unfinished = EpisodeStore.open(journal.unfinished)
     assert unfinished.n_steps == journal.n_steps == done.unfinished_steps
     assert np.isfinite(unfinished.read("action")).all()
-    assert not path.exists(), "half an episode is no demonstration until a person says so"
+    assert not path.exists(), "an unfinished episode becomes a demonstration only when the operator saves it"
 
 
 def test_after_a_fault_the_operator_resets_saves_the_episode_and_continues(tmp_path: Path) -> None:

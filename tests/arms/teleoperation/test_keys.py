@@ -1,4 +1,4 @@
-"""The keys of the terminal: names, the emergency stop, and a terminal that is always put back in order."""
+"""Keys in the terminal: names, emergency stop, and settings that are always restored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
-    """The person's side of a terminal, and the program's."""
+    """The two sides of a terminal: the operator's and the program's."""
     person, program = pty.openpty()
     yield person, program
     for fd in (person, program):
@@ -69,11 +69,11 @@ def test_every_key_does_one_thing() -> None:
         (b"\r\n\t\x00\xff[", ["["], b""),
     ],
 )
-def test_bytes_are_keys(data: bytes, names: list[str], rest: bytes) -> None:
+def test_bytes_are_decoded_to_keys(data: bytes, names: list[str], rest: bytes) -> None:
     assert decoded(data) == (names, rest)
 
 
-def test_keys_come_without_enter_and_without_an_echo(terminal: tuple[int, int]) -> None:
+def test_keys_are_read_without_enter_and_without_echo(terminal: tuple[int, int]) -> None:
     person, program = terminal
     with TerminalKeys(on_stop=lambda: None, fd=program) as keys:
         assert keys.is_terminal
@@ -90,12 +90,12 @@ def test_the_space_bar_stops_at_once_from_another_thread(terminal: tuple[int, in
     stopped: list[str] = []
     with TerminalKeys(on_stop=lambda: stopped.append(threading.current_thread().name), fd=program) as keys:
         os.write(person, b" ")
-        until(lambda: stopped)  # nobody asked for the keys
+        until(lambda: stopped)  # without a call of `pressed`
         assert stopped == ["terminal keys"]
         assert got(keys, 1) == [STOP]
 
 
-def test_an_error_of_the_stop_is_told_and_the_keys_go_on(terminal: tuple[int, int]) -> None:
+def test_an_error_in_the_stop_is_raised_and_keys_are_still_read(terminal: tuple[int, int]) -> None:
     person, program = terminal
 
     def on_stop() -> None:
@@ -109,7 +109,7 @@ def test_an_error_of_the_stop_is_told_and_the_keys_go_on(terminal: tuple[int, in
         assert keys.pressed() == (STOP, "c")
 
 
-def test_a_terminal_that_goes_away_is_a_stop_and_quits(terminal: tuple[int, int]) -> None:
+def test_a_terminal_that_disappears_stops_and_quits(terminal: tuple[int, int]) -> None:
     person, program = terminal
     stopped: list[bool] = []
     with TerminalKeys(on_stop=lambda: stopped.append(True), fd=program) as keys:
@@ -119,7 +119,7 @@ def test_a_terminal_that_goes_away_is_a_stop_and_quits(terminal: tuple[int, int]
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
-def test_the_terminal_is_put_back_in_order(terminal: tuple[int, int], error: type[BaseException] | None) -> None:
+def test_the_terminal_is_restored(terminal: tuple[int, int], error: type[BaseException] | None) -> None:
     _, program = terminal
     before, n_threads = termios.tcgetattr(program), threading.active_count()
 
@@ -138,7 +138,7 @@ def test_the_terminal_is_put_back_in_order(terminal: tuple[int, int], error: typ
     assert threading.active_count() == n_threads
 
 
-def test_a_program_that_ends_without_leaving_puts_it_in_order_too(terminal: tuple[int, int]) -> None:
+def test_the_terminal_is_restored_when_the_program_exits(terminal: tuple[int, int]) -> None:
     _, program = terminal
     before = termios.tcgetattr(program)
     code = (

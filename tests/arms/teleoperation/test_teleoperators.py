@@ -1,4 +1,4 @@
-"""What a person wants: keys that are held, a SpaceMouse, and where the goal goes."""
+"""Keyboard and SpaceMouse command a twist, and a twist moves the goal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_key_moves_until_a_while_after_its_last_repeat(clock: Clock) -> None:
+def test_a_key_moves_the_tool_until_shortly_after_its_last_repeat(clock: Clock) -> None:
     operator = KeyboardTeleop(clock=clock)
     assert np.allclose(operator.twist(()).velocity, 0.0)
     assert np.allclose(operator.twist(("up",)).velocity, (0.1, 0.0, 0.0))
@@ -54,7 +54,7 @@ def test_keys_add_up(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("ends", ["reset", "space"])
-def test_nothing_moves_on_after_a_reset_or_a_stop(clock: Clock, ends: str) -> None:
+def test_motion_ends_with_a_reset_or_a_stop(clock: Clock, ends: str) -> None:
     operator = KeyboardTeleop(clock=clock)
     operator.twist(("up",))
     if ends == "reset":
@@ -63,7 +63,7 @@ def test_nothing_moves_on_after_a_reset_or_a_stop(clock: Clock, ends: str) -> No
     assert np.allclose(operator.twist(()).velocity, 0.0)
 
 
-def test_speeds_that_cannot_be() -> None:
+def test_invalid_speeds_are_named() -> None:
     with pytest.raises(ConfigError, match="above 0"):
         KeyboardTeleop(speed_m_s=0.0)
     with pytest.raises(ConfigError, match="hold_s"):
@@ -99,7 +99,7 @@ def test_a_goal_stays_in_the_workspace_and_comes_back_at_once() -> None:
 
 
 class FakeMouse:
-    """As much of pyspacemouse's device as is used: every read takes one report."""
+    """The used part of pyspacemouse's device: every read returns one report."""
 
     def __init__(self) -> None:
         self.reports: list[dict[str, Any]] = []
@@ -143,7 +143,7 @@ def test_a_space_mouse_moves_along_its_axes(mouse: FakeMouse, capsys: pytest.Cap
     assert np.allclose(operator.twist(()).velocity, (0.2, -0.2, 0.0)), "the cap is still pushed"
 
 
-def test_a_space_mouse_is_read_to_its_newest_report(mouse: FakeMouse) -> None:
+def test_the_newest_report_of_a_space_mouse_counts(mouse: FakeMouse) -> None:
     operator = SpaceMouseTeleop()
     mouse.reports = [{"x": 1.0}] * 60 + [{"x": 0.0}]
     assert np.allclose(operator.twist(()).velocity, 0.0)

@@ -1,4 +1,4 @@
-"""The window on a display that is not there, and a chunk drawn into a picture."""
+"""The window on a dummy display, and chunks drawn into a picture."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_keys_have_the_names_of_the_terminal(window: Window) -> None:
 
 
 @pytest.mark.parametrize("call", ["show", "pressed"])
-def test_the_space_bar_stops_in_whatever_is_called_first(window: Window, stops: list[bool], call: str) -> None:
+def test_the_space_bar_stops_in_show_and_in_pressed(window: Window, stops: list[bool], call: str) -> None:
     press(pygame.K_SPACE, unicode=" ")
     if call == "show":
         window.show(GREY, [])
@@ -68,7 +68,7 @@ def test_the_space_bar_stops_in_whatever_is_called_first(window: Window, stops: 
     assert stops == [True]
 
 
-def test_without_pygame_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pygame_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygame", None)  # type: ignore[arg-type]
     with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[human\]'"):
         Window(on_stop=lambda: None)
@@ -81,7 +81,7 @@ def test_without_a_screen_there_is_advice(monkeypatch: pytest.MonkeyPatch, drive
         pass
 
 
-def test_standard_output_is_left_to_the_command() -> None:
+def test_nothing_is_printed_to_standard_output() -> None:
     code = "from dpbench.arms.teleoperation.window import Window; Window(lambda: None)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert not done.stdout
@@ -120,7 +120,7 @@ def test_the_colour_grows_stronger_along_the_chunk() -> None:
 
 
 @pytest.mark.parametrize("n_sent", [0, 1, 3, 9])
-def test_places_outside_or_nowhere_are_left_out(n_sent: int) -> None:
+def test_points_that_are_not_finite_are_left_out(n_sent: int) -> None:
     pixels = np.array([[-1e300, 48.0], [np.nan, 1.0], [-400.0, 48.0], [48.0, 48.0], [np.inf, 3.0], [48.0, 1e12]])
     drawn = draw_chunk(GREY, pixels, n_sent)
     changed = np.abs(drawn.astype(int) - 128).max(axis=2)
@@ -128,5 +128,5 @@ def test_places_outside_or_nowhere_are_left_out(n_sent: int) -> None:
     assert not changed[80].any(), "no line leads over a place that is nowhere"
 
 
-def test_a_chunk_without_pixels_changes_nothing() -> None:
+def test_without_actions_the_picture_is_unchanged() -> None:
     assert np.array_equal(draw_chunk(GREY, np.zeros((0, 2)), 0), GREY)

@@ -59,7 +59,7 @@ def test_a_velocity_is_one_period_long_and_in_the_base_frame() -> None:
     assert (first.gripper_m, second.gripper_m) == (0.05, 0.05)
 
 
-def test_what_is_too_fast_is_slowed_along_its_direction() -> None:
+def test_a_velocity_that_is_too_high_is_scaled_down() -> None:
     (goal,) = waypoints(VELOCITY_ACTION, np.array([[3.0, 4.0, 0.0, 0.0, 9.0, 0.0, 0.0]]), (0.1,), BASE)
     way = goal.position - BASE.position
     np.testing.assert_allclose(way, np.array([0.6, 0.8, 0.0]) * LIMITS.speed_m_s / RATE_HZ, atol=1e-9)
@@ -69,7 +69,7 @@ def test_what_is_too_fast_is_slowed_along_its_direction() -> None:
     assert (np.abs(numbers) <= np.array(VELOCITY_ACTION.high, dtype=np.float32) + 1e-6).all()
 
 
-def test_rows_that_are_no_rotation_keep_the_orientation_before_them() -> None:
+def test_rows_that_are_not_a_rotation_keep_the_previous_orientation() -> None:
     turn = matrix_from_rotvec(np.array([0.0, 0.0, 0.5])) @ matrix_from_quat(BASE.quaternion)
     good = np.concatenate([[0.5, 0.1, 0.1], turn[:2].ravel(), [0.0]])
     none = np.array([0.5, 0.2, 0.1, *[0.0] * 6, 0.0])

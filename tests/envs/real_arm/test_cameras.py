@@ -1,4 +1,4 @@
-"""Cameras: videos written here, and RealSense over a fake of its library."""
+"""Cameras give the newest frame and notice failures; videos are written here, librealsense is a fake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RED = (220, 30, 20)
 
 
 def video(path: Path, n_frames: int, rate_hz: float = 50.0) -> str:
-    """A red one that gets a blue right half from the middle of its time on."""
+    """A red video whose right half is blue in the second half."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate_hz, (160, 120))
     for number in range(n_frames):
         picture = np.full((120, 160, 3), RED[::-1], dtype=np.uint8)
@@ -108,12 +108,12 @@ def test_a_camera_that_stops_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["nowhere.avi", 97])
-def test_a_camera_that_is_not_there(source: int | str) -> None:
+def test_a_missing_camera_gives_advice(source: int | str) -> None:
     with pytest.raises(ConfigError, match=r"expected the number of a camera|check its number"):
         OpenCvCamera(source, 120, 160).connect()
 
 
-def test_a_file_that_is_no_video(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.avi").write_text("no video")
     with pytest.raises(ConfigError, match="cannot open"):
         OpenCvCamera(str(tmp_path / "text.avi"), 120, 160).connect()
@@ -129,7 +129,7 @@ def test_pictures_are_cropped_without_distortion() -> None:
 
 
 class FakePipeline:
-    """As much of pyrealsense2's as is used; `n_left` frames come."""
+    """The used part of pyrealsense2; it gives `n_left` frames."""
 
     n_left = 3
     options: dict[str, float] = {}  # noqa: RUF012
@@ -179,7 +179,7 @@ def fake_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fake_library")
-def test_realsense_gives_rgb_and_notices_a_pulled_plug() -> None:
+def test_realsense_gives_rgb_and_notices_an_unplugged_camera() -> None:
     camera = RealSenseCamera("123", height_px=24, width_px=32, exposure_us=120.0)
     camera.connect()
     assert FakePipeline.wanted == ("color", 1280, 720, "rgb8", 30)
@@ -194,12 +194,12 @@ def test_realsense_gives_rgb_and_notices_a_pulled_plug() -> None:
 
 
 @pytest.mark.usefixtures("fake_library")
-def test_realsense_that_is_not_there() -> None:
+def test_a_missing_realsense_gives_advice() -> None:
     with pytest.raises(ConfigError, match="check its serial number"):
         RealSenseCamera("wrong").connect()
 
 
-def test_realsense_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_librealsense_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyrealsense2", None)  # type: ignore[arg-type]
     with pytest.raises(MissingExtraError, match=r"pip install 'dpbench\[realsense\]'"):
         RealSenseCamera().connect()

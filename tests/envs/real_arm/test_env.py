@@ -1,4 +1,4 @@
-"""The arm as an environment: on its twin without a clock, in real time, and with a physical arm's rules."""
+"""The arm as an environment: in simulated time, in real time, and with the rules of a physical arm."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_both_checkers_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["RealArm", "RealArmVelocity"])
-def test_the_operator_pushes_the_block_into_the_target(name: str) -> None:
-    """12 of 12 seeds; here in the harness, as `dpbench evaluate demonstrator` runs it."""
+def test_the_demonstrator_pushes_the_block_into_the_target(name: str) -> None:
+    """It solved 12 of 12 seeds when it was written; here four, as `dpbench evaluate demonstrator` runs them."""
     task = load_task(f"dpbench/{name}-v0")
     starts = task.starts()
     episodes = rollout(open_policy("demonstrator", task.id), task, starts, trials(starts, 4, (0,)))
@@ -82,7 +82,7 @@ def test_no_action_takes_the_tool_out_of_the_workspace() -> None:
     env.close()
 
 
-def test_velocities_are_summed_up_from_where_the_tool_is_and_not_beyond_the_workspace() -> None:
+def test_velocities_are_integrated_inside_the_workspace() -> None:
     env = make("RealArmVelocity")
     observation, _ = env.reset(seed=0)
     before = observation["agent_pos"][:3]
@@ -91,15 +91,15 @@ def test_velocities_are_summed_up_from_where_the_tool_is_and_not_beyond_the_work
     for _ in range(5):  # time to arrive
         observation, *_ = env.step(np.zeros(7))
     np.testing.assert_allclose(observation["agent_pos"][:3] - before, [0.0, 0.1, 0.0], atol=0.005)
-    for _ in range(40):  # 1 m, of which 0.3 m are inside
+    for _ in range(40):  # 1 m, of which 0.3 m are inside the workspace
         env.step(np.array([0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0]))
     for _ in range(20):
         observation, *_ = env.step(np.array([0.0, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0]))
-    assert observation["agent_pos"][1] < WORKSPACE_HIGH_M[1] - 0.15, "the way back begins at the edge"
+    assert observation["agent_pos"][1] < WORKSPACE_HIGH_M[1] - 0.15, "the way back starts at the edge"
     env.close()
 
 
-def test_a_fault_ends_the_episode_with_one_line_and_a_reset_goes_on() -> None:
+def test_a_fault_ends_the_episode_and_a_reset_starts_the_next() -> None:
     env = make()
     observation, _ = env.reset(seed=0)
     action = np.array([*observation["agent_pos"][:3], 1, 0, 0, 0, -1, 0, 0], dtype=np.float32)
@@ -129,7 +129,7 @@ def test_a_policy_that_goes_where_the_arm_does_not_reach_ends_its_episode() -> N
     env.close()
 
 
-def test_in_real_time_a_latched_fault_outlives_a_reset_of_the_episode() -> None:
+def test_in_real_time_a_latched_fault_survives_a_reset_of_the_episode() -> None:
     env = make(real_time=True)
     env.reset(seed=0)
     env.loop.halt("emergency stop by the space bar")
@@ -141,7 +141,7 @@ def test_in_real_time_a_latched_fault_outlives_a_reset_of_the_episode() -> None:
     env.close()
 
 
-def test_however_a_camera_is_closed_the_arm_is_let_go_of_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_arm_is_closed_before_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     env = make(real_time=True)
     env.reset(seed=0)
     servo = env.loop._servo
@@ -168,7 +168,7 @@ def test_in_real_time_a_step_takes_its_period() -> None:
     assert np.linalg.norm(observation["agent_pos"][:3] - before) > 0.05
 
 
-def test_a_gripper_opens_as_wide_as_its_driver_says_unless_it_is_limited() -> None:
+def test_the_gripper_limit_is_the_drivers_unless_it_is_set() -> None:
     arm = {"driver": "ufactory", "driver_options": {"address": "192.168.0.10", "gripper_m": 0.085}}
     table = {"camera": "opencv", "camera_options": {"source": 0, "height_px": 96, "width_px": 96}}
     assert make("RealArmImage", **arm, **table).limits.gripper_m == 0.085

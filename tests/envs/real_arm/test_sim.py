@@ -1,4 +1,4 @@
-"""The simulated arm in this process: its physics, its link, its camera; exact, since no clock runs."""
+"""The digital twin in this process: physics, link and camera, with exact bounds since time is simulated."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ LINKS: dict[str, dict[str, float]] = {
     "out of order": {"reorder_share": 0.3},
 }
 ERRORS_M = {"clean": 0.013, "late": 0.017, "jitter": 0.016, "lossy": 0.014, "out of order": 0.014}
-"""At 0.1 m/s: the loop lags by 8 mm, the servos by 3 mm, and a message's way costs up to 4 mm."""
+"""At 0.1 m/s the loop lags by 8 mm, the servos by 3 mm, and messages add up to 4 mm."""
 
 
 def waypoint(time_s: float, y: float) -> Waypoint:
-    """At home but for y, above the block."""
+    """At home except for y, above the block."""
     return Waypoint(time_s, np.array([HOME_M[0], y, 0.1]), UPRIGHT, 0.0)
 
 
 def move(twin: Twin, end: np.ndarray, speed_m_s: float) -> float:
-    """Go to a place along a straight line; the largest distance from where the tip should have been, m."""
+    """Move along a straight line; returns the largest distance from where the tip should have been, m."""
     start = twin.position
     n_ticks = math.ceil(float(np.linalg.norm(end - start)) / speed_m_s * 125)
     errors = []
@@ -119,7 +119,7 @@ def test_a_channel_lets_through_what_it_says(link: str) -> None:
 
 
 @pytest.mark.parametrize(("link", "error_m"), list(ERRORS_M.items()))
-def test_over_a_bad_link_it_still_follows_and_repeats(link: str, error_m: float) -> None:
+def test_over_a_bad_link_the_arm_still_follows_and_repeats(link: str, error_m: float) -> None:
     servo = SimServo(**LINKS[link], seed=5, real_time=False)
     paths = []
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_over_a_bad_link_it_still_follows_and_repeats(link: str, error_m: float)
     servo.close()
 
 
-def test_a_leap_stops_the_arm() -> None:
+def test_a_jump_of_the_command_stops_the_arm() -> None:
     servo = SimServo(real_time=False)
     servo.connect()
     for _ in range(20):
@@ -175,7 +175,7 @@ def test_the_camera_sees_block_rod_and_target() -> None:
     assert (corners < (320, 240)).all()
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_invalid_values_are_refused() -> None:
     with pytest.raises(ConfigError, match="fractions from 0 to 1"):
         SimServo(drop_share=1.5)
     with pytest.raises(ConfigError, match="times of 0 s or more"):

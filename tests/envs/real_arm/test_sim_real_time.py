@@ -1,6 +1,6 @@
-"""The control loop over the simulated arm in a process of its own, in real time, with everything that can fail.
+"""The control loop with the digital twin in real time, and all injected faults.
 
-Bounds are wide, since the machine may have other work; `test_sim.py` has the exact ones.
+Bounds are wide, since the machine may be loaded; `test_sim.py` has the exact ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LIMITS = Limits(WORKSPACE_LOW_M, WORKSPACE_HIGH_M, gripper_m=0.0)
 STILL_M = 0.001
 LATCHED_WITHIN_S, STILL_WITHIN_S, ENDED_WITHIN_S = 1.0, 0.8, 5.0
 PATIENT_S = 2.0
-"""A state so old is a fault where staleness is not what is tested."""
+"""Age at which a state is a fault, where staleness is not tested."""
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def wait_until(condition: Callable[[], bool], within_s: float) -> None:
 
 
 def still_after_s(servo: SimServo) -> float:
-    """From now until the rod's last move of more than 1 mm from where it then stays."""
+    """Time until the rod stays within 1 mm of its final position, s."""
     start, samples = time.monotonic(), []
     while time.monotonic() - start < STILL_WITHIN_S + 0.3:
         samples.append((time.monotonic() - start, servo.scene().tip))
@@ -129,15 +129,15 @@ def test_faults_stop_the_arm(fault: str, reason: str) -> None:
         with pytest.raises(ArmFaultError, match=reason):
             move(loop, 0.0, 1.0)
         assert still_s < STILL_WITHIN_S
-        assert servo.scene().tip[1] < 0.35, "it stopped on its way"
+        assert servo.scene().tip[1] < 0.35, "it stopped before the goal"
         servo.fault(**{fault: False})
-        assert loop.fault is not None, "what goes away by itself stays latched"
+        assert loop.fault is not None, "a fault that disappears by itself stays latched"
         loop.reset_fault()
         arrive(loop, 0.0)
 
 
 @pytest.mark.parametrize("how", ["kill -9", "crash"])
-def test_after_a_crash_the_loop_stops_and_can_start_anew(how: str) -> None:
+def test_after_a_crash_the_loop_stops_and_can_restart(how: str) -> None:
     with connected() as (servo, loop):
         move(loop, 0.3, 2.0)
         time.sleep(0.3)
@@ -151,7 +151,7 @@ def test_after_a_crash_the_loop_stops_and_can_start_anew(how: str) -> None:
         assert "has ended" in str(loop.fault)
         n_ticks = loop.report.n_ticks
         time.sleep(0.1)
-        assert loop.report.n_ticks == n_ticks, "nothing is sent any more"
+        assert loop.report.n_ticks == n_ticks, "nothing more is sent"
         loop.reset_fault()
         assert has_ended(pid)
         assert servo.pid not in (None, pid)
@@ -179,5 +179,5 @@ def test_the_twin_ends_when_its_host_is_killed() -> None:
         pid = int(host.stdout.readline())
         assert not has_ended(pid)
         host.kill()
-        # The twin writes to the same pipe, which ends when the last of both has ended.
+        # Host and twin write to the same pipe, which closes when both have ended.
         host.communicate(timeout=ENDED_WITHIN_S)

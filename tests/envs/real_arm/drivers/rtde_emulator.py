@@ -1,4 +1,4 @@
-"""A robot of Universal Robots as its client sees it over the network: RTDE, dashboard and script ports on loopback.
+"""An emulator of a UR robot's network interface: RTDE, dashboard and script ports on loopback.
 
 RTDE (Real-Time Data Exchange, port 30004, protocol version 2): packages are a uint16 of their size, a letter, and a
 payload, all big-endian. Enough is there for the library `ur_rtde` to connect, upload its control script (which is not
@@ -25,15 +25,15 @@ from typing import Any
 
 DASHBOARD, SCRIPT_PORTS, RTDE = 29999, (30001, 30002, 30003), 30004
 RUNNING_BITS, STOPPED_BITS = 0b11, 0b01
-"""Of `robot_status_bits`: power is on, a program is running."""
+"""`robot_status_bits`: power is on, a program is running."""
 NORMAL, PROTECTIVE_STOP, EMERGENCY_STOP = 1 << 0, 1 << 2, 1 << 7
-"""Of `safety_status_bits`."""
+"""`safety_status_bits`."""
 READY, DONE = 1, 2
-"""What the control script says in output register 0."""
+"""Values of output register 0, from the control script."""
 NO_COMMAND, SERVO_STOP, TEACH, END_TEACH, SERVO_L, SET_TCP, SET_WATCHDOG, STOP_SCRIPT = 0, 16, 18, 19, 24, 29, 35, 255
-"""What the client says in input register 0."""
+"""Values of input register 0, from the client."""
 CONTINUOUS = frozenset({6, 9, 10, 11, 24, 25, 26, 27, 38, 58, 66, 67, 68, 69, 70, 71})
-"""Commands after which the script stays ready."""
+"""Commands after which the control script stays ready."""
 
 PACKED = {
     "DOUBLE": "d", "INT32": "i", "UINT32": "I", "UINT64": "Q", "UINT8": "B", "VECTOR3D": "3d", "VECTOR6D": "6d",
@@ -55,7 +55,7 @@ TYPES = {
 
 
 def kind(name: str) -> str:
-    """RTDE's type of a variable; nearly all that are not listed are six numbers, one a joint or a degree of freedom."""
+    """RTDE's type of a variable; nearly all that are not listed are six numbers, one per joint or degree of freedom."""
     if "_int_register_" in name:
         return "INT32"
     return "DOUBLE" if "_double_register_" in name else TYPES.get(name, "VECTOR6D")
@@ -63,7 +63,7 @@ def kind(name: str) -> str:
 
 @dataclass
 class Recipe:
-    """The variables of one sort of data package."""
+    """The variables of one kind of data package."""
 
     names: list[str]
 
@@ -90,7 +90,7 @@ class Recipe:
 
 @dataclass
 class Emulator:
-    """The robot; it is wherever servoL sent it, or a hand has put it.
+    """The robot; it is where servoL sent it or a hand moved it.
 
     Attributes:
         address: an address of loopback of its own, since RTDE's ports are fixed.
@@ -133,14 +133,14 @@ class Emulator:
         self._is_free = False
 
     def push(self, metres: float) -> bool:
-        """A hand pushes the tool along x; it moves only in free drive, and says whether it did."""
+        """Push the tool along x by hand; returns whether it moved, which is only possible in free drive."""
         if self._is_free:
             x, *rest = self.variables["actual_TCP_pose"]
             self.variables["actual_TCP_pose"] = (x + metres, *rest)
         return self._is_free
 
     def safety(self, bits: int) -> None:
-        """What the safety controller says; a stop ends the program."""
+        """Set the safety status; a stop ends the program."""
         self.variables["safety_status_bits"] = (bits,)
         if bits & (PROTECTIVE_STOP | EMERGENCY_STOP):
             self.running(False)
@@ -157,12 +157,12 @@ class Emulator:
         self.unplug()
 
     def report(self) -> dict[str, Any]:
-        """What was received."""
+        """Messages received."""
         names = ("commands", "targets", "tcp", "watchdog_hz", "scripts", "n_kicks")
         return {name: getattr(self, name) for name in names}
 
     def unplug(self) -> None:
-        """Cut all connections and take no new ones."""
+        """Cut all connections and accept no new ones."""
         for server in self._servers:
             server.shutdown()
             server.server_close()

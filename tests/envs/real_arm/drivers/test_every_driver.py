@@ -39,7 +39,7 @@ def test_poses_convert_to_six_numbers_and_back(seed: int) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_without_its_library_a_driver_names_the_extra(
+def test_without_its_library_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, servo: Any, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]

@@ -17,11 +17,11 @@ from .waypoint import QUATERNION, to
 
 
 class FrankyError(Exception):
-    """franky's own base class of exceptions."""
+    """franky's base class of exceptions."""
 
 
 class FakeFranka:
-    """Robot, tracker and gripper of franky in one, with faults to switch on."""
+    """Robot, tracker and gripper of franky in one, with faults that can be switched on."""
 
     def __init__(self) -> None:
         self.translation, self.quaternion = np.array([0.4, -0.1, 0.3]), QUATERNION
@@ -104,7 +104,7 @@ def test_the_arm_follows_poses_and_the_hand_widths(franka: FakeFranka) -> None:
     with pytest.raises(ArmFaultError, match="stopped following"):
         servo.send(to(0.4))
     servo.connect()
-    assert servo.read().fault is None, "connecting anew recovers"
+    assert servo.read().fault is None, "reconnecting recovers"
     franka.is_cut = True
     with pytest.raises(OSError, match="cannot be reached"):
         servo.read()
@@ -150,6 +150,6 @@ def test_the_fake_has_the_members_of_the_real_library() -> None:
     free = franky.CartesianImpedanceTrackingMotion(
         **{name: value for name, value in FREE.items() if name.endswith("stiffness")}
     )
-    assert not free.get_gains().stiffness.any(), "it takes no stiffness at all"
+    assert not free.get_gains().stiffness.any(), "zero stiffness is accepted"
     with pytest.raises(ConfigError, match="activate FCI"):
         FrankaServo("127.0.0.1", needs_realtime=False).connect()

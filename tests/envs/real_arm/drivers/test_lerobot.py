@@ -15,7 +15,7 @@ from .waypoint import QUATERNION, to
 
 
 class FakeRobot:
-    """LeRobot's `Robot` interface; it is where it was sent, but no higher than 0.5 m."""
+    """LeRobot's `Robot` interface; the arm is where its last command was, but not above 0.5 m."""
 
     bus: Any = None
 
@@ -63,7 +63,7 @@ def test_tool_poses_are_sent_in_its_units() -> None:
     servo.connect()
     servo.send(Waypoint(0.0, np.array([0.3, 0.1, 0.9]), QUATERNION, 0.02))
     state = servo.read()
-    assert servo.sent["ee.z"] == 0.5, "what was really sent is kept"
+    assert servo.sent["ee.z"] == 0.5, "what was actually sent is kept"
     assert np.allclose(state.position, (0.3, 0.1, 0.5))
     assert np.allclose(state.quaternion, QUATERNION)
     assert np.allclose(state.joints, np.pi / 2)
@@ -82,7 +82,7 @@ def test_tool_poses_are_sent_in_its_units() -> None:
 
 
 class FakeBus:
-    """Switches torque, and notes where the robot would go when it comes back."""
+    """Switches torque; notes where the robot would go when torque is enabled."""
 
     def __init__(self, robot: FakeRobot) -> None:
         self.robot, self.has_torque, self.went_to = robot, True, 0.0
@@ -107,7 +107,7 @@ def test_in_free_drive_the_motors_have_no_torque() -> None:
     robot.values["ee.x"] = 0.4
     servo.free_drive(False)
     assert robot.bus.has_torque
-    assert servo.sent["ee.x"] == robot.bus.went_to == 0.4, "it stays where the hand has put it"
+    assert servo.sent["ee.x"] == robot.bus.went_to == 0.4, "it holds where the hand moved it"
 
 
 def test_an_arm_that_cannot_hold_is_a_lost_connection() -> None:

@@ -18,7 +18,7 @@ from .waypoint import QUATERNION, to
 
 
 class FakeXArm:
-    """As much of XArmAPI as is used: mm, and codes in place of exceptions."""
+    """The used part of XArmAPI: mm, and return codes instead of exceptions."""
 
     newest: FakeXArm
 
@@ -97,10 +97,10 @@ def test_poses_are_in_mm_and_widths_in_pulses() -> None:
     assert arm.pose[0] == pytest.approx(420.0)
     assert [round(value) for name, value in arm.calls if name == "set_gripper_position"] == [425], "once, not a tick"
     servo.send(to(0.42, gripper_m=0.02))
-    assert arm.calls[-1][1] == pytest.approx(425), "its slow bus is left alone for a while"
+    assert arm.calls[-1][1] == pytest.approx(425), "not more often than its slow bus allows"
     servo._told_s -= 1.0
     servo.send(to(0.42, gripper_m=0.02))
-    assert arm.calls[-1] == ("set_gripper_position", pytest.approx(200)), "but the last width comes"
+    assert arm.calls[-1] == ("set_gripper_position", pytest.approx(200)), "but the last width is sent"
     arm.error_code = 31
     fault = servo.read().fault
     assert fault is not None

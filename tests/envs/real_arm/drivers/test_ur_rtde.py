@@ -1,4 +1,4 @@
-"""The UR driver: with the real library in a process of its own, and what needs no robot."""
+"""The UR driver: with the real library in a process of its own, and without a robot."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def run_cases() -> subprocess.CompletedProcess[str]:
 def test_every_case_holds_with_the_real_library() -> None:
     done = run_cases()
     if done.returncode < 0:
-        # The library may end its whole process when a connection breaks; a case that fails is never tried again.
+        # The library may end its whole process when a connection breaks; a failed case is never repeated.
         print(f"the cases died from signal {-done.returncode} and are run once more:\n{done.stdout}{done.stderr}")
         done = run_cases()
     assert done.returncode == 0, f"exit status {done.returncode}:\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("values", [{"gain": 5000.0}, {"lookahead_s": 0.5}, {"rate_hz": 1000.0}, {"watchdog_hz": 0.0}])
-def test_values_that_servo_l_does_not_take(values: dict[str, float]) -> None:
+def test_values_that_servo_l_does_not_accept_are_named(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="expected 100 to 2000"):
         UrRtdeServo("127.0.0.1", **values)
 
 
-def test_what_is_known_without_a_connection() -> None:
+def test_the_spec_is_readable_without_a_connection() -> None:
     servo = UrRtdeServo("127.0.0.1")
     assert servo.spec.rate_hz == 125.0
     with pytest.raises(OSError, match="is lost"):
@@ -55,7 +55,7 @@ def test_what_is_known_without_a_connection() -> None:
     servo.close()
 
 
-def test_a_connection_that_breaks_while_it_is_closed_is_let_go_of() -> None:
+def test_closing_works_while_the_connection_breaks() -> None:
     closed: list[str] = []
 
     class Broken:

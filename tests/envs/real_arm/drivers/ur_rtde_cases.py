@@ -45,10 +45,10 @@ LIMITS = Limits(low=(0.2, -0.5, 0.1), high=(0.8, 0.5, 0.6), speed_m_s=0.25, acce
 
 
 class Robot:
-    """The emulator in a process of its own, at an address of loopback of its own."""
+    """The emulator in a process of its own, at a loopback address of its own."""
 
     def __init__(self) -> None:
-        # The library reconnects by itself, also to the robot of the next test if it has the same address.
+        # The library reconnects by itself, even to the robot of the next test if that has the same address.
         high, low = divmod(os.getpid(), 250)
         self.address = f"127.{next(NUMBERS)}.{high % 250}.{low + 2}"
         self.process = subprocess.Popen(
@@ -88,7 +88,7 @@ def servo(robot: Robot) -> Iterator[UrRtdeServo]:
 
 
 def patient_loop(robot: Robot) -> ServoLoop:
-    """A loop for a machine on which other tests run: neither it nor the emulator may keep its times."""
+    """A loop for a loaded machine, on which neither it nor the emulator keeps its deadlines."""
     return ServoLoop(UrRtdeServo(robot.address), LIMITS, watchdog_s=60.0, stale_s=1.0)
 
 
@@ -104,7 +104,7 @@ def read_until(servo: UrRtdeServo, condition: Any) -> ArmState:
     return servo.read()
 
 
-def test_it_reads_what_the_robot_measures(robot: Robot, servo: UrRtdeServo) -> None:
+def test_states_are_those_of_the_robot(robot: Robot, servo: UrRtdeServo) -> None:
     state = servo.read()
     assert time.monotonic() - state.time_s < 1.0
     assert np.allclose(state.position, (0.4, -0.1, 0.3))
@@ -147,8 +147,8 @@ def test_the_loop_drives_it_to_a_waypoint(robot: Robot) -> None:
     assert (np.abs(steps) <= LIMITS.speed_m_s / 125 + 1e-9).all()
 
 
-def test_the_robot_s_watchdog_is_kept_content_until_something_is_sent(robot: Robot, servo: UrRtdeServo) -> None:
-    """In a dry run nothing ever is, and the robot would end its program."""
+def test_the_robots_watchdog_is_fed_until_a_command_is_sent(robot: Robot, servo: UrRtdeServo) -> None:
+    """In a dry run none ever is, and without feeding the robot would end its program."""
     until(lambda: servo.read().fault is None and robot.do("report")["n_kicks"] >= 3)
     state = servo.read()
     servo.send(Waypoint(0.0, state.position, state.quaternion, 0.0))
@@ -159,14 +159,14 @@ def test_the_robot_s_watchdog_is_kept_content_until_something_is_sent(robot: Rob
     assert robot.do("report")["n_kicks"] == n_kicks, "who commands it and falls silent must not keep it going"
 
 
-def test_a_hand_moves_it_in_free_drive_only(robot: Robot, servo: UrRtdeServo) -> None:
+def test_a_hand_moves_the_arm_only_in_free_drive(robot: Robot, servo: UrRtdeServo) -> None:
     assert isinstance(servo, FreeDrive)
     assert robot.do("push", metres=0.05) is False
     servo.free_drive(True)
     n_kicks = robot.do("report")["n_kicks"]
     assert robot.do("push", metres=0.05) is True
     state = read_until(servo, lambda one: abs(one.position[0] - 0.45) < 1e-9)
-    # Nothing is sent meanwhile, and without these the robot's watchdog would end the program.
+    # No commands are sent meanwhile; unfed, the robot's watchdog would end the program.
     until(lambda: servo.read().fault is None and robot.do("report")["n_kicks"] >= n_kicks + 3)
     servo.free_drive(False)
     assert robot.do("push", metres=0.05) is False
@@ -176,7 +176,7 @@ def test_a_hand_moves_it_in_free_drive_only(robot: Robot, servo: UrRtdeServo) ->
     assert [one for one in commands if one not in (SET_TCP, SET_WATCHDOG)] == [TEACH, END_TEACH, SERVO_L]
 
 
-def test_the_loop_is_led_by_hand_and_takes_up_work_where_it_was_put(robot: Robot) -> None:
+def test_after_free_drive_the_loop_resumes_where_the_arm_is(robot: Robot) -> None:
     loop = patient_loop(robot)
     loop.connect()
     loop.free_drive(True)
@@ -219,7 +219,7 @@ def test_a_stop_of_the_robot_is_a_latched_fault(robot: Robot, bits: int, words: 
         ("end_program", "control script"),
     ],
 )
-def test_what_breaks_is_a_fault_and_nothing_is_sent_any_more(robot: Robot, event: str, words: str) -> None:
+def test_a_lost_connection_is_a_fault_and_nothing_more_is_sent(robot: Robot, event: str, words: str) -> None:
     loop = patient_loop(robot)
     loop.connect()
     until(lambda: loop.report.n_ticks > 5)
@@ -240,6 +240,6 @@ def test_what_breaks_is_a_fault_and_nothing_is_sent_any_more(robot: Robot, event
     loop.close()
 
 
-def test_without_a_robot_it_gives_advice() -> None:
+def test_without_a_robot_there_is_advice() -> None:
     with pytest.raises(ConfigError, match="check the address and the cable"):
         UrRtdeServo("127.250.250.250").connect()
