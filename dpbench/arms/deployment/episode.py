@@ -101,6 +101,8 @@ def run_episode(
     """
     station = station_of(env)
     env.reset(seed=seed)
+    if journal is not None:
+        journal.begin(seed)
     station.loop.report = LoopReport()
     max_s = task.max_episode_steps / config.rate_hz if max_s is None else max_s
     return _Episode(station, task, policy, config, interface, seed, journal, max_s).run()

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.data.episodes import EpisodeStore
+from dpbench.data.episodes import UNKNOWN, EpisodeStore
 from dpbench.errors import DataError
 
 FOLLOWS = "follows_n_episodes"
 """Attribute of a journal: number of episodes in the store when the journal was started."""
+START_SEED = "start_seed"
+"""Attribute of a journal: seed of the reset before the episode."""
 
 
 class Journal:
@@ -38,6 +40,7 @@ class Journal:
         self.unfinished = path.with_name(f"{path.name.removesuffix('.zarr')}.unfinished.zarr")
         self._attributes = dict(attributes)
         self._steps: EpisodeStore | None = None
+        self._start_seed = UNKNOWN
         if self.unfinished.exists():
             self._resume()
 
@@ -63,6 +66,10 @@ class Journal:
                 f"`dpbench arm record --out {self.path}`, or delete it."
             )
 
+    def begin(self, start_seed: int) -> None:
+        """Note the seed of the reset before the next episode; it is saved with the episode."""
+        self._start_seed = start_seed
+
     def add(self, row: Mapping[str, NDArray[Any]]) -> None:
         """Commit one step.
 
@@ -76,7 +83,7 @@ class Journal:
             shapes = _shapes(row)
             if self.path.exists():
                 self._check(shapes)
-            attributes = {**self._attributes, FOLLOWS: self.n_episodes}
+            attributes = {**self._attributes, FOLLOWS: self.n_episodes, START_SEED: self._start_seed}
             self._steps = EpisodeStore.create(self.unfinished, shapes, attributes)
         # Not flushed to disk: a step every 100 ms must not wait for it. A killed process still loses nothing.
         self._steps.append({name: np.asarray(value)[None] for name, value in row.items()}, durable=False)
@@ -97,7 +104,8 @@ class Journal:
             store = EpisodeStore.open(self.path)
         else:
             store = EpisodeStore.create(self.path, steps.shapes(), self._attributes)
-        store.append({name: steps.read(name) for name in steps.shapes()})
+        start_seed = int(steps.attributes.get(START_SEED, UNKNOWN))
+        store.append({name: steps.read(name) for name in steps.shapes()}, start_seed)
         self.discard()
         return store.n_episodes - 1
 

@@ -142,6 +142,7 @@ class RecordingSession:
         seed = self._plan.first_seed + self._journal.n_episodes + failed
         try:
             self._env.reset(seed=seed)
+            self._journal.begin(seed)
             self._goal_source.begin(seed)
             if self._goal_source.hand_guided:
                 self._station.loop.free_drive(True)

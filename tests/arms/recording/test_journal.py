@@ -22,6 +22,7 @@ def row(number: int) -> dict[str, np.ndarray]:
 
 def filled(path: Path, n_steps: int) -> Journal:
     journal = Journal(path, {"task": "test"})
+    journal.begin(start_seed=n_steps)
     for number in range(n_steps):
         journal.add(row(number))
     return journal
@@ -37,6 +38,7 @@ def test_a_saved_journal_is_one_episode_and_is_deleted(tmp_path: Path) -> None:
     store = EpisodeStore.open(path)
     assert store.episode_ends.tolist() == [3, 5]
     assert store.read("agent_pos")[:, 0].tolist() == [0, 1, 2, 0, 1]
+    assert store.start_seeds.tolist() == [3, 2]
     assert store.attributes == {"task": "test"}
 
 
@@ -54,7 +56,7 @@ def test_the_next_session_finds_the_episode_of_a_killed_one(tmp_path: Path) -> N
     path = tmp_path / "demos.zarr"
     code = (
         "import sys, time, numpy as np\nfrom pathlib import Path\nfrom dpbench.arms.recording.journal import Journal\n"
-        f"journal = Journal(Path({str(path)!r}), {{}})\n"
+        f"journal = Journal(Path({str(path)!r}), {{}})\njournal.begin(7)\n"
         "for number in range(10_000):\n"
         "    journal.add({'agent_pos': np.full(3, number, np.float32)})\n"
         "    print(number, flush=True)\n"
@@ -68,7 +70,9 @@ def test_the_next_session_finds_the_episode_of_a_killed_one(tmp_path: Path) -> N
     assert journal.n_steps >= last + 1
     n_steps = journal.n_steps
     journal.save()
-    assert EpisodeStore.open(path).read("agent_pos")[:, 0].tolist() == list(range(n_steps))
+    store = EpisodeStore.open(path)
+    assert store.read("agent_pos")[:, 0].tolist() == list(range(n_steps))
+    assert store.start_seeds.tolist() == [7]
 
 
 def test_a_journal_is_not_saved_twice_after_a_kill(tmp_path: Path) -> None:
