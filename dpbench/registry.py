@@ -50,7 +50,10 @@ class Registry:
         """
         if name in self.entries:
             return self.entries[name]
-        near = difflib.get_close_matches(name, self.names(), n=3, cutoff=0.5)
+        # Compared without the package and in lower case: people write `pusht`, not `dpbench/PushT-v0`.
+        short = {known.rpartition("/")[2].lower(): known for known in self.names()}
+        close = difflib.get_close_matches(name.rpartition("/")[2].lower(), short, n=3, cutoff=0.5)
+        near = [short[each] for each in close]
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}."
         failed = "".join(f" (Not loaded: {problem})" for problem in self.problems)
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}{failed}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import gymnasium as gym
 
-from dpbench.errors import TaskError
+from dpbench.errors import MissingExtraError, TaskError, UnknownNameError
 from dpbench.registry import registry, resolve
 from dpbench.spec import TaskSpec
 
@@ -62,16 +63,66 @@ def default_task(purpose: str) -> str:
     return found[0]
 
 
+def find_task(name: str) -> str:
+    """The Gymnasium id that a name stands for.
+
+    `dpbench/PushT-v0`, `PushT-v0`, `PushT` and `pusht` name one task; without a version it is the newest one.
+
+    Raises:
+        UnknownNameError: for a name that fits no task, with the nearest known ids, or tasks of several packages.
+    """
+    tasks = registry("task")
+    if name in tasks.entries:
+        return name
+    fitting: dict[str, list[str]] = {}
+    for known in tasks.names():
+        if name.lower() in _forms(known):
+            fitting.setdefault(_without_version(known), []).append(known)
+    if len(fitting) > 1:
+        known_ids = " or ".join(known for versions in fitting.values() for known in versions)
+        raise UnknownNameError(f"{name!r} may be {known_ids}; write the whole id.")
+    for versions in fitting.values():
+        return max(versions, key=_version)
+    return tasks.entry(name).name
+
+
 def load_task(name: str) -> TaskSpec:
-    """The TaskSpec of a Gymnasium id.
+    """The TaskSpec of a task, by any name that `find_task` knows.
 
     Raises:
         UnknownNameError: with the nearest known ids.
         TaskError: when the registry names something else.
     """
-    entry: TaskEntry = registry("task").entry(name).target
+    task_id = find_task(name)
+    entry: TaskEntry = registry("task").entry(task_id).target
     found: object = resolve(entry.spec)
-    spec: object = found.get(name) if isinstance(found, Mapping) else found
-    if not isinstance(spec, TaskSpec) or spec.id != name:
-        raise TaskError(f"{entry.spec} is not the TaskSpec of {name}.")
+    spec: object = found.get(task_id) if isinstance(found, Mapping) else found
+    if not isinstance(spec, TaskSpec) or spec.id != task_id:
+        raise TaskError(f"{entry.spec} is not the TaskSpec of {task_id}.")
     return spec
+
+
+def missing_extra(task_id: str) -> str | None:
+    """What a task needs that is not installed, in one sentence; None when it can run here."""
+    entry: TaskEntry = registry("task").entry(task_id).target
+    try:
+        resolve(entry.env)
+    except MissingExtraError as error:
+        return str(error)
+    return None
+
+
+def _forms(task_id: str) -> set[str]:
+    """An id as people write it: with or without the package and the version, in lower case."""
+    whole = task_id.lower()
+    short = whole.rpartition("/")[2]
+    return {whole, short, _without_version(whole), _without_version(short)}
+
+
+def _without_version(task_id: str) -> str:
+    return re.sub(r"-v\d+$", "", task_id)
+
+
+def _version(task_id: str) -> int:
+    found = re.search(r"-v(\d+)$", task_id)
+    return int(found[1]) if found else -1

@@ -11,12 +11,12 @@ import pytest
 
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.evaluation.rollout import rollout, trials
-from dpbench.policies.checkpoint import load_checkpoint
+from dpbench.policies.checkpoint import checkpoint_folders, load_checkpoint
 from dpbench.policies.networks import n_parameters_of
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records import store
 from dpbench.tasks import load_task
-from dpbench.training.zoo import checkpoints, manifest, model_card
+from dpbench.training.zoo import manifest, model_card
 
 ZOO = Path(__file__).parents[1] / "zoo"
 RECORDS = store.read_all(ZOO.parent / "leaderboards" / "records")
@@ -28,10 +28,10 @@ def without(description: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def test_the_manifest_lists_what_is_there() -> None:
-    assert {str(path.relative_to(ZOO)) for path in checkpoints(ZOO)} == {entry.name for entry in manifest(ZOO)}
+    assert {str(path.relative_to(ZOO)) for path in checkpoint_folders(ZOO)} == {entry.name for entry in manifest(ZOO)}
 
 
-@pytest.mark.parametrize("folder", checkpoints(ZOO), ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", checkpoint_folders(ZOO), ids=lambda path: path.name)
 def test_every_checkpoint_is_small_whole_and_has_a_card(folder: Path) -> None:
     assert all(path.stat().st_size < MAX_BYTES for path in folder.iterdir())
     checkpoint = load_checkpoint(folder)
@@ -40,7 +40,7 @@ def test_every_checkpoint_is_small_whole_and_has_a_card(folder: Path) -> None:
     assert checkpoint.description["n_parameters"] == n_parameters_of(without(checkpoint.description, "n_parameters"))
 
 
-@pytest.mark.parametrize("folder", checkpoints(ZOO), ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize("folder", checkpoint_folders(ZOO), ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_every_checkpoint_acts(folder: Path) -> None:
     described = describe_policy(str(folder))
     task = load_task(described.task_id)
@@ -51,7 +51,7 @@ def test_every_checkpoint_acts(folder: Path) -> None:
     assert (np.abs(episode.actions - middle) < 1.5 * half).all(), "far outside of the bounds"
 
 
-@pytest.mark.parametrize("folder", checkpoints(ZOO / "PushTKeypoints-v0"), ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", checkpoint_folders(ZOO / "PushTKeypoints-v0"), ids=lambda path: path.name)
 def test_every_checkpoint_pushes_as_its_record_says(folder: Path) -> None:
     """Three starts; other processors round differently, so that one episode may part ways with the recorded one."""
     cell = resolve(Cell(str(folder), sampler_seeds=(0,)))

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dpbench.cli.arguments import TASK
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.networks import count_parameters
 from dpbench.policies.sampling import option_texts
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("action", nargs="?", choices=["list", "show"], default="list", help="list (default) or show")
     parser.add_argument("name", nargs="?", help="baseline to show")
-    parser.add_argument("--task", help="Gymnasium id for which parameters are counted (default: the first installed)")
+    parser.add_argument("--task", help=f"count parameters for this task, {TASK} (default: the first installed)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

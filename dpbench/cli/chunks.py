@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dpbench.cli.arguments import TASK
+
 EXAMPLE = """examples:
   dpbench chunks zoo/Avoid-v0/*                             from the first start of the task
   dpbench chunks zoo/PushTKeypoints-v0/* --starts symmetric --chunks 50 --output sides.png
-  dpbench chunks demonstrator --task dpbench/Avoid-v0 --paths 0
+  dpbench chunks demonstrator --task Avoid-v0 --paths 0
 """
 
 
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     parser.add_argument("policies", nargs="+", help="checkpoint folders or scripted policies, a panel each")
-    parser.add_argument("--task", help="Gymnasium id (default: that of the first checkpoint)")
+    parser.add_argument("--task", help=f"{TASK} (default: the checkpoints' own)")
     parser.add_argument("--starts", help="start protocol of the task; its first start is shown (default: its first)")
     parser.add_argument("--chunks", type=int, default=40, help="sampled chunks a policy (default 40)")
     parser.add_argument("--paths", type=int, default=20, help="rollouts a policy (default 20)")

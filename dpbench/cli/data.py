@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from dpbench.cli.arguments import TASK
 from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     importing = actions.add_parser("import", help="build a task's store from an archive of another project")
     importing.add_argument("source", type=Path, help="archive, or the folder it is in")
-    importing.add_argument("--task", required=True, help="Gymnasium id or short name")
+    importing.add_argument("--task", required=True, help=TASK)
     importing.add_argument(
         "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in"
     )
@@ -83,9 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
-    from dpbench.cli.demos import task_id
-
-    dataset, task = find_dataset(arguments.name, task_id(arguments.task) if arguments.task is not None else None)
+    dataset, task = find_dataset(arguments.name, arguments.task)
     if dataset == own_dataset(task):
         store, built = fetch(dataset, task, root, arguments.source)
     else:
@@ -96,11 +95,10 @@ def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
 
 
 def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
-    from dpbench.cli.demos import task_id
     from dpbench.data.importing import import_archive
     from dpbench.tasks import load_task
 
-    task = load_task(task_id(arguments.task))
+    task = load_task(arguments.task)
     path = arguments.out or root / f"{store_name(task)}-imported.zarr"
     with tqdm(unit="episode", desc=task.id, disable=arguments.json) as bar:
         return import_archive(
@@ -109,11 +107,10 @@ def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
 
 
 def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
-    from dpbench.cli.demos import task_id
     from dpbench.demonstrations.exporting import export
     from dpbench.tasks import load_task
 
-    export(load_task(task_id(arguments.task)), store, arguments.out)
+    export(load_task(arguments.task), store, arguments.out)
     if not arguments.json:
         print(f"written: {arguments.out}")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.errors import ConfigError, DpbenchError
+from dpbench.cli.arguments import add_evaluation_arguments, sampler_seeds
+from dpbench.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +17,9 @@ EXAMPLE = """examples:
   dpbench delay zoo/RealArm-v0/diffusion-cnn zoo/RealArmVelocity-v0/diffusion-cnn --output leaderboards/delay
   dpbench delay zoo/PushTKeypoints-v0/diffusion-cnn zoo/PushTKeypoints-v0/act --steps 0-3,6 --episodes 20 --json
 
-A policy acts on what was seen N control steps ago, and the first N actions of each chunk are lost (Chi et al. 2023,
-Fig. 5 right); N is below the number of actions it executes a call. Every setting is kept as a record: killed, the same
-command goes on.
+With a latency of N control steps, observations are N steps old and the first N actions of each chunk are lost (Chi et
+al. 2023, Fig. 5 right); N is below the number of actions that a policy executes a call. Every setting is kept as a
+record. After an interruption, the same command resumes.
 """
 
 
@@ -29,40 +28,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("checkpoints", nargs="+", help="folders with a checkpoint.json, a line of the figure each")
     parser.add_argument("--steps", default="0-7", help="latencies in control steps: 0-7 (default), or 0,2,4")
-    parser.add_argument("--episodes", type=int, help="number of starts (default: all of the protocol)")
-    parser.add_argument("--sampler-seeds", default="0", help="comma-separated; each start runs once with each (0)")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    add_evaluation_arguments(parser)
     parser.add_argument("--output", type=Path, default=Path("delay"), help="folder of table, figure and records")
     parser.add_argument("--json", action="store_true", help="print the rows and where they come from as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print and write the table and the figure."""
-    import pandas as pd  # heavy imports only when something is evaluated
-    from tqdm import tqdm
+    from tqdm import tqdm  # heavy imports only when something is evaluated
 
-    from dpbench.cli.evaluate import sampler_seeds
-    from dpbench.comparison.cells import Cell, resolve
-    from dpbench.comparison.delay_sweep import sweep
+    from dpbench.comparison.cells import Cell
+    from dpbench.comparison.delay_sweep import delayed_cells, save, sweep
+    from dpbench.comparison.reuse import KnownRecords
     from dpbench.provenance import provenance
 
-    steps, seeds = latencies(arguments.steps), sampler_seeds(arguments.sampler_seeds)
+    seeds = sampler_seeds(arguments.sampler_seeds)
     cells = [
         Cell(text, n_starts=arguments.episodes, sampler_seeds=seeds, device=arguments.device)
         for text in arguments.checkpoints
     ]
-    resolved = [resolve(cell) for cell in cells]
-    names = [(cell.task.id, cell.name) for cell in resolved]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"{', '.join(arguments.checkpoints)}: two of a task have the same name; give each its own.")
-    n_episodes = sum(len(cell.trials) for cell in resolved) * len(steps)
-    with tqdm(total=n_episodes, unit="episode", desc="delay") as bar:
-        rows = pd.DataFrame(
-            list(sweep(cells, steps, arguments.output / "records", arguments.workers, on_done=bar.update))
-        )
+    late = delayed_cells(cells, latencies(arguments.steps))
+    known = KnownRecords(arguments.output / "records")
+    with tqdm(total=sum(len(cell.trials) for cell in late), unit="episode", desc="delay") as bar:
+        rows = sweep(late, known, arguments.workers, bar.update)
     document = {"rows": rows.to_dict("records"), "provenance": provenance()}
-    written = _write(rows, document, arguments.output)
+    written = save(rows, document, arguments.output)
     if arguments.json:
         print(json.dumps(document, indent=2))
         return 0
@@ -84,26 +74,6 @@ def latencies(text: str) -> tuple[int, ...]:
             raise ConfigError(f"--steps {text!r}: expected whole numbers and ranges, such as 0-7 or 0,2,4.")
         steps |= set(range(int(first), int(last or first) + 1))
     return tuple(sorted(steps))
-
-
-def _write(rows: pd.DataFrame, document: dict[str, Any], folder: Path) -> Path:
-    """Table, figure and everything as JSON; the path without its ending is returned."""
-    from dpbench.comparison.delay_sweep import markdown, save_figure
-    from dpbench.files import write_bytes, write_json
-
-    stem = folder / _name(list(dict.fromkeys(rows["task"])))
-    try:
-        write_json(stem.with_suffix(".json"), document)
-        write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
-        write_bytes(stem.with_suffix(".md"), markdown(rows).encode())
-        save_figure(rows, stem.with_suffix(".png"))
-    except OSError as error:
-        raise DpbenchError(f"{folder}: not written ({error}); choose another --output.") from error
-    return stem
-
-
-def _name(tasks: Sequence[str]) -> str:
-    return "--".join(task.rsplit("/", 1)[-1] for task in tasks)
 
 
 def _print(rows: pd.DataFrame) -> None:

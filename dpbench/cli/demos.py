@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 from pathlib import Path
 
-from dpbench.errors import UnknownNameError
+from dpbench.cli.arguments import TASK
 
 EXAMPLE = """examples:
   dpbench demos record pusht
-  dpbench demos generate dpbench/Avoid-v0 --episodes 200
+  dpbench demos generate Avoid-v0 --episodes 200
 
 record: touch the blue finger with the mouse, and it follows the mouse. The episode is saved when the task is solved,
 or when you press S; R discards it and starts it again; Q quits. Needs: pip install 'dpbench[human]'.
@@ -31,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    recording.add_argument("task", help="Gymnasium id or short name, or name of a public data set")
+    recording.add_argument("task", help=TASK)
     recording.add_argument("--seed", type=int, default=0, help="start seed of the first episode (default 0)")
     recording.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME-recorded.zarr)")
     generating = actions.add_parser(
         "generate", help="generate demonstrations with the scripted demonstrator", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    generating.add_argument("task", help="Gymnasium id or short name")
+    generating.add_argument("task", help=f"one with a scripted demonstrator, {TASK}")
     generating.add_argument("--episodes", type=int, default=200, help="episodes in the store at the end (default 200)")
     generating.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
@@ -63,7 +62,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from dpbench.demonstrations.generation import generate
     from dpbench.tasks import load_task
 
-    task = load_task(task_id(arguments.task))
+    task = load_task(arguments.task)
     # The name without a suffix is that of the published data set.
     name = store_name(task) + ("-generated" if own_dataset(task) is not None else "")
     path = arguments.out or data_root(arguments.data_dir) / f"{name}.zarr"
@@ -80,7 +79,7 @@ def _record(arguments: argparse.Namespace) -> int:
     from dpbench.demonstrations.recording import record
     from dpbench.tasks import load_task
 
-    task = load_task(task_id(arguments.task))
+    task = load_task(arguments.task)
     path = arguments.out or data_root(arguments.data_dir) / f"{store_name(task)}-recorded.zarr"
     # No time limit: a person may take longer than a policy.
     env = gym.make(task.id, render_mode="human", max_episode_steps=-1)
@@ -90,31 +89,3 @@ def _record(arguments: argparse.Namespace) -> int:
         env.close()
     print(f"{done.saved} saved, {done.discarded} discarded: {path}")
     return 0
-
-
-def task_id(name: str) -> str:
-    """The Gymnasium id for an id, a short name, or the name of a data set (its first task).
-
-    Raises:
-        UnknownNameError: with the nearest known names.
-    """
-    from dpbench.data.public import own_dataset
-    from dpbench.registry import registry
-    from dpbench.tasks import load_task
-
-    tasks = registry("task")
-    if name in tasks.names():
-        return name
-    datasets: dict[str, str] = {}
-    for known in tasks.names():
-        dataset = own_dataset(load_task(known))
-        if dataset is not None:
-            datasets.setdefault(dataset.name, known)
-    if name in datasets:
-        return datasets[name]
-    short = {known.rsplit("/", 1)[-1].rsplit("-v", 1)[0].lower(): known for known in tasks.names()}
-    if name.lower() in short:
-        return short[name.lower()]
-    names = [*datasets, *tasks.names()]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise UnknownNameError(f"unknown task or data set {name!r}; did you mean {' or '.join(near)}?")

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dpbench.errors import DpbenchError
+from dpbench.cli.arguments import add_evaluation_arguments, key_values, names, sampler_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
-
-    from dpbench.policies.sampling import Sampling
 
 SHORTHANDS = {"samplers": "sampler", "steps": "steps"}
 """Options of methods that can be written without `--option`."""
@@ -26,7 +22,7 @@ EXAMPLE = """examples:
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --steps 1,2,5,10 --success --episodes 20
   dpbench latency zoo/PushTKeypoints-v0/flow-matching --threads 1 --json
 
-Settings that were evaluated with --success are kept as records: killed, the same command goes on.
+Evaluations of --success are kept as records. After an interruption, the same command resumes.
 """
 
 
@@ -44,11 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, key in SHORTHANDS.items():
         parser.add_argument(f"--{name}", metavar="VALUES", help=f"the same as --option {key}=VALUES")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
-    parser.add_argument("--success", action="store_true", help="evaluate each setting too")
-    parser.add_argument("--episodes", type=int, help="number of starts for --success (default: all of the protocol)")
-    parser.add_argument("--sampler-seeds", default="0", help="each start runs once with each (default 0)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--success", action="store_true", help="also evaluate each setting")
+    add_evaluation_arguments(parser)
     parser.add_argument("--output", type=Path, default=Path("latency"), help="folder of table, figure and records")
     parser.add_argument("--json", action="store_true", help="print the rows and where they come from as JSON")
 
@@ -58,62 +51,40 @@ def run(arguments: argparse.Namespace) -> int:
     import pandas as pd  # heavy imports only when something is measured
     from tqdm import tqdm
 
-    from dpbench.cli.evaluate import key_values, sampler_seeds
     from dpbench.comparison.cells import Cell
-    from dpbench.comparison.latency_sweep import settings, sweep
-    from dpbench.policies.checkpoint import read_description
+    from dpbench.comparison.latency_sweep import save, settings, sweep
+    from dpbench.comparison.reuse import KnownRecords
+    from dpbench.policies.opening import describe_policy
     from dpbench.provenance import provenance
 
-    description = read_description(Path(arguments.checkpoint))
-    name, task_id = str(description["baseline"]), str(description["task"])
+    policy = describe_policy(arguments.checkpoint)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
     options = {**named, **key_values(arguments.option)}
-    chosen = settings(name, {key: parts for key, value in options.items() if (parts := _parts(value))})
+    chosen = settings(policy.baseline, {key: parts for key, value in options.items() if (parts := names(value))})
     cell = Cell(
         policy=arguments.checkpoint,
-        task_id=task_id,
         n_starts=arguments.episodes,
         sampler_seeds=sampler_seeds(arguments.sampler_seeds),
         device=arguments.device,
     )
-    records = arguments.output / "records" if arguments.success else None
-    measured = sweep(cell, chosen, records, arguments.workers, arguments.threads)
-    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=name)))
+    known = KnownRecords(arguments.output / "records") if arguments.success else None
+    measured = sweep(cell, chosen, known, arguments.workers, arguments.threads)
+    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=policy.baseline)))
     document = {
-        "checkpoint": description["weights_sha256"],
-        "baseline": name,
-        "task": task_id,
+        "checkpoint": policy.identity["checkpoint_sha256"],
+        "baseline": policy.baseline,
+        "task": policy.task_id,
         "device": arguments.device,
         "rows": rows.to_dict("records"),
         "provenance": provenance(),
     }
-    written = _write(rows, chosen[0], document, arguments.output)
+    written = save(rows, chosen[0], document, arguments.output)
     if arguments.json:
         print(json.dumps(document, indent=2))
         return 0
     _print(rows)
     print(f"written: {written}.json, .csv and .png")
     return 0
-
-
-def _write(rows: pd.DataFrame, setting: Sampling | None, document: Mapping[str, Any], folder: Path) -> Path:
-    """Table, figure and everything as JSON; the path without its ending is returned."""
-    from dpbench.comparison.latency_sweep import save_figure
-    from dpbench.files import write_bytes, write_json
-
-    name, task = str(document["baseline"]), str(document["task"])
-    stem = folder / f"{task.rsplit('/', 1)[-1]}--{name}"
-    try:
-        write_json(stem.with_suffix(".json"), document)
-        write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
-        save_figure(rows, setting, f"{name} on {task}", stem.with_suffix(".png"))
-    except OSError as error:
-        raise DpbenchError(f"{folder}: not written ({error}); choose another --output.") from error
-    return stem
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _print(rows: pd.DataFrame) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dpbench.cli.arguments import TASK
 from dpbench.errors import ConfigError
-from dpbench.policies.protocol import Policy
-from dpbench.spec import TaskSpec
 
 EXAMPLE = """examples:
-  dpbench train diffusion-cnn --task dpbench/PushTKeypoints-v0 --preset small
-  dpbench train mlp-bc --task dpbench/PushT-v0 --set n_steps=2000 --set width=256
-  dpbench train diffusion-cnn --task dpbench/LiftAbs-v0 --store LiftAbs-v0-robomimic-lift-ph
-  torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task dpbench/PushTKeypoints-v0 --device cuda --bf16
+  dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
+  dpbench train mlp-bc --task PushT-v0 --set n_steps=2000 --set width=256
+  dpbench train diffusion-cnn --task LiftAbs-v0 --store LiftAbs-v0-robomimic-lift-ph
+  torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task PushTKeypoints-v0 --device cuda --bf16
 
-Interrupted at any moment, the same command resumes from the last saved state.
+After an interruption, the same command resumes from the last saved state.
 """
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     parser.add_argument("baseline", help="method to train; `dpbench baselines` lists them")
-    parser.add_argument("--task", required=True, help="Gymnasium id; `dpbench tasks` lists them")
+    parser.add_argument("--task", required=True, help=TASK)
     parser.add_argument(
         "--preset", default="small", help="small (default: trains on two CPU cores) or paper (the published size)"
     )
@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, and print where the checkpoint is."""
     import torch  # heavy: only when something is trained
 
+    from dpbench.evaluation.during_training import evaluate_first_starts
     from dpbench.training.run import execute, make_run
     from dpbench.training.trainer import Execution
 
@@ -79,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         save_every=arguments.save_every,
         report_every=arguments.report_every,
     )
-    trained = execute(wanted, execution, _rollouts(arguments.rollouts), arguments.tensorboard)
+    rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
+    trained = execute(wanted, execution, rollouts, arguments.tensorboard)
     print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")
     print(f"next: dpbench evaluate {wanted.folder}")
     return 0
@@ -93,24 +95,3 @@ def _field(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
-
-
-def _rollouts(n_episodes: int) -> Any:
-    """Short evaluations during training: the first starts of the task's default protocol, one sampler seed."""
-    if n_episodes == 0:
-        return None
-    import numpy as np
-
-    from dpbench.evaluation.rollout import rollout, trials
-    from dpbench.metrics.episode import EpisodeSet
-    from dpbench.metrics.measure import episode_columns
-    from dpbench.metrics.table import METRICS
-
-    def evaluate(policy: Policy, task: TaskSpec) -> dict[str, float]:
-        starts = task.starts()
-        episodes = rollout(policy, task, starts, trials(starts, n_episodes, (0,)))
-        columns = episode_columns(EpisodeSet(task, episodes, policy.horizon.n_action_steps), METRICS)
-        success, max_reward = (np.mean(np.array(columns[name], np.float64)) for name in ("success", "max_reward"))
-        return {"success_rate": float(success), "mean_max_reward": float(max_reward)}
-
-    return evaluate

@@ -1,12 +1,12 @@
-"""Success against latency: what a policy loses when it acts on what was seen some control steps ago.
+"""Success against latency: what a policy loses when its observations are some control steps old.
 
 Source: Chi et al. 2023 (Diffusion Policy, arXiv 2303.04137), Fig. 5 right, for position and velocity actions.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dpbench.comparison.cells import Cell, resolve
-from dpbench.comparison.reuse import known_or_evaluated
-from dpbench.files import write_bytes
+from dpbench.comparison.cells import Cell, ResolvedCell, resolve
+from dpbench.comparison.reuse import KnownRecords, known_or_evaluated
+from dpbench.comparison.sweep_files import save_sweep
+from dpbench.errors import ConfigError
+from dpbench.records.record import Record
 from dpbench.tasks import load_task
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777")
@@ -25,41 +27,70 @@ APART = 0.06
 """Steps between the points of two policies, so that their intervals do not cover each other."""
 
 
-def sweep(
-    cells: Sequence[Cell],
-    steps: Sequence[int],
-    records: Path,
-    n_workers: int,
-    on_done: Callable[[int], object] = lambda _: None,
-) -> Iterator[dict[str, Any]]:
-    """One row a policy and latency, as it is evaluated.
+def delayed_cells(cells: Sequence[Cell], steps: Sequence[int]) -> tuple[ResolvedCell, ...]:
+    """Every cell with every latency.
 
     Args:
         cells: policies with their protocols.
         steps: latencies, control steps.
-        records: folder of the records; a known one is reused.
-        n_workers: processes for the rollouts.
-        on_done: called with the number of episodes that have just ended, or were known.
 
     Raises:
-        ConfigError: for a latency of as many steps as a policy executes a call, before anything is evaluated.
+        ConfigError: for a latency of as many steps as a policy executes a call, or two policies with one name.
     """
-    late = [replace(cell, options={**cell.options, "latency_steps": str(n)}) for cell in cells for n in steps]
-    for cell in [resolve(each) for each in late]:
-        record = known_or_evaluated(cell, records, n_workers, on_done)
-        n_steps = int(cell.policy.identity["latency_steps"])
-        row = {
-            "task": cell.task.id,
-            "policy": cell.name,
-            "action": cell.task.action.kind,
-            "latency_steps": n_steps,
-            "latency_s": n_steps / cell.task.rate_hz,
-            "n_episodes": len(record.episodes),
-        }
-        for name, key in (("success", "success"), ("score", "max_score"), ("length", "length")):
-            estimate = record.estimate(key)
-            row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        yield {**row, "identity": record.identity[:12], "commit": record.provenance.commit.id}
+    late = [
+        resolve(replace(cell, options={**cell.options, "latency_steps": str(n_steps)}))
+        for cell in cells
+        for n_steps in steps
+    ]
+    lines = Counter((cell.task.id, cell.name, cell.policy.n_latency_steps) for cell in late)
+    if double := sorted({name for (_, name, _), count in lines.items() if count > 1}):
+        raise ConfigError(f"two checkpoints of one task are called {', '.join(double)}; give each a name of its own.")
+    return tuple(late)
+
+
+def sweep(
+    late: Sequence[ResolvedCell],
+    known: KnownRecords,
+    n_workers: int,
+    on_done: Callable[[int], object] = lambda _: None,
+) -> pd.DataFrame:
+    """One row a policy and latency.
+
+    Args:
+        late: as `delayed_cells` gives them.
+        known: records; a known one is reused, a new one is added.
+        n_workers: processes for the rollouts.
+        on_done: called with the number of episodes that have just ended, or were known.
+    """
+    return pd.DataFrame([_row(cell, known_or_evaluated(cell, known, n_workers, on_done)) for cell in late])
+
+
+def _row(cell: ResolvedCell, record: Record) -> dict[str, Any]:
+    n_steps = cell.policy.n_latency_steps or 0
+    row = {
+        "task": cell.task.id,
+        "policy": cell.name,
+        "action": cell.task.action.kind,
+        "latency_steps": n_steps,
+        "latency_s": n_steps / cell.task.rate_hz,
+        "n_episodes": len(record.episodes),
+    }
+    for name, key in (("success", "success"), ("score", "max_score"), ("length", "length")):
+        estimate = record.estimate(key)
+        row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {**row, "identity": record.identity[:12], "commit": record.provenance.commit.id}
+
+
+def save(rows: pd.DataFrame, document: Mapping[str, Any], folder: Path) -> Path:
+    """Write table and figure into a folder; the path without an ending is returned.
+
+    Raises:
+        DpbenchError: when they cannot be written.
+    """
+    tasks = list(dict.fromkeys(rows["task"]))
+    stem = folder / "--".join(task.rsplit("/", 1)[-1] for task in tasks)
+    save_sweep(stem, rows, document, draw(rows), markdown(rows))
+    return stem
 
 
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,22 +118,18 @@ def markdown(rows: pd.DataFrame) -> str:
 
 
 LEGEND = (
-    "Success rate with its 95 % interval, over injected latency in control steps: the policy sees what was so many "
-    "steps ago, and loses the first so many actions of each chunk (Chi et al. 2023, Fig. 5 right)."
+    "Success rate with its 95 % interval, over injected latency of N control steps: observations are N steps old, and "
+    "the first N actions of each chunk are lost (Chi et al. 2023, Fig. 5 right)."
 )
 
 
 def episodes(rows: pd.DataFrame) -> str:
-    """How many a point stands for: `50`, or `20 to 50` where they differ."""
+    """Number of episodes behind a point: `50`, or `20 to 50` where it differs."""
     return " to ".join(str(count) for count in sorted({rows["n_episodes"].min(), rows["n_episodes"].max()}))
 
 
-def save_figure(rows: pd.DataFrame, path: Path) -> None:
-    """Write a PNG: a line a policy.
-
-    Raises:
-        OSError: when the file cannot be written.
-    """
+def draw(rows: pd.DataFrame) -> Figure:
+    """Success against latency, a line a policy."""
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axis = figure.subplots()
     parts = list(rows.groupby(["task", "policy", "action"], sort=False))
@@ -124,12 +151,10 @@ def save_figure(rows: pd.DataFrame, path: Path) -> None:
         ylim=(-0.03, 1.03),
         xticks=sorted(set(rows["latency_steps"])),
     )
-    axis.set_title(f"what latency costs ({episodes(rows)} episodes a point)")
+    axis.set_title(f"success against latency ({episodes(rows)} episodes a point)")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower left")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_bytes(path, buffer.getvalue())
+    return figure
 
 
 def _label(names: Any, by_action: bool) -> str:

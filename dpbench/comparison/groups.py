@@ -124,6 +124,23 @@ def group(records: Sequence[Record]) -> tuple[Group, ...]:
     )
 
 
+def with_other_seeds(records: Sequence[Record], known: Sequence[Record]) -> list[Record]:
+    """Add the known records of other training seeds, whose checkpoints need not be in the zoo.
+
+    Args:
+        records: of the comparison.
+        known: further records, the oldest first; of one seed the last one counts.
+    """
+    compared = {(without_seed(record), training_seed(record)) for record in records}
+    wanted = {key for key, _ in compared}
+    others = {
+        (key, training_seed(record)): record
+        for record in known
+        if (key := without_seed(record)) in wanted and (key, training_seed(record)) not in compared
+    }
+    return [*records, *others.values()]
+
+
 def training_seed(record: Record) -> int | None:
     """The training seed, None for a policy that is not trained."""
     return record.policy.seed

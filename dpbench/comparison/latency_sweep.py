@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,9 +13,9 @@ from matplotlib.figure import Figure
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.comparison.evaluate import time_policy
-from dpbench.comparison.reuse import known_or_evaluated
+from dpbench.comparison.reuse import KnownRecords, known_or_evaluated
+from dpbench.comparison.sweep_files import save_sweep
 from dpbench.errors import ConfigError
-from dpbench.files import write_bytes
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
 from dpbench.records.record import Latency
@@ -61,29 +60,32 @@ def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[S
 
 
 def sweep(
-    cell: Cell, chosen: Sequence[Sampling | None], records: Path | None, n_workers: int, n_threads: int = 1
+    cell: Cell, chosen: Sequence[Sampling | None], known: KnownRecords | None, n_workers: int, n_threads: int = 1
 ) -> Iterator[dict[str, Any]]:
     """One row a setting, as it is measured.
 
     Args:
         cell: the checkpoint with its protocol.
         chosen: as `settings` gives them.
-        records: evaluate success too, and keep the records there (a known one is reused); None measures latency only.
+        known: evaluate success too, reuse known records and add the new ones; None measures latency only.
         n_workers: processes for the rollouts.
         n_threads: CPU threads of the policy while it is timed; success does not depend on it.
+
+    Raises:
+        ConfigError: for a setting that the method does not have, before anything is measured.
     """
-    for setting in chosen:
-        options = {} if setting is None else as_options(setting)
-        one = resolve(replace(cell, options={**cell.options, **options}))
+    chosen_options = [{} if setting is None else as_options(setting) for setting in chosen]
+    cells = [resolve(replace(cell, options={**cell.options, **options})) for options in chosen_options]
+    for setting, one in zip(chosen, cells, strict=True):
         named = {"setting": "-"} if setting is None else {"setting": str(setting) or "default", **asdict(setting)}
         row = {**named, **_columns(time_policy(one, SWEEP_S, n_threads))}
-        if records is not None:
-            row |= _success(one, records, n_workers)
+        if known is not None:
+            row |= _success(one, known, n_workers)
         yield row
 
 
-def _success(cell: ResolvedCell, records: Path, n_workers: int) -> dict[str, Any]:
-    record = known_or_evaluated(cell, records, n_workers)
+def _success(cell: ResolvedCell, known: KnownRecords, n_workers: int) -> dict[str, Any]:
+    record = known_or_evaluated(cell, known, n_workers)
     row: dict[str, Any] = {}
     for name, metric in (("success", "success"), ("score", "max_reward")):
         estimate = record.estimate(metric)
@@ -108,17 +110,31 @@ def _columns(latency: Latency) -> dict[str, Any]:
     }
 
 
-def save_figure(rows: pd.DataFrame, setting: Sampling | None, title: str, path: Path) -> None:
-    """Write a PNG: success against latency where success was measured, else latency against the first number.
+def save(rows: pd.DataFrame, setting: Sampling | None, document: Mapping[str, Any], folder: Path) -> Path:
+    """Write table and figure into a folder; the path without an ending is returned.
+
+    Args:
+        rows: as `sweep` gives them.
+        setting: any of the sweep.
+        document: JSON-able: the rows and where they come from, with `baseline` and `task`.
+        folder: where to.
+
+    Raises:
+        DpbenchError: when they cannot be written.
+    """
+    name, task = str(document["baseline"]), str(document["task"])
+    stem = folder / f"{task.rsplit('/', 1)[-1]}--{name}"
+    save_sweep(stem, rows, document, draw(rows, setting, f"{name} on {task}"))
+    return stem
+
+
+def draw(rows: pd.DataFrame, setting: Sampling | None, title: str) -> Figure:
+    """Success against latency where success was measured, else latency against the first number.
 
     Args:
         rows: as `sweep` gives them.
         setting: any of the sweep; its texts name the lines, its first number the points.
         title: above the figure.
-        path: of the PNG.
-
-    Raises:
-        OSError: when the file cannot be written.
     """
     texts = text_options(setting) if setting is not None else ()
     numbers = [name for name in as_options(setting) if name not in texts] if setting is not None else []
@@ -138,9 +154,7 @@ def save_figure(rows: pd.DataFrame, setting: Sampling | None, title: str, path: 
     axis.set_title(title)
     axis.grid(alpha=0.3, which="both")
     axis.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_bytes(path, buffer.getvalue())
+    return figure
 
 
 def _success_line(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:

@@ -20,7 +20,7 @@ from dpbench.errors import DataError
 from dpbench.files import new_folder
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
-from dpbench.tasks import load_task
+from dpbench.tasks import find_task, load_task
 
 BLOCK_BYTES = 1 << 16
 TIMEOUT_S = 30
@@ -38,7 +38,7 @@ def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, Ta
         for dataset in public.sets() if public is not None else ():
             known.setdefault(dataset.name, (dataset, task))
     if name not in known:
-        where = "" if task_id is None else f" of {task_id}"
+        where = "" if task_id is None else f" of {find_task(task_id)}"
         raise DataError(f"unknown data set {name!r}{where}; known are {', '.join(sorted(known)) or 'none'}.")
     return known[name]
 

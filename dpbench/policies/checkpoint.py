@@ -129,6 +129,11 @@ def read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
+def checkpoint_folders(root: Path) -> tuple[Path, ...]:
+    """Folders below `root` that hold a checkpoint, sorted."""
+    return tuple(sorted(path.parent for path in root.rglob(CHECKPOINT_JSON)))
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write a safetensors file, which is either old or new, never half-written.
 

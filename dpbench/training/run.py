@@ -77,7 +77,7 @@ def make_run(
     """
     method = _learned(baseline)
     chosen = method.preset(preset)
-    load_task(task_id)
+    task_id = load_task(task_id).id
     changed = with_overrides(chosen, overrides or {})
     name = preset if changed == chosen else f"{preset}*"
     short = task_id.rsplit("/", 1)[-1]

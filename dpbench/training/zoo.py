@@ -14,7 +14,7 @@ from dpbench.data.public import own_dataset
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.policies.baseline import Baseline
-from dpbench.policies.checkpoint import CHECKPOINT_JSON, load_checkpoint, save_checkpoint
+from dpbench.policies.checkpoint import load_checkpoint, read_description, save_checkpoint
 from dpbench.policies.networks import n_parameters_of
 from dpbench.registry import registry
 from dpbench.tasks import load_task
@@ -51,7 +51,7 @@ def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
     """What `zoo.json` lists; nothing when there is none.
 
     Raises:
-        DataError: when the file is no manifest.
+        DataError: when the file cannot be read as a manifest.
     """
     path = zoo / MANIFEST
     if not path.exists():
@@ -60,13 +60,8 @@ def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
         return tuple(ZooEntry(name=name, **fields) for name, fields in json.loads(path.read_text()).items())
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} is no list of checkpoints ({error}); compare it with the one in the repository."
+            f"{path} is not a list of checkpoints ({error}); compare it with the one in the repository."
         ) from error
-
-
-def checkpoints(zoo: Path) -> tuple[Path, ...]:
-    """Folders of the zoo that hold a checkpoint, sorted."""
-    return tuple(sorted(path.parent for path in zoo.rglob(CHECKPOINT_JSON)))
 
 
 def export(run: Path, folder: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -90,9 +85,10 @@ def write_card(folder: Path) -> None:
     """Write the model card of a checkpoint of the zoo beside it.
 
     Raises:
-        OSError: when the checkpoint cannot be read or the card cannot be written.
+        CheckpointError: when there is no checkpoint.
+        OSError: when the card cannot be written.
     """
-    description = json.loads((folder / CHECKPOINT_JSON).read_text())
+    description = read_description(folder)
     write_bytes(folder / "README.md", model_card(description, folder.name).encode())
 
 

@@ -120,7 +120,7 @@ def test_train_evaluate_export_and_compare(
     assert kept[0]["latency"] != kept[1]["latency"]
     rows = json.loads(captured.out)
     assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold", "demonstrator"}
-    monkeypatch.setattr("dpbench.cli.compare.missing_extra", lambda _: "this task needs a simulator")
+    monkeypatch.setattr("dpbench.comparison.plan.missing_extra", lambda _: "this task needs a simulator")
     capsys.readouterr()
     assert main([*compare, "--fresh", "--json"]) == 0
     captured = capsys.readouterr()
@@ -147,7 +147,7 @@ def test_train_evaluate_export_and_compare(
         (["evaluate", "hold", "--task", TASK, "--option", "x"], "expected KEY=VALUE"),
         (["evaluate", "demonstrator", "--task", "dpbench/PushTImage-v0"], "has no scripted demonstrator"),
         (["evaluate", "hold", "--task", TASK, "--latency-steps", "1"], "latency_steps = 1: expected 0 to 0"),
-        (["latency", "nowhere"], "holds no checkpoint.json"),
+        (["latency", "nowhere"], "there is no checkpoint folder 'nowhere'"),
         (["delay", "nowhere/at-all"], "holds no checkpoint.json"),
         (["delay", "nowhere/at-all", "--steps", "3-1"], "expected whole numbers and ranges, such as 0-7"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "sampler=dpm"], "unknown sampler 'dpm'; known are ddpm"),
@@ -160,7 +160,9 @@ def test_train_evaluate_export_and_compare(
         (["train", "action-tokens", "--task", TASK, "--set", "n_bins=1"], "n_bins must be at least 2"),
         (["train", "vq-bet", "--task", TASK, "--set", "temperature=0"], "temperature = 0 must be above 0"),
         (["compare", "--zoo", "nowhere"], "nothing to compare"),
-        (["demos", "record", "push"], "did you mean pusht"),
+        (["compare", "--tasks", "pusht"], "tasks: dpbench/PushT-v0 is not in the zoo"),
+        (["compare", "--policies", "act,hodl"], "policies: hodl is not in the zoo"),
+        (["demos", "record", "push"], "did you mean dpbench/PushT-v0"),
         (["baselines", "show", "difusion-cnn"], "did you mean diffusion-cnn"),
     ],
 )
@@ -204,7 +206,7 @@ def test_latency_goes_through_samplers_and_steps(
     assert "101 inference steps" in capsys.readouterr().err
 
 
-def test_delay_goes_through_latencies_and_goes_on_where_it_was(
+def test_delay_sweeps_over_latencies_and_resumes(
     data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, folder = tmp_path / "run", tmp_path / "delay"
@@ -223,7 +225,7 @@ def test_delay_goes_through_latencies_and_goes_on_where_it_was(
     assert main([*command, "--steps", "7-8"]) == 2
     assert "latency_steps = 8: expected 0 to 7" in capsys.readouterr().err
     assert main(["delay", str(out), str(out)]) == 2
-    assert "have the same name" in capsys.readouterr().err
+    assert "two checkpoints of one task are called run" in capsys.readouterr().err
 
 
 def test_a_method_that_only_looks_at_the_data_trains_and_acts(

@@ -261,7 +261,7 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
         "import gymnasium as gym, dpbench\n"
         "try: gym.make('dpbench/Lift-v0')\n"
         "except ImportError as error: print(error)\n"
-        "from dpbench.cli.compare import missing_extra\n"
+        "from dpbench.tasks import missing_extra\n"
         "print(missing_extra('dpbench/Can-v0')); print(missing_extra('dpbench/Avoid-v0'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpbench.arms.deployment.execution import EXECUTIONS, Execution, ExecutionConfig
+from dpbench.cli.arguments import add_sampling_arguments, sampling_options
 from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
@@ -19,7 +20,6 @@ from dpbench.cli.arm_actions.station_arguments import (
     station_settings,
     whole_number,
 )
-from dpbench.cli.evaluate import add_sampling_arguments, sampling_options
 from dpbench.errors import ConfigError
 from dpbench.policies.ensembled import PAPER_DECAY
 
@@ -81,7 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from dpbench.arms.deployment.report import summary, write_figure
-    from dpbench.cli.demos import task_id
     from dpbench.files import write_json
     from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.provenance import provenance
@@ -90,8 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
     settings, options = station_settings(arguments), sampling_options(arguments)
     decay = options.pop("temporal_ensemble", None)
-    wanted = None if arguments.task is None else task_id(arguments.task)
-    described = describe_policy(arguments.checkpoint, wanted, options)
+    described = describe_policy(arguments.checkpoint, arguments.task, options)
     task = load_task(described.task_id)
     config = execution_config(arguments, decay, task.rate_hz)
     reports = _episodes(arguments, settings, open_policy(described, device=arguments.device), task, config)

@@ -12,7 +12,7 @@ import gymnasium as gym
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.arms.teleoperation.interface import VIEWS
 from dpbench.errors import ConfigError
-from dpbench.tasks import default_task
+from dpbench.tasks import default_task, find_task
 
 SIMULATED, PHYSICAL = "simulated arm", "physical arm"
 """Arms for which a task can be the default: on a physical table the poses of objects are not known."""
@@ -88,10 +88,8 @@ def station_settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def task_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> str:
     """Id of the task; by default one that fits the driver."""
-    from dpbench.cli.demos import task_id
-
     if arguments.task is not None:
-        return task_id(arguments.task)
+        return find_task(arguments.task)
     return default_task(SIMULATED if settings.get("driver", "sim") == "sim" else PHYSICAL)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dpbench.errors import CheckpointError
+from dpbench.errors import CheckpointError, UnknownNameError
 from dpbench.policies.baseline import ScriptedPolicy
 from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
 from dpbench.policies.protocol import Policy
@@ -50,7 +50,10 @@ class ScriptedSource:
 
 
 def _script(name: str) -> ScriptedPolicy:
-    script = registry("baseline").load(name)
+    try:
+        script = registry("baseline").load(name)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"there is no checkpoint folder {name!r}; as a scripted policy: {error}") from error
     if not isinstance(script, ScriptedPolicy):
         raise CheckpointError(f"{name!r} is a method, not a checkpoint: train it first, then name the run's folder.")
     return script

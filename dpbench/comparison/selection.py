@@ -1,0 +1,103 @@
+"""Which cells a comparison has: the checkpoints of a zoo on their tasks, and scripted policies beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpbench.comparison.cells import Cell, ResolvedCell, resolve
+from dpbench.errors import ConfigError
+from dpbench.policies.baseline import ScriptedPolicy
+from dpbench.policies.checkpoint import checkpoint_folders, read_description
+from dpbench.registry import registry
+from dpbench.tasks import find_task, load_task
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What shall be compared.
+
+    Attributes:
+        zoo: folder with checkpoints.
+        tasks: names of tasks; none for all that the zoo has.
+        policies: names of methods and scripts; none for all.
+        starts: name of the start protocol, None for the first of each task.
+        n_starts: how many starts, None for all of the protocol.
+        sampler_seeds: each start is run once with each.
+        device: torch device of the checkpoints.
+    """
+
+    zoo: Path
+    tasks: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    starts: str | None = None
+    n_starts: int | None = None
+    sampler_seeds: tuple[int, ...] = (0,)
+    device: str = "cpu"
+
+
+def select(selection: Selection, warn: Callable[[str], object] = lambda _: None) -> tuple[ResolvedCell, ...]:
+    """Every checkpoint of the zoo, and every scripted policy that can act in one of their tasks.
+
+    Args:
+        selection: what shall be compared.
+        warn: told of plug-ins that cannot be imported.
+
+    Raises:
+        ConfigError: when nothing is left to compare, or for a task or policy that the zoo does not have.
+        UnknownNameError: for a task or start protocol that does not exist.
+    """
+    found = [_trained(folder) for folder in checkpoint_folders(selection.zoo)]
+    if not found:
+        raise ConfigError(f"nothing to compare: {selection.zoo} holds no checkpoint; train one, or run --train.")
+    scripts, problems = registry("baseline").load_all()
+    for problem in problems:
+        warn(f"not loaded: {problem}")
+    for task_id in sorted({candidate.task_id for candidate in found}):
+        task = load_task(task_id)
+        found += [
+            _Candidate(name, task_id, name)
+            for name, script in scripts.items()
+            if isinstance(script, ScriptedPolicy) and script.fits(task)
+        ]
+    tasks = _chosen("tasks", [find_task(name) for name in selection.tasks], [each.task_id for each in found])
+    policies = _chosen("policies", selection.policies, [each.baseline for each in found])
+    cells = tuple(_cell(each, selection) for each in found if each.task_id in tasks and each.baseline in policies)
+    if not cells:
+        raise ConfigError("nothing to compare: none of the chosen policies is there for the chosen tasks.")
+    return cells
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A policy by the names that a selection asks for."""
+
+    baseline: str
+    task_id: str
+    policy: str
+
+
+def _trained(folder: Path) -> _Candidate:
+    told = read_description(folder)
+    return _Candidate(str(told["baseline"]), str(told["task"]), str(folder))
+
+
+def _chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
+    """The names, all known ones where there are none."""
+    if unknown := sorted(set(names) - set(known)):
+        raise ConfigError(f"{kind}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known)))}.")
+    return set(names or known)
+
+
+def _cell(candidate: _Candidate, selection: Selection) -> ResolvedCell:
+    return resolve(
+        Cell(
+            candidate.policy,
+            candidate.task_id,
+            starts=selection.starts,
+            n_starts=selection.n_starts,
+            sampler_seeds=selection.sampler_seeds,
+            device=selection.device,
+        )
+    )

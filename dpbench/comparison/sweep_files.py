@@ -1,0 +1,39 @@
+"""The files of a sweep: its rows as JSON and CSV, its figure, and what it says in words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dpbench.errors import DpbenchError
+from dpbench.files import write_bytes, write_json
+
+
+def save_sweep(stem: Path, rows: pd.DataFrame, document: Mapping[str, Any], figure: Figure, text: str = "") -> None:
+    """Write `STEM.json`, `.csv`, `.png`, and `.md` where there is a text.
+
+    Args:
+        stem: path without an ending.
+        rows: of the sweep.
+        document: JSON-able: the rows and where they come from.
+        figure: of the rows.
+        text: Markdown.
+
+    Raises:
+        DpbenchError: when the files cannot be written.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    try:
+        write_json(stem.with_suffix(".json"), document)
+        write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
+        write_bytes(stem.with_suffix(".png"), buffer.getvalue())
+        if text:
+            write_bytes(stem.with_suffix(".md"), text.encode())
+    except OSError as error:
+        raise DpbenchError(f"{stem.parent}: not written ({error}); choose another --output.") from error
