@@ -50,7 +50,7 @@ class Registry:
         """
         if name in self.entries:
             return self.entries[name]
-        # Compared without the package and in lower case: people write `pusht`, not `dpbench/PushT-v0`.
+        # Compared without the package and in lower case: people write `fold`, not `my_package/Fold-v0`.
         short = {known.rpartition("/")[2].lower(): known for known in self.names()}
         close = difflib.get_close_matches(name.rpartition("/")[2].lower(), short, n=3, cutoff=0.5)
         near = [short[each] for each in close]

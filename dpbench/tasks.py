@@ -66,7 +66,7 @@ def default_task(purpose: str) -> str:
 def find_task(name: str) -> str:
     """The Gymnasium id that a name stands for.
 
-    `dpbench/PushT-v0`, `PushT-v0`, `PushT` and `pusht` name one task; without a version it is the newest one.
+    `my_package/Fold-v0`, `Fold-v0`, `Fold` and `fold` name one task; without a version it is the newest one.
 
     Raises:
         UnknownNameError: for a name that fits no task, with the nearest known ids, or tasks of several packages.
