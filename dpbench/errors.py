@@ -21,6 +21,10 @@ class TaskError(DpbenchError):
     """A task whose description names something that does not exist or is of the wrong kind."""
 
 
+class ConformanceError(DpbenchError):
+    """A task, baseline, data set or arm that fails a check; the message has one line for each."""
+
+
 class ConfigError(DpbenchError):
     """A configuration value that cannot work."""
 

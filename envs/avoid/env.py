@@ -81,7 +81,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if unknown := sorted(set(options or {}) - {"state"}):
             raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
         start_x = float(np.clip(self.np_random.normal(0.0, START_STD_M), -4 * START_STD_M, 4 * START_STD_M))
-        start = (start_x, 0.0, 0.0, 0.0, start_x, 0.0, -1, -1, -1)
+        start = (start_x, 0.0, 0.0, 0.0, start_x, 0.0, 0.0, -1, -1, -1)
         self.set_state(np.array((options or {}).get("state", start)))
         return self._observation(), self._info()
 
@@ -108,32 +108,28 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observation(), reward, info["is_success"] or self._touched, False, info
 
     def get_state(self) -> NDArray[np.float64]:
-        """Finger x, y (m), its velocity (m / s), last target (m), gap taken in each row (-1: not yet); `(9,)`."""
+        """Finger x, y (m), its velocity (m/s), last target (m), largest y (m), gap of each row (-1: not yet); `(10,)`."""
         gaps = [*self._gaps, -1, -1, -1][: len(ROWS_Y_M)]
-        return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, gaps])
+        return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, [self._best_y], gaps])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
         """Meet a state of `get_state` exactly.
 
         Raises:
-            ConfigError: unless it is nine finite numbers.
+            ConfigError: unless it is ten finite numbers.
         """
         values = np.asarray(state, dtype=np.float64)
-        if values.shape != (9,) or not np.isfinite(values).all():
-            raise ConfigError(f"state = {state!r}: expected nine finite numbers, as get_state gives them.")
+        if values.shape != (10,) or not np.isfinite(values).all():
+            raise ConfigError(f"state = {state!r}: expected ten finite numbers, as get_state gives them.")
         mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:6]
-        self._gaps = [int(number) for number in values[6:] if number >= 0]
+        self._gaps = [int(number) for number in values[7:] if number >= 0]
         mujoco.mj_forward(self._model, self._data)
-        self._touched, self._best_y = bool(self._data.ncon), float(values[1])
+        self._touched, self._best_y = bool(self._data.ncon), float(values[6])
 
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""
         return self._frame(self._render_size) if self.render_mode == "rgb_array" else None
-
-    def store_step(self) -> dict[str, NDArray[np.float32]]:
-        """The state as demonstrations store it: `agent_pos` (2,), `target` (2,)."""
-        return {"agent_pos": self._data.qpos.astype(np.float32), "target": self._data.ctrl.astype(np.float32)}
 
     def _frame(self, size_px: int) -> NDArray[np.uint8]:
         return draw((float(self._data.qpos[0]), float(self._data.qpos[1])), size_px)

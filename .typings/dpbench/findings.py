@@ -1,0 +1,1 @@
+../../dpbench/findings.py
