@@ -11,14 +11,14 @@ from dpbench.errors import ConformanceError
 
 @dataclass(frozen=True)
 class Finding:
-    """One result.
+    """The result of one check.
 
     Attributes:
         name: what was checked.
-        passed: True or False, None where it was left out.
-        measured: what was found, in words.
-        advice: what to do when it failed.
-        values: the same as numbers.
+        passed: True or False; None if the check was skipped.
+        measured: the result in words.
+        advice: what to do if it did not pass.
+        values: the result as numbers.
     """
 
     name: str

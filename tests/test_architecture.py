@@ -21,7 +21,7 @@ SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.r
 MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
     ("errors",),
-    ("files", "provenance", "rotations"),
+    ("files", "findings", "provenance", "rotations"),
     ("registry",),
     ("spec",),
     ("spaces",),
@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up
     ("records",),
     ("training", "evaluation", "arms"),
     ("demonstrations",),
-    ("comparison",),
+    ("comparison", "checks"),
     ("leaderboard",),
     ("cli",),
 )

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from dpbench.arms.driver import Waypoint
 from dpbench.arms.execution_latency import ExecutionLatencyMeter
 from dpbench.arms.station import Station
 from dpbench.errors import ArmFaultError, DpbenchError
+from dpbench.findings import Finding
 from dpbench.metrics.statistics.percentiles import percentiles
 
 OBSERVED_S, MOVE_S = 2.0, 1.6
@@ -31,25 +31,6 @@ MIN_FRAME_RATE_HZ, MAX_FRAME_AGE_S = 9.0, 0.2
 MAX_RETURN_ERROR_M = 0.01
 REST_M = 0.001
 POLL_S = 0.004
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        name: what was checked.
-        passed: True or False; None if the check was skipped.
-        measured: the result in words.
-        advice: what to do if it did not pass.
-        values: the result as numbers.
-    """
-
-    name: str
-    passed: bool | None
-    measured: str
-    advice: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_station(station: Station, rate_hz: float, moves: bool) -> Iterator[Finding]:

@@ -51,9 +51,7 @@ def info(subject: TaskSubject) -> str:
         for key in ("is_success", task.score, *(["mode"] if task.modes else [])):
             require(key in values, f"info of step {step} has no {key!r}", "put it into info at every step")
         success, score = values["is_success"], values[task.score]
-        require(
-            isinstance(success, bool | np.bool_), f"is_success is {type(success).__name__}", "return True or False"
-        )
+        require(isinstance(success, bool | np.bool_), f"is_success is {type(success).__name__}", "return True or False")
         require(
             isinstance(score, float | int | np.number) and 0.0 <= float(score) <= 1.0,
             f"{task.score} of step {step} is {score!r}",
@@ -88,8 +86,7 @@ def same_seed(subject: TaskSubject) -> str:
     for seed, name in ((SEED, "reset(seed)"), (None, "the reset after it, without a seed")):
         starts = [env.reset(seed=seed)[0] for env in (subject.first, subject.second)]
         traces = [
-            subject.trace_from(env, start)
-            for env, start in zip((subject.first, subject.second), starts, strict=True)
+            subject.trace_from(env, start) for env, start in zip((subject.first, subject.second), starts, strict=True)
         ]
         difference = traces[0].difference(traces[1])
         require(not difference, f"{difference}, with {name}", "draw from self.np_random only")
@@ -120,9 +117,7 @@ def global_generators(subject: TaskSubject) -> str:
         with _global_seed(state):
             traces.append(subject.trace(subject.first, SEED))
     difference = traces[0].difference(traces[1])
-    require(
-        not difference, f"{difference}, with another state of random or np.random", "draw from self.np_random only"
-    )
+    require(not difference, f"{difference}, with another state of random or np.random", "draw from self.np_random only")
     return "not used"
 
 
@@ -196,7 +191,8 @@ def batch(subject: TaskSubject) -> str:
     seeds = (SEED, SEED + 1)
     singles = [subject.trace(subject.first, seed) for seed in seeds]
     try:
-        start, _ = env.reset(seed=list(seeds))
+        listed: Any = list(seeds)  # a list, as Gymnasium's environments take it
+        start, _ = env.reset(seed=listed)
         given = [dict(flatten(start))]
         doubled = np.repeat(subject.actions[:, None], 2, axis=1)
         given += [dict(step.next_observation) for step in steps(env, start, stored_actions(doubled))]

@@ -108,7 +108,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observation(), reward, info["is_success"] or self._touched, False, info
 
     def get_state(self) -> NDArray[np.float64]:
-        """Finger x, y (m), its velocity (m/s), last target (m), largest y (m), gap of each row (-1: not yet); `(10,)`."""
+        """Finger x, y (m), its velocity (m/s), last target (m), largest y (m), gap of each row or -1; `(10,)`."""
         gaps = [*self._gaps, -1, -1, -1][: len(ROWS_Y_M)]
         return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, [self._best_y], gaps])
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from dpbench.arms.station import Station
-    from dpbench.arms.station_checks import Finding
+    from dpbench.findings import Finding
 
 EXAMPLE = """examples:
   dpbench arm check                                        the digital twin
@@ -42,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from dpbench.arms.station import station_of
     from dpbench.arms.station_checks import check_station
+    from dpbench.cli.findings import as_json, print_findings, status_of
     from dpbench.tasks import load_task
 
     settings = station_settings(arguments)
@@ -62,22 +60,19 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         env.close()
     if arguments.json:
-        print(json.dumps([vars(finding) for finding in findings], indent=2))
-    else:
-        console.print(_table(findings, task.id))
-        for finding in findings:
-            if finding.passed is not True and finding.advice:
-                console.print(f"[bold]{finding.name}[/bold]: {finding.advice}", highlight=False, soft_wrap=True)
-    return int(any(finding.passed is False for finding in findings))
+        print(json.dumps([as_json(finding) for finding in findings], indent=2))
+        return status_of(findings)
+    return print_findings(findings, task.id, console)
 
 
 def _inference(checkpoint: str, rate_hz: float) -> Finding:
     """Measures the inference latency of a policy."""
     import numpy as np
 
-    from dpbench.arms.station_checks import Finding, check_inference
+    from dpbench.arms.station_checks import check_inference
     from dpbench.errors import DpbenchError
     from dpbench.evaluation.latency import measure
+    from dpbench.findings import Finding
     from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.tasks import load_task
 
@@ -97,16 +92,3 @@ def _write_picture(station: Station, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     imageio.imwrite(path, station.picture())
-
-
-def _table(findings: Sequence[Finding], title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, box=box.SIMPLE)
-    for heading in ("", "check", "measured"):
-        table.add_column(heading)
-    for finding in findings:
-        sign = {True: "[green]ok[/green]", False: "[red]FAILED[/red]", None: "-"}[finding.passed]
-        table.add_row(sign, finding.name, finding.measured)
-    return table
