@@ -42,8 +42,8 @@ def check_task(task: str | TaskSpec, make: Callable[[], Environment] | None = No
     first = run_check("the task can be made", open_subject)
     if not opened:
         return (first,)
-    with opened[0] as subject:
-        return (first, *run_checks(CHECKS, subject), run_check("closing twice", lambda: _closing(subject)))
+    (subject,) = opened
+    return (first, *run_checks(CHECKS, subject))
 
 
 def _registration(subject: TaskSubject) -> str:
@@ -200,5 +200,6 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "demonstrator": _demonstrator,
     "rendering": _rendering,
     "Gymnasium's checker": _gymnasium,
+    "closing twice": _closing,
 }
 """Name -> check, in the order of the findings."""

@@ -94,11 +94,17 @@ def same_seed(subject: TaskSubject) -> str:
 
 
 def another_seed(subject: TaskSubject) -> str:
-    """Other seeds give other starts."""
+    """Other seeds give other starts, and so does the next reset without a seed."""
     starts = [subject.trace_from(subject.first, subject.first.reset(seed=seed)[0], N_STEPS) for seed in range(N_SEEDS)]
     same = all(not starts[0].difference(other) for other in starts[1:])
     require(not same, f"seeds 0 to {N_SEEDS - 1} give one start", "draw the start from self.np_random")
-    return f"{N_SEEDS} seeds"
+    unseeded = subject.trace_from(subject.first, subject.first.reset()[0], N_STEPS)
+    require(
+        bool(starts[-1].difference(unseeded)),
+        "a reset without a seed repeats the start of the seed before",
+        "continue the stream of self.np_random",
+    )
+    return f"{N_SEEDS} seeds, and a reset without one"
 
 
 def used_environment(subject: TaskSubject) -> str:
@@ -141,6 +147,9 @@ def memory(subject: TaskSubject) -> str:
 
     def overwrite(observation: Flat, _: NDArray[np.bool_]) -> NDArray[np.float32] | None:
         held.append(observation)
+        for values in observation.values():
+            if values.flags.writeable:
+                values[...] = 0
         action = next(actions, None)
         return None if action is None else action.copy()
 
@@ -155,10 +164,7 @@ def memory(subject: TaskSubject) -> str:
             )
             shared = any(np.shares_memory(values, earlier[key]) for earlier in held)
             require(not shared, f"{key!r} of step {step} shares memory with an earlier one", "return a new array")
-        done.action[...] = np.nan
-        for values in held[-1].values():
-            if values.flags.writeable:
-                values[...] = 0
+        done.action[...] = subject.task.action.low
     return f"{N_STEPS} steps"
 
 

@@ -19,7 +19,7 @@ Flat = Mapping[str, NDArray[Any]]
 N_STEPS = 10
 """Length of the episodes that are compared."""
 N_DRAWS = 4
-"""Of actions, over the whole range, its inner half and its inner quarter; the longest episode is taken."""
+"""Of actions, over the whole range, its inner half and its inner quarter, until an episode lasts."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class TaskSubject:
-    """A task with two environments, closed at the end of a `with` block.
+    """A task with two environments of it.
 
     Attributes:
         task: its description.
@@ -81,15 +81,14 @@ class TaskSubject:
             for share in (1.0, 0.5, 0.25)
             for _ in range(N_DRAWS)
         ]
-        subject = cls(task, first, second, make is None, draws[0])
-        return max((replace(subject, actions=draw) for draw in draws), key=cls._length)
-
-    def __enter__(self) -> TaskSubject:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.first.close()
-        self.second.close()
+        longest, length = cls(task, first, second, make is None, draws[0]), 0
+        for draw in draws:
+            candidate = replace(longest, actions=draw)
+            if (steps_done := candidate._length()) > length:
+                longest, length = candidate, steps_done
+            if length == N_STEPS:
+                break
+        return longest
 
     def _length(self) -> int:
         """Steps until the actions end an episode; N_STEPS where they do not, or where it cannot be stepped."""
@@ -104,14 +103,14 @@ class TaskSubject:
 
     def trace_from(self, env: Environment, observation: Mapping[str, Any], begin: int = 0) -> Trace:
         """Step through the actions from number `begin` on; `observation` is the newest."""
-        first = _copied(dict(flatten(observation)))
-        done = list(steps(env, observation, stored_actions(self.actions[begin:])))
-        return Trace(
-            (first, *(_copied(step.next_observation) for step in done)),
-            tuple(float(step.reward) for step in done),
-            tuple((bool(step.terminated), bool(step.truncated)) for step in done),
-            tuple(self._of_info(step.info) for step in done),
-        )
+        observations: list[Flat] = [_copied(dict(flatten(observation)))]
+        rewards, ends, infos = [], [], []
+        for step in steps(env, observation, stored_actions(self.actions[begin:])):
+            observations.append(_copied(step.next_observation))
+            rewards.append(float(step.reward))
+            ends.append((bool(step.terminated), bool(step.truncated)))
+            infos.append(self._of_info(step.info))
+        return Trace(tuple(observations), tuple(rewards), tuple(ends), tuple(infos))
 
     def _of_info(self, info: Mapping[str, Any]) -> dict[str, object]:
         """The keys that the harness reads."""

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.preset,
         arguments.seed,
         arguments.out,
-        dict(_field(text) for text in arguments.set),
+        dict(map(field_value, arguments.set)),
         arguments.data_dir,
         arguments.store,
     )
@@ -87,7 +87,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _field(text: str) -> tuple[str, Any]:
+def field_value(text: str) -> tuple[str, Any]:
+    """`FIELD=VALUE` as a name and a value.
+
+    Raises:
+        ConfigError: without an equals sign.
+    """
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set {text!r}: expected FIELD=VALUE, such as n_steps=2000.")

@@ -15,12 +15,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from dpbench.checks.baseline_subject import train
 from dpbench.nets.features import Features
 from dpbench.policies.method import Batch
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.runner import PolicyRunner
 
-from .small_methods import baseline, build, learned, policy, tiny_config, train
+from .small_methods import learned, subject
 
 N_STEPS, WIDTH, OBSTACLE = 16, 0.8, 0.3
 FEATURES = Features({"agent_pos": (2,)}, dim_action=1)
@@ -63,10 +64,10 @@ def roll_out(acting: Any, n_rollouts: int) -> NDArray[np.float64]:
 def rollouts(request: pytest.FixtureRequest) -> tuple[str, NDArray[np.float64]]:
     name = str(request.param)
     # VQ-BeT's published temperature of 0.1 makes the likelier mode the only one.
-    config = tiny_config(name, **({"temperature": 1.0} if name == "vq-bet" else {}))
-    method = build(name, FEATURES, config)
-    train(method, demonstrations(config, baseline(name).sequence_observations), N_TRAIN_STEPS.get(name, 500))
-    return name, roll_out(policy(method, config, FEATURES), N_ROLLOUTS)
+    small = subject(name, **({"temperature": 1.0} if name == "vq-bet" else {}))
+    module = small.build(FEATURES)
+    train(module, demonstrations(small.config, small.baseline.sequence_observations), N_TRAIN_STEPS.get(name, 500))
+    return name, roll_out(small.policy(module, FEATURES), N_ROLLOUTS)
 
 
 MULTIMODAL = {"diffusion-cnn", "diffusion-transformer", "flow-matching", "bet", "vq-bet", "ibc", "lstm-gmm"}

@@ -10,11 +10,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
-from dpbench.errors import ActionError, ConfigError
+from dpbench.errors import ConfigError
 from dpbench.rotations import sixd_from_matrix
 from dpbench.tasks import load_task
 
@@ -122,31 +121,6 @@ def test_a_used_process_gives_what_a_fresh_one_gives(name: str) -> None:
     assert fresh.stderr == "", "robosuite's warnings stay out of the terminal"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_state_is_met_exactly(name: str) -> None:
-    first, second = make(name), make(name)
-    first.reset(seed=1)
-    actions = commands(first, 25)[1]
-    path(first, actions[:10])
-    for state in (first.get_state(), _fresh_start(first)):
-        first.set_state(state)
-        ahead = path(first, actions[10:])
-        second.reset(seed=2)
-        path(second, actions[:3])
-        observation, info = second.reset(options={"state": state})
-        assert np.array_equal(second.get_state(), state)
-        assert np.array_equal(path(second, actions[10:]), ahead)
-        first.set_state(state)
-        assert np.array_equal(first._observe(*first._look()[:2])["agent_pos"], observation["agent_pos"])
-        assert info["is_success"] is False
-
-
-def _fresh_start(env: Any) -> NDArray[np.float64]:
-    env.reset(seed=9)
-    state: NDArray[np.float64] = env.get_state()
-    return state
-
-
 @pytest.mark.parametrize("name", ["Lift", "Transport"])
 def test_absolute_goals_and_displacements_give_the_same_motion(name: str) -> None:
     delta, absolute = make(name), make(f"{name}Abs")
@@ -188,15 +162,6 @@ def test_actions_stop_at_their_bounds() -> None:
     first.step(np.array([9.0, -9.0, 9.0, 9.0, 0.0, 0.0, 3.0]))
     second.step(np.array([0.05, -0.05, 0.05, 0.5, 0.0, 0.0, 1.0]))
     assert np.array_equal(first.get_state(), second.get_state())
-
-
-@pytest.mark.filterwarnings("ignore:.*")
-@pytest.mark.parametrize("name", ["Lift", "LiftAbs", "Can", "Square", "ToolHang", "TransportAbs"])
-def test_both_checkers_pass(name: str) -> None:
-    check_env(make(name), skip_render_check=True)
-    from stable_baselines3.common.env_checker import check_env as check_for_sb3
-
-    check_for_sb3(make(name), skip_render_check=True)
 
 
 def test_a_solved_task_terminates_and_a_long_one_is_cut_off() -> None:
@@ -241,10 +206,6 @@ def test_success_is_robosuites() -> None:
 def test_bad_input_is_named() -> None:
     env = make("Lift")
     env.reset(seed=0)
-    with pytest.raises(ActionError, match="NaN"):
-        env.step(np.full(7, np.nan))
-    with pytest.raises(ActionError, match=r"shape \(10,\)"):
-        env.step(np.zeros(10))
     with pytest.raises(ConfigError, match="as get_state has them"):
         env.set_state(np.zeros(3))
     with pytest.raises(ConfigError, match="scene = 'Stack': expected Lift or Can"):
@@ -272,12 +233,9 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_spec_tells_what_comes(name: str) -> None:
-    task, env = load_task(f"dpbench/{name}-v0"), make(name)
-    observation, _ = env.reset(seed=0)
-    for key, spec in task.observations.items():
-        assert observation[key].shape == spec.shape == (len(spec.names),)
-    arms = SCENES[name].n_arms
+def test_the_spec_names_every_number(name: str) -> None:
+    task, arms = load_task(f"dpbench/{name}-v0"), SCENES[name].n_arms
+    assert all(spec.shape == (len(spec.names),) for spec in task.observations.values())
     assert task.action.dim == 7 * arms
     assert load_task(f"dpbench/{name}Abs-v0").action.dim == 10 * arms
     assert len(task.observations["environment_state"].names) == {"Lift": 10, "ToolHang": 44, "Transport": 41}.get(

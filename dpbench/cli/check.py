@@ -1,0 +1,95 @@
+"""`dpbench check`: conformance checks of tasks, baselines and data sets, ours and those of other packages."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dpbench.findings import Finding
+
+EXAMPLE = """examples:
+  dpbench check task PushT-v0 my_package/MyTask-v0
+  dpbench check baseline my-policy --set width=64 --steps 500
+  dpbench check dataset PushT-v0                           the task's own demonstrations
+  dpbench check dataset Avoid-v0 --store runs/demos.zarr --replay 3
+
+Each check prints what it found and what to do. The exit status is 1 if one failed. In a test of your package:
+  from dpbench.checks import check_task, raise_on_failure
+An arm, its driver and its cameras: dpbench arm check
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLE
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    task = kinds.add_parser("task", help="does an environment do what its TaskSpec says?")
+    task.add_argument("names", nargs="+", metavar="TASK", help="Gymnasium id, such as PushT-v0")
+    baseline = kinds.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
+    baseline.add_argument("names", nargs="+", metavar="BASELINE", help="registry name, such as diffusion-cnn")
+    baseline.add_argument("--preset", default="small", help="configuration to check (default small)")
+    baseline.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
+    )
+    baseline.add_argument(
+        "--steps", type=int, default=1000, help="gradient steps to learn 8 windows; 0 skips it (default 1000)"
+    )
+    dataset = kinds.add_parser("dataset", help="are stored demonstrations those of a task?")
+    dataset.add_argument("names", nargs="+", metavar="TASK", help="task that the demonstrations are for")
+    dataset.add_argument("--store", help="store, by path or name (default: the task's own demonstrations)")
+    dataset.add_argument("--replay", type=int, default=0, metavar="N", help="also replay the actions of N episodes")
+    dataset.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    for kind in (task, baseline, dataset):
+        kind.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and print."""
+    from rich.console import Console  # slow imports only when something is checked
+
+    from dpbench.cli.findings import print_findings, print_json
+
+    check = {"task": _task, "baseline": _baseline, "dataset": _dataset}[arguments.kind]
+    checked = [(name, check(name, arguments)) for name in arguments.names]
+    if arguments.json:
+        return print_json(checked)
+    console = Console()
+    return max(print_findings(findings, name, console) for name, findings in checked)
+
+
+def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
+    from dpbench.checks import check_task
+    from dpbench.cli.demos import task_id
+
+    return check_task(task_id(name))
+
+
+def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
+    from dpbench.checks import check_baseline
+    from dpbench.cli.train import field_value
+    from dpbench.errors import ConfigError
+    from dpbench.policies.baseline import Baseline
+    from dpbench.registry import registry
+    from dpbench.training.run import with_overrides
+
+    baseline = registry("baseline").load(name)
+    if not isinstance(baseline, Baseline):
+        raise ConfigError(f"{name} is not trained; name a method, such as diffusion-cnn.")
+    preset = with_overrides(baseline.preset(arguments.preset), dict(map(field_value, arguments.set)))
+    return check_baseline(baseline, preset.config, arguments.steps)
+
+
+def _dataset(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
+    from dpbench.checks import check_dataset
+    from dpbench.cli.demos import task_id
+    from dpbench.data.episodes import open_store, open_task_data
+    from dpbench.tasks import load_task
+
+    task = load_task(task_id(name))
+    if arguments.store is not None:
+        store = open_store(arguments.store, arguments.data_dir)
+    else:
+        store = open_task_data(task, arguments.data_dir)
+    return check_dataset(store, task, arguments.replay)
