@@ -68,7 +68,7 @@ def test_nan_that_came_in_behind_the_stores_back_is_named(tmp_path: Path) -> Non
 
 
 def test_a_missing_store_is_one_finding(tmp_path: Path) -> None:
-    assert "is no episode store" in failed(tmp_path)["the store can be opened"]
+    assert "not an episode store" in failed(tmp_path)["the store can be opened"]
 
 
 def test_replays_give_the_stored_observations(tmp_path: Path) -> None:
