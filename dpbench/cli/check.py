@@ -61,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_task
-    from dpbench.cli.demos import task_id
+    from dpbench.tasks import load_task
 
-    return check_task(task_id(name))
+    return check_task(load_task(name))
 
 
 def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
@@ -83,11 +83,10 @@ def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
 
 def _dataset(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_dataset
-    from dpbench.cli.demos import task_id
     from dpbench.data.episodes import open_store, open_task_data
     from dpbench.tasks import load_task
 
-    task = load_task(task_id(name))
+    task = load_task(name)
     if arguments.store is not None:
         store = open_store(arguments.store, arguments.data_dir)
     else:
