@@ -1,4 +1,4 @@
-"""`dpbench latency`: inference latency of a checkpoint, over the settings that its method samples with."""
+"""`dpbench latency`: inference latency of a checkpoint, over the sampling settings of its method."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUES",
-        help="comma-separated values of a sampling option; repeatable (default: the settings that the method names)",
+        help="comma-separated values of a sampling option; repeatable (default: the sweep that the method declares)",
     )
     for name, key in SHORTHANDS.items():
         parser.add_argument(f"--{name}", metavar="VALUES", help=f"the same as --option {key}=VALUES")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--success", action="store_true", help="also evaluate each setting")
     add_evaluation_arguments(parser)
     parser.add_argument("--output", type=Path, default=Path("latency"), help="folder of table, figure and records")
-    parser.add_argument("--json", action="store_true", help="print the rows and where they come from as JSON")
+    parser.add_argument("--json", action="store_true", help="print rows and provenance as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -22,20 +22,20 @@ from dpbench.records.record import Latency
 from dpbench.registry import registry
 
 SWEEP_S = 5.0
-"""Time for the calls of one setting; slow ones get 20 calls all the same."""
+"""Time for the calls of one setting; a slow one is called 20 times all the same."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[Sampling | None, ...]:
-    """The samplings to go through: those of the method's sweep, or of a part of it.
+    """The settings to measure: the sweep that the method declares, narrowed or changed by options.
 
     Args:
         baseline_name: registry name.
-        wanted: option -> values. Of an option that holds text, only these values of the sweep are kept; the values
-            of any other replace those of the sweep.
+        wanted: option -> values. Values of a text option choose settings of the sweep; values of a number replace the
+            sweep's own.
 
     Returns:
-        None alone for a method with one way to sample.
+        `(None,)` for a method without a sweep.
 
     Raises:
         ConfigError: for an option or a value that the sweep does not have.
@@ -44,7 +44,7 @@ def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[S
     choice = baseline.sampling if isinstance(baseline, Baseline) else None
     if choice is None or not choice.sweep:
         if wanted:
-            raise ConfigError(f"{baseline_name} has no settings to sweep over; leave {', '.join(wanted)} away.")
+            raise ConfigError(f"{baseline_name} has no sweep of settings: leave out {', '.join(wanted)}.")
         return (None,)
     chosen: Sequence[Sampling] = choice.sweep
     texts = text_options(chosen[0])
@@ -54,7 +54,7 @@ def settings(baseline_name: str, wanted: Mapping[str, Sequence[str]]) -> tuple[S
         if unknown := sorted(set(values) - set(known)):
             raise ConfigError(f"{name}: {', '.join(unknown)} is none of {baseline_name}'s: {', '.join(known)}.")
         chosen = [setting for setting in chosen if as_options(setting)[name] in values]
-    for name in wanted.keys() - set(texts):
+    for name in [name for name in wanted if name not in texts]:
         chosen = [read_options(setting, {name: value}) for setting in chosen for value in wanted[name]]
     return tuple(dict.fromkeys(chosen))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dpbench.evaluation.cpu_use import CpuUse, cpu_use, other_cores
 from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
-from dpbench.policies.protocol import Policy
+from dpbench.policies.protocol import Policy, TimesEncoder
 from dpbench.policies.threads import fixed_threads
 from dpbench.records.record import Latency, Percentiles
 
@@ -38,8 +38,8 @@ def measure(
     """Time single calls.
 
     Args:
-        policy: opened without a micro-batch, so that a call computes one row. Where it has a `time_encoder`, as
-            learned policies do, the encoder's share is measured in calls of its own.
+        policy: opened without a micro-batch, so that a call computes one row. Where it is a
+            TimesEncoder, as learned policies are, the encoder's share is measured in calls of its own.
         observations: flat key -> `(N, To, ...)`; the calls go through them in turn.
         n_calls: timed calls.
         n_threads: CPU threads that torch may use meanwhile.
@@ -64,7 +64,7 @@ def measure(
             call(number)
         while len(times) < n_calls and (len(times) < MIN_CALLS or sum(times) < max_s):
             times.append(call(len(times)))
-        if hasattr(policy, "time_encoder"):
+        if isinstance(policy, TimesEncoder):
             with policy.time_encoder(encode):
                 for number in range(min(len(times), MIN_CALLS)):
                     call(number)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ Observations = Mapping[str, NDArray[Any]]
 
 
 class Policy(Protocol):
-    """The one door of the evaluator; a network, a script or a remote server fits it."""
+    """What the evaluator calls; a network, a script or a remote server fits it."""
 
     @property
     def horizon(self) -> Horizon:
@@ -37,4 +38,13 @@ class Policy(Protocol):
         Returns:
             `(B, Ta, Da)` in the task's units.
         """
+        ...
+
+
+@runtime_checkable
+class TimesEncoder(Protocol):
+    """A Policy that can tell the part of a call that goes into encoding observations."""
+
+    def time_encoder(self, times: list[float]) -> AbstractContextManager[None]:
+        """While it is open, append the seconds of every encoding to `times`."""
         ...

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ def make_run(
     method = _learned(baseline)
     chosen = method.preset(preset)
     task_id = load_task(task_id).id
-    changed = with_overrides(chosen, overrides or {})
+    changed = with_overrides(chosen, {method.renamed.get(key, key): value for key, value in (overrides or {}).items()})
     name = preset if changed == chosen else f"{preset}*"
     short = task_id.rsplit("/", 1)[-1]
     default = Path("runs") / short / f"{baseline}-{preset}-seed{seed}"
@@ -89,14 +90,28 @@ def with_overrides(preset: Preset[Any], overrides: Mapping[str, Any]) -> Preset[
     """A preset with some fields of `config` or `training` replaced.
 
     Raises:
-        ConfigError: for a field that neither has.
+        ConfigError: for a field that neither has, or a value of another kind.
     """
     config, training = asdict(preset.config), asdict(preset.training)
     for key, value in overrides.items():
         if key not in config and key not in training:
             raise ConfigError(f"no field {key!r}; known are {', '.join([*config, *training])}.")
-        (config if key in config else training)[key] = value
+        part, values = (preset.config, config) if key in config else (preset.training, training)
+        if not _fits(value, get_type_hints(type(part))[key]):
+            raise ConfigError(f"{key} = {value!r}: expected a value such as {json.dumps(values[key])}.")
+        values[key] = value
     return Preset(config_from_json(type(preset.config), config), config_from_json(type(preset.training), training))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a JSON value is of a field's type: a number, text, a list of them, or one of several types."""
+    if isinstance(kind, UnionType):
+        return any(_fits(value, each) for each in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float if kind is float else kind)
 
 
 def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, tensorboard: bool = False) -> Trained:

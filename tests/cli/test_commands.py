@@ -136,6 +136,8 @@ def test_train_evaluate_export_and_compare(
         (["train", "mlp-bc", "--task", TASK, "--preset", "huge"], "no preset 'huge'; it has paper, small"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "horizon=15"], "horizon = 15 cannot be halved"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "widht=3"], "no field 'widht'"),
+        (["train", "mlp-bc", "--task", TASK, "--set", "width=wide"], "width = 'wide': expected a value such as 512"),
+        (["train", "mlp-bc", "--task", TASK, "--set", "n_steps=1.5"], "n_steps = 1.5: expected a value such as 10000"),
         (["train", "diffusion-cnn", "--task", TASK, "--set", "width"], "expected FIELD=VALUE"),
         (["train", "hold", "--task", TASK], "'hold' needs no training"),
         (["train", "mlp-bc", "--task", TASK, "--data-dir", "nowhere"], "dpbench data fetch pusht"),

@@ -65,7 +65,7 @@ def test_a_sweep_is_narrowed_by_texts_and_widened_by_numbers() -> None:
     assert shown == ["ddpm 3", "ddpm 1", "ddim 3", "ddim 1"]
     assert len(settings("diffusion-cnn", {})) == 19
     assert settings("mlp-bc", {}) == (None,)
-    with pytest.raises(ConfigError, match="mlp-bc has no settings to sweep over; leave steps away"):
+    with pytest.raises(ConfigError, match="mlp-bc has no sweep of settings: leave out steps"):
         settings("mlp-bc", {"steps": ["3"]})
 
 
