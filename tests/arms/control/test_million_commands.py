@@ -170,7 +170,7 @@ BAD: tuple[tuple[object, object], ...] = (  # position and quaternion
 
 
 def hostile_call(rng: np.random.Generator, now_s: float, here: Waypoint) -> list[Waypoint]:
-    """Waypoints far and near, past and far ahead, out of order, at equal times; 40% of the calls have an invalid one."""
+    """Waypoints far and near, past and far ahead, out of order, at equal times; 40% of calls hold an invalid one."""
     n = N_IN_A_CALL
     times = now_s + rng.choice([-1.0, 1e-9, 0.02, 0.5, 2.0, 1e300]) * rng.random(n)
     times[rng.random(n) < 0.1] = now_s + rng.choice([0.008, 0.5, -1e300])
