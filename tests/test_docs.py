@@ -62,6 +62,17 @@ def refusal_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return ""
 
 
+def test_the_workflow_runs_the_two_commands_of_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = re.findall(r"run: (.*)", (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("## Two commands")[1].split("## ")[0]
+    for line in re.findall(r"^    (pip install .*)$", shown, re.MULTILINE):
+        for part in line.split(" && "):
+            assert any(step.startswith(part) for step in steps), part
+    for step in steps:
+        if step.startswith("dpbench "):
+            assert not refusal_of(shlex.split(step)[1:], capsys), step
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_tasks_are_installed(page: Path) -> None:
     named = set(re.findall(r"\bdpbench/[A-Z]\w+-v\d+", page.read_text(encoding="utf-8")))
