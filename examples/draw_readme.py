@@ -57,7 +57,7 @@ COLUMNS = (
     Column("Push-T", tuple(f"PushTKeypoints-v0/{name}" for name in ROWS), 3),
     Column("Avoid", tuple(f"Avoid-v0/{name}" for name in ROWS), 12),
     Column("Can", ("CanAbs-v0/diffusion-cnn", "Can-v0/bet", "Can-v0/mlp-bc"), 5),
-    Column("real arm (its twin)", tuple(f"RealArm-v0/{name}" for name in ROWS), 9),
+    Column("real arm (digital twin)", tuple(f"RealArm-v0/{name}" for name in ROWS), 9),
 )
 
 

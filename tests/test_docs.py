@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dpbench.arms.station_file import KEYS, read_station
-from dpbench.cli import parser_for
+from dpbench.cli import COMMANDS, parser_for
 from dpbench.envs.real_arm.options import joint_limits, tool_limits
 from dpbench.registry import registry
 
@@ -60,6 +60,17 @@ def refusal_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     except SystemExit as end:
         return capsys.readouterr().err if end.code else ""
     return ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_the_help_are_taken(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser_for([name, "--help"]).parse_args([name, "--help"])
+    shown = re.findall(r"^(?:  |examples?: )(dpbench .*)$", capsys.readouterr().out, re.MULTILINE)
+    assert shown, "a command shows an example"
+    for line in shown:
+        arguments = shlex.split(re.split(r"\s{2,}", line)[0])[1:]
+        assert not refusal_of(arguments, capsys), line
 
 
 def test_the_workflow_runs_the_two_commands_of_readme(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ COMMANDS = {
     "delay": "measure success against injected latency, with a figure",
     "chunks": "draw the action chunks and rollouts of policies from one state, side by side",
     "data": "download, import, export and inspect demonstrations",
-    "arm": "check a real arm or its simulated twin, record demonstrations on it, run a policy on it",
+    "arm": "check a real arm or its digital twin, record demonstrations on it, run a policy on it",
     "demos": "record demonstrations by hand, or generate them with a scripted policy",
     "check": "check that a task, a baseline or a data set, yours or ours, works with dpbench",
     "baselines": "list the installed policies, and show their configurations",
