@@ -10,17 +10,17 @@ import gymnasium as gym
 from dpbench.arms.station import station_of
 from dpbench.arms.station_checks import check_station
 from dpbench.findings import Finding
-from dpbench.tasks import load_task
+from dpbench.tasks import default_task, find_task, load_task
 
 
 def check_arm(
-    driver: str = "sim", task: str = "dpbench/RealArm-v0", move: bool = False, **station: Mapping[str, Any] | str
+    driver: str = "sim", task: str | None = None, move: bool = False, **station: Mapping[str, Any] | str
 ) -> tuple[Finding, ...]:
     """Check a driver with its camera and limits, in real time, as `dpbench arm check` does.
 
     Args:
         driver: name of the arm's driver; `"sim"` is the simulated twin.
-        task: id of an arm's task.
+        task: id of an arm's task; by default the one for simulated arms.
         move: the arm may move by 3 cm, which measures its execution latency and its emergency stop.
         station: what else the environment takes, such as `camera="opencv"` and `driver_options={"address": ...}`.
 
@@ -30,8 +30,9 @@ def check_arm(
     Raises:
         ConfigError: for options that the task, the driver or the camera does not have.
     """
-    env = gym.make(task, real_time=True, max_episode_steps=-1, disable_env_checker=True, driver=driver, **station)
+    task_id = find_task(task) if task is not None else default_task("simulated arm")
+    env = gym.make(task_id, real_time=True, max_episode_steps=-1, disable_env_checker=True, driver=driver, **station)
     try:
-        return tuple(check_station(station_of(env), load_task(task).rate_hz, move))
+        return tuple(check_station(station_of(env), load_task(task_id).rate_hz, move))
     finally:
         env.close()

@@ -10,8 +10,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from dpbench.checks import task_episodes as episodes
-from dpbench.checks import task_state as states
+import dpbench.checks.task_episodes as episodes
+import dpbench.checks.task_state as states
 from dpbench.checks.outcome import Check, CheckFailed, CheckSkipped, listed, require, run_check, run_checks
 from dpbench.checks.task_subject import N_STEPS, Environment, TaskSubject
 from dpbench.findings import Finding
@@ -197,7 +197,7 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "state is a copy": states.is_a_copy,
     "starts": _starts,
     "time limit": _time_limit,
-    "demonstrator": _demonstrator,
+    "scripted demonstrator": _demonstrator,
     "rendering": _rendering,
     "Gymnasium's checker": _gymnasium,
     "closing twice": _closing,

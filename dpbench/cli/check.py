@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     task = kinds.add_parser("task", help="does an environment do what its TaskSpec says?")
-    task.add_argument("names", nargs="+", metavar="TASK", help="Gymnasium id, such as PushT-v0")
+    task.add_argument("names", nargs="+", metavar="TASK", help="Gymnasium id, whole or in short")
     baseline = kinds.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
-    baseline.add_argument("names", nargs="+", metavar="BASELINE", help="registry name, such as diffusion-cnn")
+    baseline.add_argument("names", nargs="+", metavar="BASELINE", help="name in `dpbench baselines`")
     baseline.add_argument("--preset", default="small", help="configuration to check (default small)")
     baseline.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
@@ -76,7 +76,7 @@ def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
 
     baseline = registry("baseline").load(name)
     if not isinstance(baseline, Baseline):
-        raise ConfigError(f"{name} is not trained; name a method, such as diffusion-cnn.")
+        raise ConfigError(f"{name} is not trained; name a method that `dpbench train` takes.")
     preset = with_overrides(baseline.preset(arguments.preset), dict(map(field_value, arguments.set)))
     return check_baseline(baseline, preset.config, arguments.steps)
 
