@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from dpbench.data.public import own_dataset
-from dpbench.data.raw_array import RawArray, describe, read_json
+from dpbench.data.raw_array import RawArray, describe, read_description, read_json
+from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError
 from dpbench.files import new_folder, write_json
 from dpbench.spec import TaskSpec
@@ -51,7 +52,8 @@ class EpisodeStore:
         self._arrays = {
             folder.name: RawArray(folder)
             for folder in sorted((path / "data").glob("*"))
-            if (folder / ".zarray").exists()
+            # A single number, such as the rate of the recording, has no steps.
+            if (folder / ".zarray").exists() and read_description(folder).shape
         }
         self._ends = RawArray(path / ENDS)
         self._check()
@@ -101,7 +103,7 @@ class EpisodeStore:
     @property
     def episode_ends(self) -> NDArray[np.int64]:
         """Cumulative ends, `(E,)`."""
-        return self._ends.read(0, self._ends.length)
+        return self._ends.read(0, self._ends.length).reshape(-1).astype(np.int64)  # (E, 1) -> (E,)
 
     @property
     def n_episodes(self) -> int:
@@ -111,7 +113,7 @@ class EpisodeStore:
     @property
     def n_steps(self) -> int:
         """Number of committed steps."""
-        return int(self._ends.read(self.n_episodes - 1, self.n_episodes)[0]) if self.n_episodes else 0
+        return int(self._ends.read(self.n_episodes - 1, self.n_episodes).item()) if self.n_episodes else 0
 
     @property
     def start_seeds(self) -> NDArray[np.int64]:
@@ -174,7 +176,8 @@ class EpisodeStore:
                     self._arrays[name].write(start, values, durable)
                 self._write_number(START_SEED, start_seed, durable)
                 self._write_number(ATTEMPT, attempt, durable)
-                self._ends.write(self.n_episodes, np.array([stop], dtype=np.int64), durable)
+                end = np.array([stop], dtype=self._ends.dtype).reshape(1, *self._ends.item_shape)
+                self._ends.write(self.n_episodes, end, durable)
         except Timeout as error:
             raise DataError(f"{self.path} is being written by another process; wait for it.") from error
         except OSError as error:
@@ -195,7 +198,9 @@ class EpisodeStore:
         if (self.path / name / ".zarray").exists():
             array = RawArray(self.path / name)
             known = min(array.length, self.n_episodes)
-            values[:known] = array.read(0, known)
+            _check_whole_numbers(array, self.path / name)
+            array.check_rows(known)
+            values[:known] = array.read(0, known).reshape(-1)
         return values
 
     def _write_number(self, name: str, value: int, durable: bool) -> None:
@@ -215,15 +220,12 @@ class EpisodeStore:
         return self._arrays[key]
 
     def _check(self) -> None:
-        ends = self.episode_ends
-        if np.any(np.diff(ends, prepend=0) < 1):
-            raise DataError(f"{self.path}: the episode ends do not increase; the store is damaged, fetch it again.")
-        for name, array in self._arrays.items():
-            if array.length < self.n_steps:
-                raise DataError(
-                    f"{self.path}: array {name!r} has {array.length} steps, the episodes have {self.n_steps}; "
-                    "fetch it again."
-                )
+        _check_whole_numbers(self._ends, self.path / ENDS)
+        self._ends.check_rows(self.n_episodes)
+        if not are_cumulative(self.episode_ends):
+            raise DataError(f"{self.path}: {ENDS} does not increase; the store is damaged, fetch it again.")
+        for array in self._arrays.values():
+            array.check_rows(self.n_steps)
 
     def _checked(self, episode: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         if set(episode) != set(self._arrays):
@@ -242,6 +244,15 @@ class EpisodeStore:
             if array.dtype.kind == "f" and not np.isfinite(checked[name]).all():
                 raise DataError(f"array {name!r} holds NaN or infinite values; nothing was saved.")
         return checked
+
+
+def _check_whole_numbers(array: RawArray, folder: Path) -> None:
+    """One whole number an episode: `(E,)`, or `(E, 1)` as some writers store it."""
+    if array.dtype.kind not in "iu" or array.item_shape not in ((), (1,)):
+        raise DataError(
+            f"{folder} holds {array.dtype.name} of shape {(array.length, *array.item_shape)}, expected whole "
+            "numbers of shape (episodes,); fetch or record the data again."
+        )
 
 
 def step_shapes(episode: Mapping[str, NDArray[Any]]) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -118,6 +118,8 @@ class _Episode(Mapping[str, NDArray[Any]]):
         array = self._arrays[name]
         try:
             return np.ascontiguousarray(array[self._start : self._end])
+        except DataError:
+            raise
         except Exception as error:  # Decoders raise errors of many types for damaged blocks.
             raise DataError(
                 f"{self._source} is damaged in steps {self._start} to {self._end} ({error}); download it again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.data.array_description import METADATA_LIMIT_BYTES, ArrayDescription, parse_description, parse_json
 from dpbench.errors import DataError
 from dpbench.files import write_json
 
@@ -23,19 +24,43 @@ class RawArray:
         self.reload()
 
     def reload(self) -> None:
-        """Read shape and type again."""
-        description = read_json(self._folder / ".zarray")
-        try:
-            if description["compressor"] is not None or description["filters"]:
-                raise DataError(f"{self._folder} is compressed; import it with `dpbench data fetch --from`.")
-            self.length, *rest = description["shape"]
-            self.item_shape: tuple[int, ...] = tuple(rest)
-            self._rows: int = description["chunks"][0]
-            self.dtype: np.dtype[Any] = np.dtype(description["dtype"])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        """Read shape and type again.
+
+        Raises:
+            DataError: when they are damaged, or the array has another layout.
+        """
+        about = read_description(self._folder)
+        if about.compressor is not None:
+            raise DataError(f"{self._folder} is compressed; import it with `dpbench data fetch --from`.")
+        if not about.shape or about.chunks[1:] != tuple(max(1, length) for length in about.shape[1:]):
             raise DataError(
-                f"{self._folder / '.zarray'} does not describe an array ({error}); fetch the data again."
-            ) from error
+                f"{self._folder / '.zarray'}: chunks is {about.chunks}, shape is {about.shape}; expected chunks that "
+                "are cut along the first axis alone; store the array again with such chunks."
+            )
+        self.length, *rest = about.shape
+        self.item_shape: tuple[int, ...] = tuple(rest)
+        self.dtype: np.dtype[Any] = about.dtype
+        self._rows: int = about.chunks[0]
+        self._about = about
+
+    def check_rows(self, n_rows: int) -> None:
+        """Check that the first rows are there, before memory for them is taken.
+
+        Raises:
+            DataError: when the array is shorter, or a chunk is missing or of another size.
+        """
+        if self.length < n_rows:
+            raise DataError(
+                f"{self._folder}: shape counts {self.length} rows, expected {n_rows}; fetch the data again."
+            )
+        expected = self._rows * self.dtype.itemsize * math.prod(self.item_shape)
+        for chunk in range(-(-n_rows // self._rows)):
+            path = self._path(chunk)
+            size = path.stat().st_size if path.is_file() else 0
+            if size != expected:
+                raise DataError(
+                    f"{path} is missing or truncated: {size} bytes, expected {expected}; fetch the data again."
+                )
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows `start` to `stop`, a copy."""
@@ -52,7 +77,15 @@ class RawArray:
         return result.reshape(*np.shape(indices), *self.item_shape)
 
     def write(self, start: int, values: NDArray[Any], durable: bool) -> None:
-        """Write rows from row `start` on, then the shape; bytes before `start` are not touched."""
+        """Write rows from row `start` on, then the shape; bytes before `start` are not touched.
+
+        Raises:
+            DataError: for an array of a layout that is read but not written.
+        """
+        if self._about.order != "C" or self._about.separator != ".":
+            raise DataError(
+                f"{self._folder} can be read but not extended: its order is not C, or its chunks are in folders."
+            )
         written = 0
         while written < len(values):
             chunk, row = divmod(start + written, self._rows)
@@ -77,7 +110,8 @@ class RawArray:
     def _map(self, chunk: int) -> NDArray[Any]:
         if chunk not in self._maps:
             try:
-                self._maps[chunk] = np.memmap(self._path(chunk), self.dtype, "r", shape=(self._rows, *self.item_shape))
+                shape = (self._rows, *self.item_shape)
+                self._maps[chunk] = np.memmap(self._path(chunk), self.dtype, "r", shape=shape, order=self._about.order)
             except (OSError, ValueError) as error:
                 raise DataError(
                     f"{self._path(chunk)} is missing or truncated ({error}); fetch the data again."
@@ -85,7 +119,7 @@ class RawArray:
         return self._maps[chunk]
 
     def _path(self, chunk: int) -> Path:
-        return self._folder / ".".join([str(chunk), *("0" for _ in self.item_shape)])
+        return self._folder / self._about.chunk_name((chunk, *(0 for _ in self.item_shape)))
 
 
 def describe(folder: Path, shape: tuple[int, ...], rows: int, dtype: str) -> None:
@@ -105,14 +139,29 @@ def describe(folder: Path, shape: tuple[int, ...], rows: int, dtype: str) -> Non
     )
 
 
+def read_description(folder: Path) -> ArrayDescription:
+    """The description of the array in a folder.
+
+    Raises:
+        DataError: when it is missing or damaged.
+    """
+    path = folder / ".zarray"
+    return parse_description(_read(path), str(path))
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        DataError: when it is missing or not JSON.
+        DataError: when it is missing or not a JSON object.
     """
+    return parse_json(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        if path.stat().st_size > METADATA_LIMIT_BYTES:
+            raise DataError(f"{path} is larger than {METADATA_LIMIT_BYTES:,} bytes; fetch or record the data again.")
+        return path.read_bytes()
+    except OSError as error:
         raise DataError(f"{path} cannot be read ({error}); fetch or record the data again.") from error
-    return content

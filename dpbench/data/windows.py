@@ -12,6 +12,12 @@ from dpbench.errors import DataError
 from dpbench.spec import Horizon
 
 
+def are_cumulative(ends: NDArray[np.int64]) -> bool:
+    """Whether these are cumulative ends of episodes of at least one step, `(E,)`."""
+    # Not by differences: those of hostile numbers overflow.
+    return len(ends) == 0 or (ends[0] >= 1 and bool(np.all(ends[1:] > ends[:-1])))
+
+
 def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64], horizon: Horizon) -> NDArray[np.int64]:
     """Step indices of every window of the chosen episodes.
 
