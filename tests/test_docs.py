@@ -62,6 +62,11 @@ def refusal_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return ""
 
 
+def test_the_page_of_commands_has_all_of_them() -> None:
+    shown = {line.split()[1] for line, _ in commands(ROOT / "docs" / "commands.md")}
+    assert shown == set(COMMANDS)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_of_the_help_are_taken(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
