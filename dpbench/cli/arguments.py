@@ -17,9 +17,11 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how much is evaluated, and with what."""
     parser.add_argument("--episodes", type=int, help="number of start states (default: all of the protocol)")
     parser.add_argument(
-        "--sampler-seeds", default="0", help="comma-separated; each start is run once with each (default 0)"
+        "--sampler-seeds", default="0", help="comma-separated; each start state is run once with each (default 0)"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
 
 

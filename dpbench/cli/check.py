@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dpbench.cli.arguments import TASK
+
 if TYPE_CHECKING:
     from dpbench.findings import Finding
 
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     task = kinds.add_parser("task", help="does an environment do what its TaskSpec says?")
-    task.add_argument("names", nargs="+", metavar="TASK", help="Gymnasium id, whole or in short")
+    task.add_argument("names", nargs="+", metavar="TASK", help=TASK)
     baseline = kinds.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
     baseline.add_argument("names", nargs="+", metavar="BASELINE", help="name in `dpbench baselines`")
     baseline.add_argument("--preset", default="small", help="configuration to check (default small)")

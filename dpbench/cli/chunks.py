@@ -1,4 +1,4 @@
-"""`dpbench chunks`: what policies would do from one state, drawn side by side."""
+"""`dpbench chunks`: action chunks and rollouts of policies from one state, drawn side by side."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("policies", nargs="+", help="checkpoint folders or scripted policies, a panel each")
+    parser.add_argument("policies", nargs="+", help="checkpoint folders or scripted policies, one panel each")
     parser.add_argument("--task", help=f"{TASK} (default: the checkpoints' own)")
-    parser.add_argument("--starts", help="start protocol of the task; its first start is shown (default: its first)")
-    parser.add_argument("--chunks", type=int, default=40, help="sampled chunks a policy (default 40)")
-    parser.add_argument("--paths", type=int, default=20, help="rollouts a policy (default 20)")
+    parser.add_argument(
+        "--starts", help="list of start states, of which the first is shown (default: the task's first list)"
+    )
+    parser.add_argument("--chunks", type=int, default=40, help="sampled chunks per policy (default 40)")
+    parser.add_argument("--paths", type=int, default=20, help="rollouts per policy (default 20)")
     parser.add_argument("--steps", type=int, default=40, help="steps of a rollout (default 40, as in Fig. 3)")
     parser.add_argument("--output", type=Path, default=Path("chunks.png"), help="PNG file (default chunks.png)")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     described = [describe_policy(text, arguments.task) for text in arguments.policies]
     task_ids = sorted({policy.task_id for policy in described})
     if len(task_ids) > 1:
-        raise ConfigError(f"one picture has one task, not {', '.join(task_ids)}.")
+        raise ConfigError(f"a picture shows one task, but these policies are for {', '.join(task_ids)}.")
     task = load_task(task_ids[0])
     starts = task.starts(arguments.starts)
     shown = scene(task, starts)

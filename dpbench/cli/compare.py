@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", help="comma-separated names (default: all that the zoo has)")
     parser.add_argument("--policies", help="comma-separated names of methods and scripts (default: all)")
-    parser.add_argument("--starts", help="start protocol (default: the first of each task)")
+    parser.add_argument("--starts", help="list of start states (default: the first of each task)")
     add_evaluation_arguments(parser)
     parser.add_argument("--fresh", action="store_true", help="reuse only records made at the checked-out commit")
     parser.add_argument(

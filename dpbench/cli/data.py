@@ -36,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     getting = actions.add_parser("fetch", help="download, check and store published demonstrations")
     getting.add_argument("name", help="name of a public data set, as in the examples")
     getting.add_argument("--from", dest="source", help="file, folder or mirror to use instead of the published address")
-    getting.add_argument(
-        "--task", help="task to build the store for: Gymnasium id or short name (default: the first that can read it)"
-    )
+    getting.add_argument("--task", help=f"task to build the store for: {TASK} (default: the first that can read it)")
     importing = actions.add_parser("import", help="build a task's store from an archive of another project")
     importing.add_argument("source", type=Path, help="archive, or the folder it is in")
     importing.add_argument("--task", required=True, help=TASK)

@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     known = KnownRecords(arguments.output / "records")
     with tqdm(total=sum(len(cell.trials) for cell in late), unit="episode", desc="delay") as bar:
         rows = sweep(late, known, arguments.workers, bar.update)
-    document = {"rows": rows.to_dict("records"), "provenance": provenance()}
+    packages = dict.fromkeys(name for cell in late for name in (*cell.task.packages, *cell.policy.packages))
+    document = {"rows": rows.to_dict("records"), "provenance": provenance(tuple(packages))}
     written = save(rows, document, arguments.output)
     if arguments.json:
         print(json.dumps(document, indent=2))
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def latencies(text: str) -> tuple[int, ...]:
-    """`"0-3,6"` as numbers, rising.
+    """`"0-3,6"` as numbers in rising order.
 
     Raises:
         ConfigError: for anything else.

@@ -1,4 +1,4 @@
-"""`dpbench evaluate`: one policy from fixed starts."""
+"""`dpbench evaluate`: one policy from fixed start states."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("policy", help="folder with a checkpoint.json, a scripted policy such as hold, or sb3:FILE.zip")
     parser.add_argument("--task", help=f"{TASK} (default: the checkpoint's own)")
-    parser.add_argument("--starts", help="start protocol of the task (default: its first)")
+    parser.add_argument("--starts", help="list of start states of the task (default: its first)")
     add_evaluation_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--video", type=Path, help="write a grid of the first sampler seed's rollouts, .mp4 or .gif")

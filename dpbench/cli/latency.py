@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.comparison.reuse import KnownRecords
     from dpbench.policies.opening import describe_policy
     from dpbench.provenance import provenance
+    from dpbench.tasks import load_task
 
     policy = describe_policy(arguments.checkpoint)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         "task": policy.task_id,
         "device": arguments.device,
         "rows": rows.to_dict("records"),
-        "provenance": provenance(),
+        "provenance": provenance((*load_task(policy.task_id).packages, *policy.packages)),
     }
     written = save(rows, chosen[0], document, arguments.output)
     if arguments.json:
@@ -100,15 +101,15 @@ def _print(rows: pd.DataFrame) -> None:
     timed = " to ".join(str(count) for count in sorted({rows["n_calls"].min(), rows["n_calls"].max()}))
     console.print(
         f"p50/p95/p99, ms. One environment, {first['n_threads']} threads, {first['clock']}, {first['n_warmup']} calls "
-        f"to warm up, {timed} timed. Step: a call's share of each executed "
-        "step. Encode and denoise: p50 of a call's parts. Held: control rate with inference beside the loop (Ta / p99 "
-        "of a call); wait: when the loop waits (1 / p99).",
+        f"to warm up, {timed} timed. Step: a call divided by the steps that it serves (Ta). Encode and sample: p50 of "
+        "the parts of a call. Held: control rate with inference beside the control loop (Ta / p99 of a call); wait: "
+        "when the loop waits for every call (1 / p99).",
         style="dim",
     )
 
 
 def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
-    """A table with the percentiles of calls, of control steps, or of both; their parts and rates stand beside calls."""
+    """A table with the percentiles of calls, with their parts and rates, of control steps, or of both."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))

@@ -22,14 +22,14 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True)
 class Cell:
-    """What shall be evaluated, in words.
+    """A request for an evaluation, by names.
 
     Attributes:
         policy: checkpoint folder, name of a scripted policy, or `SOURCE:REFERENCE`.
         task_id: Gymnasium id; None for a checkpoint's own task.
         starts: name of the start protocol, None for the task's first.
-        n_starts: how many starts, None for all of the protocol.
-        sampler_seeds: each start is run once with each.
+        n_starts: number of start states, None for all of the protocol.
+        sampler_seeds: each start state is run once with each.
         options: inference-time choices of the policy.
         device: torch device.
     """
@@ -45,14 +45,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class ResolvedCell:
-    """What shall be evaluated, with every name looked up once; evaluation, timing and reuse take this.
+    """A request with every name looked up; evaluation, timing, sweeps and reuse take this.
 
     Attributes:
         policy: what it is; `open_policy` makes it where it acts.
         name: of the policy, as tables of a sweep show it: the folder's, the script's or the file's.
         task: of the policy.
         starts: the start protocol.
-        trials: every start with every sampler seed.
+        trials: every start state with every sampler seed.
         device: torch device.
         identity: SHA-256 of `content`.
         content: JSON-able: everything that decides the result. Paths, dates and machines are no part of it.

@@ -16,15 +16,15 @@ from dpbench.tasks import find_task, load_task
 
 @dataclass(frozen=True)
 class Selection:
-    """What shall be compared.
+    """What to compare.
 
     Attributes:
         zoo: folder with checkpoints.
         tasks: names of tasks; none for all that the zoo has.
         policies: names of methods and scripts; none for all.
         starts: name of the start protocol, None for the first of each task.
-        n_starts: how many starts, None for all of the protocol.
-        sampler_seeds: each start is run once with each.
+        n_starts: number of start states, None for all of the protocol.
+        sampler_seeds: each start state is run once with each.
         device: torch device of the checkpoints.
     """
 
@@ -41,7 +41,7 @@ def select(selection: Selection, warn: Callable[[str], object] = lambda _: None)
     """Every checkpoint of the zoo, and every scripted policy that can act in one of their tasks.
 
     Args:
-        selection: what shall be compared.
+        selection: what to compare.
         warn: told of plug-ins that cannot be imported.
 
     Raises:

@@ -1,7 +1,7 @@
 """Checkpoints: `checkpoint.json` (what it is) beside one safetensors file (weights and normalisers).
 
-Nothing in a checkpoint is executed when it is loaded. The JSON holds the SHA-256 of the weights and is written
-last, so that a checkpoint is either whole or not there.
+Nothing in a checkpoint is executed when it is loaded. The JSON has the SHA-256 of the weights and is written last, so
+that a checkpoint is complete or absent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REQUIRED = ("baseline", "preset", "task", "config", "seed", "step", "weights", "
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained policy as it lies on disk.
+    """A trained policy as it is stored.
 
     Attributes:
         description: the JSON: `baseline`, `preset`, `task`, `config`, `training`, `seed`, `step`, `n_parameters`,
@@ -55,7 +55,7 @@ def save_checkpoint(
     """Write a checkpoint; `dtype` float16 halves the file.
 
     Raises:
-        CheckpointError: when the disk is full or the folder cannot be written; an older checkpoint stays whole.
+        CheckpointError: when the disk is full or the folder cannot be written; an older checkpoint stays as it was.
     """
     tensors = {f"weights.{name}": tensor.to(dtype) for name, tensor in weights.items()}
     for key, normaliser in normalisers.items():

@@ -23,7 +23,7 @@ from dpbench.spec import Horizon
 
 
 class DelayedPolicy:
-    """A policy around any other.
+    """Any policy, acting late.
 
     Args:
         policy: predicts chunks of Ta actions.
@@ -39,7 +39,7 @@ class DelayedPolicy:
         self._late = n_latency_steps
 
     def reset(self) -> None:
-        """As the policy inside."""
+        """Reset the policy inside."""
         self._policy.reset()
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
@@ -58,6 +58,6 @@ def delayed_horizon(inner: Horizon, n_latency_steps: int) -> Horizon:
     if not 0 <= n_latency_steps < inner.n_action_steps:
         raise ConfigError(
             f"latency_steps = {n_latency_steps}: expected 0 to {inner.n_action_steps - 1}, since this policy "
-            f"executes {inner.n_action_steps} actions a call (Ta) and loses as many of them as it is late."
+            f"executes {inner.n_action_steps} actions a call (Ta), and one of them is lost for each step of latency."
         )
     return Horizon(inner.n_obs_steps + n_latency_steps, inner.horizon, inner.n_action_steps - n_latency_steps)

@@ -1,4 +1,4 @@
-"""A trained network as a Policy: normalises, samples, denormalises, cuts out the executed slice."""
+"""A trained network as a Policy: normalise, sample, denormalise, cut out the executed slice."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
 
 MICRO_BATCH = 10
-"""Rows a network call. Matrix kernels round differently for different batch sizes; with one size for all,
-an episode gives the same result alone and among fifty. Divides the 50 published starts."""
+"""Rows of a network call. Matrix kernels round differently for different batch sizes; with one size for all, an episode
+has the same result alone and among fifty. It divides the 50 start states of published protocols."""
 
 
 class LearnedPolicy:
-    """Policy of a Method in evaluation.
+    """A method that acts.
 
     Args:
         method: torch module with `sample`, on `device`, in evaluation mode.
         horizon: To, Tp, Ta.
         normalisers: flat key or `"action"` -> normaliser.
         device: where `method` lives.
-        micro_batch: rows a network call; a smaller batch is filled up by repeating its last row. None calls
-            with the batch as it is (for latency).
+        micro_batch: rows of a network call; a smaller batch is filled up with copies of its last row. None takes the
+            batch as it is, which timing needs.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LearnedPolicy:
         size = self._micro_batch or n_rows
         chunks = []
         for begin in range(0, n_rows, size):
-            # Filling up repeats a row and its stream would be drawn from twice: the fill has noise of its own.
+            # Copies get noise of their own: a second draw from the row's stream would change the row's next noise.
             rows = np.minimum(np.arange(begin, begin + size), n_rows - 1)
             n_fill = max(0, begin + size - n_rows)
             real = noise.rows(rows[: size - n_fill])
@@ -88,9 +88,9 @@ class LearnedPolicy:
 
     @contextlib.contextmanager
     def time_encoder(self, times: list[float]) -> Iterator[None]:
-        """Append the seconds of every call of the method's ObservationEncoder to `times`; a GPU is waited for.
+        """Append the duration of every call of the method's ObservationEncoder to `times`, s.
 
-        A method that encodes its observations otherwise is not timed.
+        A GPU is synchronised before and after each call. A method without exactly one ObservationEncoder is not timed.
         """
         parts = self._method.modules() if isinstance(self._method, nn.Module) else ()
         encoders = [part for part in parts if isinstance(part, ObservationEncoder)]
@@ -121,7 +121,7 @@ class LearnedPolicy:
         fresh = self._method.initial_memory(len(noise))
         kept = [self._memory.get(episode, row) for episode, row in zip(noise.episodes, fresh, strict=True)]
         sampled, memory = self._method.sample_with_memory(observations, noise, torch.stack(kept).to(self._device))
-        # Backwards, so that of an episode and its fill the episode itself is kept.
+        # Backwards, so that the memory of the episode itself is kept, not that of its copies.
         for episode, row in reversed(list(zip(noise.episodes, memory, strict=True))):
             self._memory[episode] = row
         return sampled

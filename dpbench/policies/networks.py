@@ -48,7 +48,7 @@ def count_parameters(baseline: Baseline[Any], config: Any, task: TaskSpec) -> in
 
 
 def parameters_of(module: torch.nn.Module) -> int:
-    """How many parameters a network has, buffers not counted."""
+    """Number of parameters of a network; buffers are not counted."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 

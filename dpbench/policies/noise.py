@@ -1,4 +1,4 @@
-"""Noise streams: one random stream an episode, so that results do not depend on the batch."""
+"""Noise streams: a random stream for each episode, so that results do not depend on the batch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class NoiseStreams:
-    """One random stream an episode, so that an episode's noise does not depend on the batch it runs in.
-
-    Numpy generators: the same noise on every device.
+    """The random streams of a batch of episodes; numpy generators, so that every device gets the same noise.
 
     Attributes:
-        generators: one a row.
-        episodes: number of each row's episode, by which a policy with a memory keeps it; `act` gets the rows
-            of running episodes only.
+        generators: one for each row.
+        episodes: number of each row's episode. A policy with a memory finds it by this number, since `act` gets the
+            rows of running episodes only.
     """
 
     generators: tuple[np.random.Generator, ...]
@@ -46,5 +44,5 @@ class NoiseStreams:
         return np.stack([generator.random(shape, dtype=np.float32) for generator in self.generators])
 
     def rows(self, rows: NDArray[np.intp]) -> NoiseStreams:
-        """The streams of some episodes; they go on where they were."""
+        """The streams of some episodes, which continue."""
         return NoiseStreams(tuple(self.generators[row] for row in rows), tuple(self.episodes[row] for row in rows))

@@ -1,4 +1,4 @@
-"""The `Policy` protocol: what the evaluator and the arm call, whatever is behind it."""
+"""The `Policy` protocol: what simulation and arm call to get actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Observations = Mapping[str, NDArray[Any]]
 
 
 class Policy(Protocol):
-    """What the evaluator calls; a network, a script or a remote server fits it."""
+    """Anything that acts: a network, a script, the client of a remote server."""
 
     @property
     def horizon(self) -> Horizon:

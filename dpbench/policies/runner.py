@@ -13,9 +13,8 @@ from dpbench.policies.protocol import Observations, Policy
 class PolicyRunner:
     """Receding horizon over a batch of environments that started together.
 
-    Keeps the last To observations (the first one repeated before the start), asks the policy for a
-    chunk every Ta steps and hands out its actions one by one. Finished episodes are left out of the
-    policy's batch; their last action is repeated.
+    It buffers the last To observations, asks the policy for a chunk every Ta steps and executes it action by action.
+    Finished episodes are left out of the policy's batch; their last action is repeated.
     """
 
     def __init__(self, policy: Policy, noise: NoiseStreams) -> None:
@@ -31,7 +30,7 @@ class PolicyRunner:
         return self._chunk is None or self._next >= self._policy.horizon.n_action_steps
 
     def act(self, observations: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """One action an environment.
+        """One action for each environment.
 
         Args:
             observations: flat key -> `(B, ...)`, the newest.

@@ -11,6 +11,7 @@ import gymnasium as gym
 
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.arms.teleoperation.interface import VIEWS
+from dpbench.cli.arguments import TASK
 from dpbench.errors import ConfigError
 from dpbench.tasks import default_task, find_task
 
@@ -21,7 +22,7 @@ SIMULATED, PHYSICAL = "simulated arm", "physical arm"
 def add_station_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that describe the station."""
     defaults = f"default {default_task(SIMULATED)}, with a physical arm {default_task(PHYSICAL)}"
-    parser.add_argument("--task", help=f"Gymnasium id ({defaults})")
+    parser.add_argument("--task", help=f"{TASK} ({defaults})")
     parser.add_argument(
         "--station", type=Path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
     )
