@@ -162,6 +162,8 @@ class TaskSpec:
         modes: names of the behaviour modes, where the task names them; the environment then gives `info["mode"]`
             at every step, the number of the mode that the episode has shown so far, -1 while it has shown none.
         stages: in the order in which they are passed; empty for a task that has none.
+        family: name of the tasks that share a page of the leaderboard, such as variants of one scene; empty for a task
+            with a page of its own.
         parts: what else is known of the task: kind of the part -> `"module:function"` of `TaskSpec -> part`, imported
             when `part` asks for it. Kinds are `PublishedResults` here,
             `dpbench.data.public.PublicDemonstrations`, `dpbench.policies.demonstrator.ScriptedDemonstrator`,
@@ -181,6 +183,7 @@ class TaskSpec:
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     modes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    family: str = ""
     parts: Mapping[type[object], str] = field(default_factory=dict)
 
     def part(self, kind: type[Part]) -> Part | None:

@@ -17,7 +17,8 @@ from dpbench.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "leaderboards/notes.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "leaderboards").glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "envs").glob("*/README.md")),
     *sorted((ROOT / "examples").glob("*/README.md")),

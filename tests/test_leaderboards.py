@@ -1,18 +1,42 @@
-"""The committed records are whole, and the committed table is what they say."""
+"""The committed records are whole, and everything that is written from them is what they say."""
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
-from dpbench.leaderboard.frame import frame
-from dpbench.leaderboard.page import all_tables
+import pandas as pd
+import pytest
+
+from dpbench.leaderboard.documents import written
+from dpbench.leaderboard.figure import figure_digest
+from dpbench.leaderboard.frame import frame, read_frame
+from dpbench.leaderboard.modes_figure import modes_digest, with_modes
+from dpbench.leaderboard.pages import FIGURES, pages, short
+from dpbench.leaderboard.pictures import read_digest
+from dpbench.leaderboard.render import CSV
+from dpbench.leaderboard.tables import by_task
 from dpbench.records import store
+from dpbench.records.completion import completed
+from dpbench.records.record import Record
 from dpbench.records.schema import schema
 
-BOARD = Path(__file__).parents[1] / "leaderboards"
+ROOT = Path(__file__).parents[1]
+BOARD = ROOT / "leaderboards"
+FOLDERS = (BOARD, BOARD / "symmetric")
 RECORDS = store.read_all(BOARD / "records")
+AGAIN = "write it again: dpbench compare (for symmetric: see its --help)"
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)
+def board(request: pytest.FixtureRequest) -> tuple[Path, list[Record], pd.DataFrame]:
+    """A folder of pages, the records that it shows, and their rows."""
+    folder: Path = request.param
+    shown = {part for identity in read_frame(folder / CSV)["identity"] for part in identity.split()}
+    newest = {record.identity[:12]: record for record in RECORDS if record.identity[:12] in shown}
+    assert set(newest) == shown, "every row has its records"
+    records = [completed(record, BOARD / "records") for record in newest.values()]
+    return folder, records, frame(records)
 
 
 def test_the_schema_is_that_of_the_models() -> None:
@@ -21,12 +45,42 @@ def test_the_schema_is_that_of_the_models() -> None:
     )
 
 
-def test_the_table_is_what_the_records_say() -> None:
-    with (BOARD / "table.csv").open() as file:
-        shown = {part for row in csv.DictReader(file) for part in row["identity"].split()}
-    newest = {record.identity[:12]: record for record in RECORDS if record.identity[:12] in shown}
-    assert set(newest) == shown, "every row has its records"
-    assert all_tables(frame(list(newest.values()))) == (BOARD / "table.md").read_text()
+def test_the_table_is_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:
+    folder, _, table = board
+    assert table.to_csv(index=False) == (folder / CSV).read_text(), AGAIN
+    assert read_frame(folder / CSV).to_csv(index=False) == table.to_csv(index=False), "it is read as it was written"
+
+
+def test_the_pages_are_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:
+    folder, records, table = board
+    expected = pages(table, records, folder)
+    assert {path.name for path in folder.glob("*.md")} == set(expected), "no page is left from before"
+    for name, text in expected.items():
+        assert (folder / name).read_text() == text, f"{name}: {AGAIN}"
+
+
+def test_the_figures_are_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:
+    folder, _, table = board
+    expected = {}
+    for task, part in by_task(table):
+        expected[f"{short(task)}.png"] = figure_digest(part)
+        if len(modes := with_modes(part)):
+            expected[f"{short(task)}-modes.png"] = modes_digest(modes)
+    assert {path.name: read_digest(path) for path in (folder / FIGURES).glob("*.png")} == expected, AGAIN
+
+
+def test_no_table_of_a_page_has_more_than_ten_columns() -> None:
+    for folder in FOLDERS:
+        for path in folder.glob("*.md"):
+            for line in path.read_text().splitlines():
+                assert not line.startswith("|") or line.count("|") <= 11, f"{path}: {line}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/metrics.md"])
+def test_tables_inside_documents_are_what_records_and_metrics_say(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert "<!-- table: " in text or "<!-- metrics -->" in text
+    assert written(text, read_frame(BOARD / CSV)) == text, f"write it: python -m dpbench.leaderboard.documents {name}"
 
 
 def test_the_papers_six_have_three_training_seeds() -> None:

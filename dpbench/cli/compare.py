@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.comparison.plan import plan
     from dpbench.comparison.reuse import KnownRecords
     from dpbench.comparison.selection import Selection, select
-    from dpbench.leaderboard.page import render
+    from dpbench.leaderboard.render import render
     from dpbench.leaderboard.tables import print_table
     from dpbench.provenance import commit
 
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(table.to_json(orient="records", indent=2))
         return 0
     print_table(table, Console())
-    print(f"written: table.md, table.csv, table.png and README.md in {arguments.output}")
+    print(f"written: README.md, the pages of the tasks, table.csv and figures in {arguments.output}")
     return 0
 
 

@@ -58,16 +58,24 @@ def tables(part: pd.DataFrame) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
     """The columns of the two tables of a task.
 
     Args:
-        part: rows of one task; a column that none of them has is left out.
+        part: rows of one task; a column that none of them has is left out, and so is a score that is the success rate.
     """
     rows = part.to_dict("records")
+    redundant = {"score"} if same_as_success(part) else set()
     known = [
-        column for column in columns_of(rows[0]["task"]) if any(column.text(row) not in (NONE, "") for row in rows)
+        column
+        for column in columns_of(rows[0]["task"])
+        if column.head not in redundant and any(column.text(row) not in (NONE, "") for row in rows)
     ]
     wanted = [column for column in known if column.shown >= Shown.IN_TABLE]
     first, rest = wanted[:MOST], [*wanted[MOST:], *(column for column in known if column.shown < Shown.IN_TABLE)]
     names = [column for column in first if column.head in NAMES]
     return tuple(first), tuple([*names, *rest][:MOST]) if rest else ()
+
+
+def same_as_success(part: pd.DataFrame) -> bool:
+    """Whether the score of a task is nothing else than its success rate, as where success is the only reward."""
+    return bool(((part["score"] - part["success_rate"]).abs() < 5e-7).all())
 
 
 def of_metric(metric: Metric) -> Column:
@@ -84,11 +92,13 @@ def of_metric(metric: Metric) -> Column:
     return Column(metric.head, metric.explanation + better, text, metric.shown)
 
 
+BRACKETS = "Brackets are 95 % intervals over start states and, where there are several, training seeds."
+
+
 def legend(columns: Sequence[Column]) -> str:
-    """What the columns mean, in one paragraph."""
+    """What the columns mean, as a list."""
     explained = {column.head: column.explanation for column in columns if column.explanation}
-    brackets = "Brackets are 95 % intervals over start states and, where there are several, training seeds."
-    return "; ".join(f"**{head}**: {explanation}" for head, explanation in explained.items()) + f". {brackets}"
+    return "\n".join([*(f"- **{head}**: {text}" for head, text in explained.items()), "", BRACKETS])
 
 
 def _milliseconds(row: Row) -> str:
@@ -112,13 +122,13 @@ OF_POLICY = (
     Column(
         "published",
         "average that the literature reports for the method on this task, or one number a stage, with its own data, "
-        "network size and training (sources below)",
+        "network size and training; the sources stand under the published results of the task",
         lambda row: row["published"] if isinstance(row["published"], str) else NONE,
         Shown.IN_TABLE,
     ),
     Column(
-        "call ms",
-        "inference latency of a call, one environment, median / 95th percentile, milliseconds (lower is better)",
+        "inference ms",
+        "inference latency of a call (one chunk) for one environment: median / 95th percentile (lower is better)",
         _milliseconds,
         Shown.IN_TABLE,
     ),
@@ -127,7 +137,7 @@ OF_POLICY = (
     Column("score by seed", "score of each training seed", _by_seed, Shown.IN_SECOND_TABLE),
     Column(
         "parameters",
-        "of the networks, million",
+        "of the networks",
         lambda row: f"{row['n_parameters'] / 1e6:.2f} M" if row["n_parameters"] else NONE,
         Shown.IN_SECOND_TABLE,
     ),

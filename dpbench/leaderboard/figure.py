@@ -1,8 +1,7 @@
-"""The comparison as a picture: success and score with their intervals, latency beside."""
+"""A task as a picture: success and score with their intervals, inference latency beside."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,68 +10,93 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dpbench.files import write_bytes
+from dpbench.leaderboard.columns import same_as_success
+from dpbench.leaderboard.overview import main_metrics
+from dpbench.leaderboard.pictures import digest_of, draw_if_changed
+from dpbench.metrics.metric import Metric
+from dpbench.metrics.table import metrics_of
 from dpbench.tasks import load_task
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+DRAWING = "figure 3"
 
 
-def save_figure(table: pd.DataFrame, path: Path) -> None:
-    """Write a PNG: one row of three panels a task.
+def save_figure(part: pd.DataFrame, path: Path) -> bool:
+    """Write a PNG with a row a policy, unless it is there already.
+
+    Args:
+        part: rows of one task.
+        path: of the picture.
+
+    Returns:
+        Whether it was drawn.
 
     Raises:
         OSError: when the file cannot be written.
     """
-    tasks = list(dict.fromkeys(table["task"]))
-    heights = [0.5 * (table["task"] == task).sum() + 0.6 for task in tasks]
-    figure = Figure(figsize=(14, 1.2 + sum(heights)), layout="constrained")
-    axes = figure.subplots(len(tasks), 3, squeeze=False, height_ratios=heights)
-    for row, task in zip(axes, tasks, strict=True):
-        part = table[table["task"] == task].iloc[::-1]
-        labels = [_label(policy) for _, policy in part.iterrows()]
-        _bars(row[0], part, "success_rate", labels, BLUE, "success rate")
-        score = "sum of stage rewards" if load_task(task).stages else "max reward"
-        _bars(row[1], part, "score", labels, GREEN, f"score: mean of {score}")
-        _published(row[1], part)
-        places = np.arange(len(part))
-        row[2].hlines(places, 1e3 * part["call_p50_s"], 1e3 * part["call_p99_s"], color=GREY)
-        row[2].plot(1e3 * part["call_p50_s"], places, "o", color=ORANGE, label="p50 (line to p99)")
-        row[2].set(xscale="log", xlabel="latency of a call, ms", yticks=places, yticklabels=labels, title=task)
-        row[2].set_ylim(-0.6, len(part) - 0.4)
-        row[2].grid(axis="x", alpha=0.3)
-        row[2].legend(fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_bytes(path, buffer.getvalue())
+    return draw_if_changed(path, figure_digest(part), lambda: _figure(part))
 
 
-def _label(policy: pd.Series[Any]) -> str:
+def figure_digest(part: pd.DataFrame) -> str:
+    """SHA-256 of what the picture shows."""
+    metrics = [f"{metric.column}{end}" for metric in _shown(part) for end in ("", "_low", "_high")]
+    names = ["policy", "step", "training_seeds", "published_avg", "call_p50_s", "call_p99_s"]
+    return digest_of(part[[*names, *metrics]], DRAWING)
+
+
+def _shown(part: pd.DataFrame) -> list[Metric]:
+    task = load_task(part["task"][0])
+    heads = {column.head for column in main_metrics(task.id)}
+    metrics = [metric for metric in metrics_of(task) if metric.head in heads]
+    return [metric for metric in metrics if metric.name != "score" or not same_as_success(part)]
+
+
+def _figure(part: pd.DataFrame) -> Figure:
+    metrics, task = _shown(part), str(part["task"][0])
+    rows = part.iloc[::-1]
+    labels = [_label(row) for _, row in rows.iterrows()]
+    places = np.arange(len(rows))
+    figure = Figure(figsize=(3.4 * (len(metrics) + 1) + 1.4, 0.42 * len(rows) + 1.3), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(metrics) + 1, sharey=True))
+    for axis, metric, colour in zip(axes, metrics, (BLUE, GREEN, GREEN, GREEN), strict=False):
+        _bars(axis, rows, metric, colour)
+    _published(axes[len(metrics) - 1], rows, metrics[-1].name)
+    latency = axes[-1]
+    latency.hlines(places, 1e3 * rows["call_p50_s"], 1e3 * rows["call_p99_s"], color=GREY)
+    latency.plot(1e3 * rows["call_p50_s"], places, "o", color=ORANGE)
+    latency.set(xscale="log", xlabel="inference latency of a call, ms\n(point: median, line: to 99th percentile)")
+    latency.xaxis.set_major_formatter("{x:g}")
+    latency.grid(axis="x", alpha=0.3)
+    axes[0].set(yticks=places, yticklabels=labels, ylim=(-0.6, len(rows) - 0.4))
+    figure.suptitle(task.rsplit("/", 1)[-1])
+    return figure
+
+
+def _label(row: pd.Series[Any]) -> str:
     """Name, training budget and number of training seeds."""
-    if pd.isna(policy["step"]):
-        return str(policy["policy"])
-    n_seeds = len(policy["training_seeds"].split())
+    if pd.isna(row["step"]) or not row["step"]:
+        return str(row["policy"])
+    n_seeds = len(row["training_seeds"].split())
     seeds = f", {n_seeds} seeds" if n_seeds > 1 else ""
-    return f"{policy['policy']}\n{int(policy['step']):,} steps{seeds}"
+    return f"{row['policy']}\n{int(row['step']):,} steps{seeds}"
 
 
-def _bars(axis: Axes, part: pd.DataFrame, name: str, labels: list[str], colour: str, title: str) -> None:
-    places = np.arange(len(part))
-    axis.barh(places, part[name], color=colour, alpha=0.75, height=0.6)
+def _bars(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
+    places = np.arange(len(rows))
+    mean, low, high = (rows[f"{metric.column}{end}"] for end in ("", "_low", "_high"))
+    axis.barh(places, mean, color=colour, alpha=0.75, height=0.6)
     # Rounded means can lie a hair outside of their intervals: error bars must not be negative.
-    errors = np.clip([part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]], 0, None)
-    axis.errorbar(part[name], places, xerr=errors, fmt="none", color="black", capsize=3)
-    for place, value, high in zip(places.tolist(), part[name], part[f"{name}_high"], strict=True):
-        axis.text(high + 0.02, place, f"{value:.2f}", va="center", ha="left", fontsize=9, color="black")
-    axis.set(xlim=(0, 1.15), yticks=places, yticklabels=labels, xlabel=f"{title}, 95 % interval")
-    axis.set_ylim(-0.6, len(part) - 0.4)
+    axis.errorbar(mean, places, xerr=np.clip([mean - low, high - mean], 0, None), fmt="none", color="black", capsize=3)
+    for place, value in zip(places.tolist(), mean, strict=True):
+        axis.text(1.06, place, f"{value:.2f}", va="center", ha="left", fontsize=9)
+    axis.set(xlim=(0, 1.25), xticks=np.linspace(0, 1, 6), xlabel=f"{metric.head}, 95 % interval")
     axis.grid(axis="x", alpha=0.3)
 
 
-def _published(axis: Axes, part: pd.DataFrame) -> None:
-    known = part["published_avg"].notna().to_numpy()
-    if known.any():
-        axis.plot(
-            part["published_avg"][known], np.flatnonzero(known), "D", color=ORANGE, markeredgecolor="black",
-            label="published average (paper's size)",
-        )  # fmt: skip
-        axis.legend(fontsize=8, loc="lower right")
+def _published(axis: Axes, rows: pd.DataFrame, metric: str) -> None:
+    """Mark what the literature reports; its averages are of the score."""
+    known = rows["published_avg"].notna().to_numpy()
+    if known.any() and metric in ("score", "success"):
+        values = rows["published_avg"][known]
+        axis.plot(values, np.flatnonzero(known), "D", color=ORANGE, markeredgecolor="black")
+        axis.set_xlabel(f"{axis.get_xlabel()}\n(diamond: published average)")

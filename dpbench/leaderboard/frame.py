@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dpbench.comparison.groups import Group, group
+from dpbench.errors import DataError
 from dpbench.metrics.metric import OfRecords, Shown
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import metrics_of, score_of
 from dpbench.policies.baseline import sampling_text
 from dpbench.records.record import PolicyIdentity, Record
 from dpbench.spec import PublishedResults, TaskSpec
+
+TEXTS = ("sampling", "training_seeds", "score_by_seed", "success_by_seed", "identity")
+"""Columns that are text although a single value of some looks like a number."""
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -23,6 +28,19 @@ def frame(records: Sequence[Record]) -> pd.DataFrame:
     if table.empty:
         return table
     return table.sort_values(["task", "starts", "score"], ascending=[True, True, False], ignore_index=True)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """The rows of a `table.csv`, as `frame` made them.
+
+    Raises:
+        DataError: when the file is missing or is not such a table.
+    """
+    try:
+        table = pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys((*TEXTS, "published"), str))
+        return table.fillna({name: "" for name in TEXTS if name in table})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not read ({error}); write it with: dpbench compare.") from error
 
 
 def _row(members: Group) -> dict[str, Any]:

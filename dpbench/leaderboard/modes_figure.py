@@ -1,8 +1,7 @@
-"""Histograms of the modes that policies take, each beside the demonstrator's."""
+"""Histograms of the modes that policies show, each beside the demonstrator's."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -11,40 +10,42 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dpbench.files import write_bytes
+from dpbench.leaderboard.pictures import digest_of, draw_if_changed
 from dpbench.policies.baseline import Role, role_of
 
 POLICY, THEIRS = "#0072B2", "#D55E00"
 COLUMNS = 3
+DRAWING = "modes 1"
 
 
-def save_modes(table: pd.DataFrame, folder: Path) -> list[str]:
-    """Write `modes-TASK.png` for every task with mode counts; a panel a policy that succeeded at all.
+def with_modes(part: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one task whose policy succeeded in some mode; the picture has a panel for each."""
+    return part[[_counts(counts) is not None for counts in part["mode_counts"]]].reset_index(drop=True)
+
+
+def save_modes(part: pd.DataFrame, path: Path) -> bool:
+    """Write a PNG, unless it is there already.
 
     Args:
-        table: as `dpbench.comparison.table.frame` makes it.
-        folder: of the pictures.
+        part: `with_modes` of one task, not empty.
+        path: of the picture.
 
     Returns:
-        Names of the files.
+        Whether it was drawn.
 
     Raises:
-        OSError: when a file cannot be written.
+        OSError: when the file cannot be written.
     """
-    names = []
-    shown = table[[_counts(counts) is not None for counts in table["mode_counts"]]]
-    for task, part in shown.groupby("task", sort=False):
-        names.append(f"modes-{str(task).rsplit('/', 1)[-1]}.png")
-        write_bytes(folder / names[-1], _picture(str(task), part.reset_index(drop=True)))
-    return names
+    return draw_if_changed(path, modes_digest(part), lambda: _figure(part))
 
 
-def _picture(task: str, part: pd.DataFrame) -> bytes:
-    demonstrator = next(
-        (row.mode_counts for row in part.itertuples() if role_of(row.policy) is Role.DEMONSTRATOR), None
-    )
-    their_counts = _counts(demonstrator)
-    theirs = their_counts / their_counts.sum() if their_counts is not None else None
+def modes_digest(part: pd.DataFrame) -> str:
+    """SHA-256 of what the picture shows."""
+    return digest_of(part[["policy", "step", "mode_counts", "behaviour_entropy"]], DRAWING)
+
+
+def _figure(part: pd.DataFrame) -> Figure:
+    theirs = _demonstrator(part)
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
     names = list(json.loads(part["mode_counts"][0]))
@@ -55,25 +56,36 @@ def _picture(task: str, part: pd.DataFrame) -> bytes:
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for axis in axes.flat[len(part) :]:
         axis.set_axis_off()
+    places = np.arange(len(names))
     for axis, row in zip(axes.flat, part.itertuples(), strict=False):
-        counts = json.loads(row.mode_counts)
-        places = np.arange(len(names))
-        shares = _counts(row.mode_counts)
-        if shares is not None:
-            axis.bar(places, shares / shares.sum(), color=POLICY, alpha=0.75)
+        counts = _counts(row.mode_counts)
+        if counts is None:
+            continue
+        axis.bar(places, counts / counts.sum(), color=POLICY, alpha=0.75)
         if theirs is not None:
-            axis.step(
-                np.append(places - 0.5, places[-1] + 0.5), np.append(theirs, theirs[-1]), where="post", color=THEIRS
-            )
-        axis.set_title(
-            f"{row.policy}: {sum(counts.values())} successes, entropy {row.behaviour_entropy:.2f}", fontsize=9
-        )
+            edges = np.append(places - 0.5, places[-1] + 0.5)
+            axis.step(edges, np.append(theirs, theirs[-1]), where="post", color=THEIRS)
+        axis.set_title(f"{_name(row)}: {counts.sum()} successes, entropy {row.behaviour_entropy:.2f}", fontsize=9)
         axis.set_xticks(places, names, rotation=90 if upright else 15, fontsize=6 if upright else 7)
         axis.tick_params(axis="y", labelsize=7)
-    figure.suptitle(f"{task}: share of successful rollouts by mode (line: the demonstrator's)", fontsize=11)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    task = part["task"][0].rsplit("/", 1)[-1]
+    figure.suptitle(f"{task}: share of successful episodes by mode (line: the demonstrator's)", fontsize=11)
+    return figure
+
+
+def _name(row: object) -> str:
+    policy, step = str(getattr(row, "policy", "")), getattr(row, "step", None)
+    return policy if pd.isna(step) or not step else f"{policy}, {int(step):,} steps"
+
+
+def _demonstrator(part: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Shares of the modes of the task's demonstrator, `(K,)`."""
+    for row in part.itertuples():
+        counts = _counts(row.mode_counts)
+        if counts is not None and role_of(row.policy) is Role.DEMONSTRATOR:
+            shares: NDArray[np.float64] = counts / counts.sum()
+            return shares
+    return None
 
 
 def _counts(counts: str | None) -> NDArray[np.int64] | None:

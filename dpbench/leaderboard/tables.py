@@ -69,4 +69,4 @@ def print_one(table: pd.DataFrame, console: Console) -> None:
 
 
 def _print_legend(columns: Sequence[Column], console: Console) -> None:
-    console.print(legend(columns).replace("**", ""), style="dim", markup=False)
+    console.print(legend(columns).replace("**", "").removesuffix("\n"), style="dim", markup=False)

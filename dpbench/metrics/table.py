@@ -64,7 +64,7 @@ METRICS: tuple[Metric, ...] = (
         "score", "the task's reward", "higher",
         "mean over episodes of the largest reward; where rewards come in stages, of their sum",
         OfRecords(lambda records: records.estimate(score_of(records.task)), MEAN.interval), EVERY_TASK, Shown.IN_TABLE,
-        "score", source="Chi et al. 2023 (arXiv 2303.04137), Sec. 5.1", with_interval=True,
+        "score", source="Chi et al. 2023 (arXiv 2303.04137), Tab. 1", with_interval=True,
     ),
     Metric(
         "max_reward", "the task's reward", "higher", "mean over episodes of the largest reward",
@@ -162,7 +162,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "rms_jerk", "agent units / s^3", "lower",
-        "root mean square of the third difference of the agent's path, mean over episodes; lower is smoother",
+        "root mean square of the third difference of the agent's path, mean over episodes",
         OfEpisode(of_episode.jerk, MEAN), EVERY_TASK, Shown.IN_SECOND_TABLE, "jerk", ".2g", source="Flash & Hogan 1985",
     ),
     Metric(

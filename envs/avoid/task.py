@@ -29,6 +29,7 @@ PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 def _task(name: str, key: str, spec: ArraySpec) -> TaskSpec:
     return TaskSpec(
         id=f"dpbench/{name}",
+        family="Avoid",
         observations={"agent_pos": AGENT_POS, key: spec},
         action=ACTION,
         rate_hz=RATE_HZ,

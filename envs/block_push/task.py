@@ -61,6 +61,7 @@ PUBLIC: dict[type[object], str] = {PublicDemonstrations: "dpbench.envs.block_pus
 def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
     return TaskSpec(
         id=f"dpbench/{name}",
+        family="Block push",
         observations={"agent_pos": AGENT_POS, key: spec},
         action=action,
         rate_hz=RATE_HZ,

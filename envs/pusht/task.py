@@ -76,6 +76,7 @@ def _task(name: str, observation: tuple[str, ArraySpec], array: str, parts: dict
     key, spec = observation
     return TaskSpec(
         id=f"dpbench/{name}",
+        family="Push-T",
         observations={"agent_pos": AGENT_POS, key: spec},
         action=ACTION,
         rate_hz=RATE_HZ,

@@ -175,6 +175,7 @@ def _task(name: str, variant: str) -> TaskSpec:
     )
     return TaskSpec(
         id=f"dpbench/{name}{variant}-v0",
+        family="robosuite",
         observations={**seen, "agent_pos": agent_pos(scene)},
         action=action(scene, action_mode),
         rate_hz=RATE_HZ,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dpbench.comparison.groups import group
 from dpbench.leaderboard.frame import frame
-from dpbench.leaderboard.page import order_agreement
 from dpbench.leaderboard.tables import as_text
+from dpbench.records.record import Record
 
-from .made_up import record
 
-
-def test_records_of_other_training_seeds_share_a_row() -> None:
+def test_records_of_other_training_seeds_share_a_row(record: Callable[..., Record]) -> None:
     records = [record("bet", seed, score) for seed, score in ((44, 0.6), (42, 0.5), (43, 0.7))]
     (members,) = group(records)
     assert members.seeds == (42, 43, 44)
@@ -25,22 +25,11 @@ def test_records_of_other_training_seeds_share_a_row() -> None:
     assert text["published"] == "0.70"
 
 
-def test_what_else_differs_makes_a_row_of_its_own() -> None:
+def test_what_else_differs_makes_a_row_of_its_own(record: Callable[..., Record]) -> None:
     records = [record("bet", 42, 0.5), record("bet", 42, 0.5, step=20), record("ibc", 42, 0.5)]
     assert len(group(records)) == 3
 
 
-def test_a_later_record_of_a_seed_replaces_the_earlier() -> None:
+def test_a_later_record_of_a_seed_replaces_the_earlier(record: Callable[..., Record]) -> None:
     (members,) = group([record("bet", 42, 0.5), record("bet", 42, 0.9)])
     assert members.per_seed("max_reward") == (0.9,)
-
-
-def test_the_order_is_compared_with_the_papers() -> None:
-    table = frame([record("diffusion-cnn", 42, 0.9), record("bet", 42, 0.5), record("ibc", 42, 0.4)])
-    text = order_agreement(table)
-    assert "of 3 pairs of published methods 2 stand in the paper's order" in text
-    assert "other way round**: the paper has ibc over bet (0.40 and 0.50 here)" in text
-    assert order_agreement(frame([record("hold", None, 0.1)])) == ""
-    tied = order_agreement(frame([record("bet", 42, 0.5), record("ibc", 42, 0.5)]))
-    assert "of 1 pairs of published methods 0 stand" in tied
-    assert "equal here: the paper has ibc over bet" in tied

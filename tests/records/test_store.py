@@ -12,7 +12,6 @@ from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.evaluate import evaluate
 from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.leaderboard.frame import frame
-from dpbench.leaderboard.page import render
 from dpbench.leaderboard.tables import as_text
 from dpbench.records import store
 from dpbench.records.record import Record
@@ -62,17 +61,6 @@ def test_records_are_kept_beside_each_other(tmp_path: Path, record: Record) -> N
     assert known[-1].provenance.date_utc.startswith("2099")
     assert store.newest(known, "unknown") is None
     assert store.newest(known, record.identity, commit="another") is None
-
-
-def test_the_table_is_rendered_from_records(tmp_path: Path, record: Record) -> None:
-    table = render([record], tmp_path)
-    assert table["policy"].tolist() == ["hold"]
-    text = as_text(frame([record])).iloc[0]
-    assert text["success"].startswith("0.00 [0.00, ")
-    assert (table["n_starts"][0], table["n_sampler_seeds"][0]) == (3, 2)
-    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
-    assert "hold" in (tmp_path / "table.csv").read_text()
-    assert "never edited by hand" in (tmp_path / "README.md").read_text()
 
 
 def test_what_does_not_exist_is_named() -> None:

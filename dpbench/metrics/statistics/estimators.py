@@ -41,12 +41,8 @@ def _crossed_proportion(values: NDArray[Any], starts: NDArray[np.int64], seeds: 
     return crossed_proportion(values, starts, seeds, np.random.default_rng(BOOTSTRAP_SEED))
 
 
-PROPORTION = Estimator(
-    "Wilson for the effective number of trials: repeats of a start count as one cluster (Korn & Graubard 1998); over "
-    "training seeds the effective number is that of the crossed bootstrap (Owen 2007)",
-    proportion,
-    _crossed_proportion,
-)
-MEAN = Estimator(
-    "percentile bootstrap over starts, or over training seeds and starts (Owen 2007)", _mean, _crossed_mean
-)
+PROPORTION = Estimator("Wilson, effective number of trials", proportion, _crossed_proportion)
+"""Wilson 1927; repeats of a start count as one cluster (Korn & Graubard 1998), over training seeds as the crossed
+bootstrap has it (Owen 2007)."""
+MEAN = Estimator("bootstrap over starts and training seeds", _mean, _crossed_mean)
+"""Percentiles, over whole starts (Davison & Hinkley 1997, Sec. 3.8) or, with several seeds, crossed (Owen 2007)."""

@@ -1,0 +1,88 @@
+"""Tables inside documents that people write, kept in step with the records and with the table of metrics.
+
+A document marks the place, and what stands between the marks is written by
+
+    python -m dpbench.leaderboard.documents README.md docs/metrics.md
+
+    <!-- table: FAMILY -->     the small table of that family of tasks, from leaderboards/table.csv
+    <!-- metrics -->           the table of metrics, from dpbench.metrics.table
+    <!-- /table -->, <!-- /metrics -->     where each ends
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from dpbench.errors import DataError
+from dpbench.files import write_bytes
+from dpbench.leaderboard.columns import NONE
+from dpbench.leaderboard.frame import read_frame
+from dpbench.leaderboard.overview import small_table
+from dpbench.leaderboard.pages import title_of
+from dpbench.leaderboard.tables import markdown
+from dpbench.metrics.metric import Metric, Shown
+from dpbench.metrics.table import METRICS
+
+TABLE = Path("leaderboards/table.csv")
+TABLES = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- /table -->)", re.DOTALL)
+METRIC_TABLE = re.compile(r"(<!-- metrics -->\n).*?(<!-- /metrics -->)", re.DOTALL)
+PLACES = {
+    Shown.IN_TABLE: "first table",
+    Shown.IN_SECOND_TABLE: "second table",
+    Shown.IN_CSV: "`table.csv`",
+    Shown.IN_RECORDS: "records",
+}
+
+
+def written(text: str, table: pd.DataFrame) -> str:
+    """A document with its marked tables as the rows and the metrics have them now.
+
+    Args:
+        text: of the document.
+        table: rows of the leaderboard.
+
+    Raises:
+        DataError: for a family that the rows do not have.
+    """
+    text = METRIC_TABLE.sub(lambda found: f"{found[1]}{metrics_table()}\n{found[2]}", text)
+    return TABLES.sub(lambda found: f"{found[1]}{_family(table, found[2])}\n{found[3]}", text)
+
+
+def metrics_table() -> str:
+    """Every metric as a Markdown table."""
+    return markdown(
+        pd.DataFrame(
+            {
+                "column": [metric.head or f"`{metric.column}`" for metric in METRICS],
+                "definition": [_definition(metric) for metric in METRICS],
+                "unit": [metric.unit for metric in METRICS],
+                "better": [metric.better if metric.better != "neither" else NONE for metric in METRICS],
+                "interval, 95 %": [metric.interval or NONE for metric in METRICS],
+                "in": [metric.tasks.words for metric in METRICS],
+                "shown in": [PLACES[metric.shown] for metric in METRICS],
+            }
+        )
+    )
+
+
+def _definition(metric: Metric) -> str:
+    source = f" ({metric.source})" if metric.source else ""
+    return f"{metric.explanation}{source}".replace("|", r"\|")
+
+
+def _family(table: pd.DataFrame, title: str) -> str:
+    rows = table[table["task"].map(title_of) == title].reset_index(drop=True)
+    if rows.empty:
+        known = ", ".join(dict.fromkeys(table["task"].map(title_of)))
+        raise DataError(f"<!-- table: {title} --> names no family of the leaderboard; it has {known}.")
+    return small_table(rows)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        path = Path(name)
+        write_bytes(path, written(path.read_text(encoding="utf-8"), read_frame(TABLE)).encode())

@@ -1,0 +1,142 @@
+"""The leaderboard's pages: an index with a small table a family of tasks, and a page a family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dpbench.leaderboard.columns import legend, same_as_success, tables
+from dpbench.leaderboard.literature import order_agreement, published_results
+from dpbench.leaderboard.modes_figure import with_modes
+from dpbench.leaderboard.origin import origins
+from dpbench.leaderboard.overview import RULE, small_columns, small_table
+from dpbench.leaderboard.tables import as_text, by_task, markdown
+from dpbench.records.record import Record
+from dpbench.tasks import load_task
+
+INDEX = "README.md"
+FIGURES, PICTURES, NOTES = "figures", "pictures", "notes"
+"""Folders beside the pages: drawn from the records; rendered from the tasks; written by people, a file a page."""
+WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks that share a page.
+
+    Attributes:
+        title: of the page.
+        table: their rows.
+        records: that the rows were made of.
+    """
+
+    title: str
+    table: pd.DataFrame
+    records: tuple[Record, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of its page: the letters and digits of the title, in lower case."""
+        return f"{''.join(letter for letter in self.title.lower() if letter.isalnum())}.md"
+
+
+def families(table: pd.DataFrame, records: Sequence[Record]) -> tuple[Family, ...]:
+    """The families of a table, in its order."""
+    titles = {task: title_of(task) for task in dict.fromkeys(table["task"])}
+    shown = {part for identity in table["identity"] for part in identity.split()}
+    return tuple(
+        Family(
+            title,
+            table[table["task"].map(titles) == title].reset_index(drop=True),
+            tuple(one for one in records if titles.get(one.cell.task) == title and one.identity[:12] in shown),
+        )
+        for title in dict.fromkeys(titles.values())
+    )
+
+
+def pages(table: pd.DataFrame, records: Sequence[Record], folder: Path) -> Mapping[str, str]:
+    """The text of every page by its file name.
+
+    Args:
+        table: the rows of all tasks.
+        records: that the rows were made of.
+        folder: of the pages; the notes of people are read there.
+    """
+    found = families(table, records)
+    return {INDEX: _index(found, folder), **{family.file: _page(family, folder) for family in found}}
+
+
+def title_of(task_id: str) -> str:
+    """The title of the page that a task stands on."""
+    return load_task(task_id).family or short(task_id)
+
+
+def short(task_id: str) -> str:
+    """A task's id without its namespace."""
+    return task_id.rsplit("/", 1)[-1]
+
+
+def _index(found: Sequence[Family], folder: Path) -> str:
+    explained = [column for family in found for column in small_columns(family.table)]
+    parts = [
+        "# Leaderboard",
+        f"{WRITTEN} A record is one evaluation, with every episode, seeds, versions, commit and machine. Each family "
+        "of tasks has a page with more columns, figures, published results and notes; all numbers are in "
+        "[table.csv](table.csv).",
+        *(f"## [{family.title}]({family.file})\n\n{small_table(family.table)}" for family in found),
+        f"## Columns\n\n{legend(explained)}\n\n{RULE}",
+        _notes(folder, INDEX),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _page(family: Family, folder: Path) -> str:
+    explained = [column for _, part in by_task(family.table) for columns in tables(part) for column in columns]
+    parts = [
+        f"# {family.title}",
+        f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
+        *(_section(task, part, folder) for task, part in by_task(family.table)),
+        f"## Columns\n\n{legend(explained)}",
+        published_results(family.table),
+        order_agreement(family.table),
+        _notes(folder, family.file),
+        origins(family.records),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
+    """One task: its picture, what it asks for, its tables and its figures."""
+    task, name, row = load_task(task_id), short(task_id), part.iloc[0]
+    first, second = tables(part)
+    same = " Success is the only reward: the score is the success rate." if same_as_success(part) else ""
+    facts = (
+        f"Success: {task.success}. {task.rate_hz:g} control steps a second, at most {task.max_episode_steps} an "
+        f"episode. Evaluated from {row['n_starts']} start states (`{row['starts']}`).{same}"
+    )
+    parts = [
+        f"## {name}",
+        _picture(name, folder),
+        facts,
+        markdown(as_text(part, first)),
+        f"![Policies on {name}]({FIGURES}/{name}.png)",
+        f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
+        f"![Modes on {name}]({FIGURES}/{name}-modes.png)" if len(with_modes(part)) else "",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _picture(name: str, folder: Path) -> str:
+    """The picture of a task, beside the pages or one folder up; empty where there is none."""
+    for place in (f"{PICTURES}/{name}.png", f"../{PICTURES}/{name}.png"):
+        if (folder / place).exists():
+            return f"![{name}]({place})"
+    return ""
+
+
+def _notes(folder: Path, page: str) -> str:
+    path = folder / NOTES / page
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

@@ -1,0 +1,53 @@
+"""Everything that is written from the records: the table as CSV, the pages, and the figures that have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from dpbench.errors import DpbenchError
+from dpbench.files import write_bytes
+from dpbench.leaderboard.figure import save_figure
+from dpbench.leaderboard.frame import frame
+from dpbench.leaderboard.modes_figure import save_modes, with_modes
+from dpbench.leaderboard.pages import FIGURES, pages, short
+from dpbench.leaderboard.tables import by_task
+from dpbench.records.record import Record
+
+CSV = "table.csv"
+
+
+def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
+    """Write table, pages and figures; a figure that shows the same is left alone.
+
+    Args:
+        records: to show.
+        folder: of the pages.
+
+    Returns:
+        The rows.
+
+    Raises:
+        DpbenchError: when the folder cannot be written.
+    """
+    table = frame(records)
+    try:
+        write_bytes(folder / CSV, table.to_csv(index=False).encode())
+        for name, text in pages(table, records, folder).items():
+            write_bytes(folder / name, text.encode())
+        _draw(table, folder / FIGURES)
+    except OSError as error:
+        raise DpbenchError(
+            f"{folder}: the table is not written ({error}); choose another folder with --output."
+        ) from error
+    return table
+
+
+def _draw(table: pd.DataFrame, folder: Path) -> None:
+    for task, part in by_task(table):
+        save_figure(part, folder / f"{short(task)}.png")
+        modes = with_modes(part)
+        if len(modes):
+            save_modes(modes, folder / f"{short(task)}-modes.png")
