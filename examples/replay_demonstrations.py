@@ -1,4 +1,4 @@
-"""Replay the human Push-T demonstrations and print how far the replay parts from the recording over time.
+"""Replay the human Push-T demonstrations and print how far the replay diverges from the recording over time.
 
     dpbench data fetch pusht
     python examples/replay_demonstrations.py
@@ -40,10 +40,10 @@ def main() -> None:
         states, contacts = replay(recorded[begin], actions[begin:end])
         error = np.abs(states[:-1, 2:4] - recorded[begin:end, 2:4]).max(axis=1)  # block position, px
         errors.append(error)
-        parted = np.flatnonzero(error > 0.01)
-        if len(parted):
-            in_contact.append(bool(contacts[max(0, parted[0] - 1)] > 0))
-            at_first_step.append(parted[0] == 1)
+        diverged = np.flatnonzero(error > 0.01)
+        if len(diverged):
+            in_contact.append(bool(contacts[max(0, diverged[0] - 1)] > 0))
+            at_first_step.append(diverged[0] == 1)
         scores = [coverage(*state[2:]) for state in states]
         final.append(scores[-1])
         best.append(max(scores))
@@ -53,7 +53,7 @@ def main() -> None:
         print(f"{step:4d} {len(at):10d} {np.median(at):11.2g} {np.quantile(at, 0.9):9.2g} {at.max():12.2g}")
     whole = np.array([error.max() for error in errors])
     print(f"\nwithin 0.01 px from start to end: {np.mean(whole <= 0.01):.0%} of {len(whole)} episodes;")
-    print(f"of the {len(in_contact)} others, {sum(in_contact)} part in contact, {sum(at_first_step)} in the first step")
+    print(f"of the {len(in_contact)} others, {sum(in_contact)} diverge in contact, {sum(at_first_step)} in the first step")
     print(f"median of the largest error: {np.median(whole):.2g} px")
     print(f"coverage of the replay: after the last action {np.mean(final):.3f}, largest {np.mean(best):.3f}")
 
