@@ -53,7 +53,8 @@ def main() -> None:
         print(f"{step:4d} {len(at):10d} {np.median(at):11.2g} {np.quantile(at, 0.9):9.2g} {at.max():12.2g}")
     whole = np.array([error.max() for error in errors])
     print(f"\nwithin 0.01 px from start to end: {np.mean(whole <= 0.01):.0%} of {len(whole)} episodes;")
-    print(f"of the {len(in_contact)} others, {sum(in_contact)} diverge in contact, {sum(at_first_step)} in the first step")
+    others = f"of the {len(in_contact)} others"
+    print(f"{others}, {sum(in_contact)} diverge in contact, {sum(at_first_step)} in the first step")
     print(f"median of the largest error: {np.median(whole):.2g} px")
     print(f"coverage of the replay: after the last action {np.mean(final):.3f}, largest {np.mean(best):.3f}")
 
