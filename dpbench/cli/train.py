@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,14 @@ def run(arguments: argparse.Namespace) -> int:
         report_every=arguments.report_every,
     )
     rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
-    trained = execute(wanted, execution, rollouts, arguments.tensorboard)
+    trained = execute(wanted, execution, rollouts, arguments.tensorboard, _note)
     print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")
     print(f"next: dpbench evaluate {wanted.folder}")
     return 0
+
+
+def _note(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 def field_value(text: str) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from dpbench.data.episodes import EpisodeStore, store_name
 from dpbench.data.formats import Archive
 from dpbench.data.importing import fill, store_archive
+from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
 from dpbench.errors import DataError
 from dpbench.files import new_folder
@@ -179,7 +180,9 @@ def _build(archive: Archive, dataset: DatasetSpec, task: TaskSpec, folder: Path,
         block = {name.split("/", 1)[1]: arrays[name.split("/", 1)[1]] for name in digests}
         for name, digest in digests.items():
             digest.update(block[name.split("/", 1)[1]].tobytes())
-        return to_store(block, attributes, task)
+        converted = to_store(block, attributes, task)
+        check_arrays(converted, task, str(path))
+        return converted
 
     attributes = {"dataset": dataset.name, "source": dataset.source, "array_sha256": dict(dataset.array_sha256)}
     with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {dataset.name}") as bar:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.data.formats import Archive
-from dpbench.data.public import Arrays, public_demonstrations
+from dpbench.data.plausible import check_arrays
+from dpbench.data.public import Arrays, Attributes, public_demonstrations
 from dpbench.errors import DataError
 from dpbench.files import new_folder
 from dpbench.registry import registry
@@ -68,11 +69,14 @@ def store_archive(
     for sentence in differences:
         say(sentence)
     more = {"filter": filter_name} if filter_name is not None else {}
+
+    def convert(arrays: Arrays, about: Attributes) -> Arrays:
+        converted = public.to_store(arrays, about, task)
+        check_arrays(converted, task, str(source))
+        return converted
+
     with new_folder(path) as temporary:
-        fill(
-            temporary, archive, episodes, lambda arrays, about: public.to_store(arrays, about, task), source,
-            {**attributes, **more, "differences": differences}, on_done,
-        )  # fmt: skip
+        fill(temporary, archive, episodes, convert, source, {**attributes, **more, "differences": differences}, on_done)
     return EpisodeStore.open(path)
 
 
@@ -94,17 +98,28 @@ def fill(
     starts = np.concatenate([[0], archive.episode_ends[:-1]])
     for number in episodes.tolist():
         arrays = _Episode(archive, int(starts[number]), int(archive.episode_ends[number]), source)
-        about = {**archive.attributes, **(archive.episodes[number] if archive.episodes else {})}
+        about = {**archive.attributes, **_about(archive, number, source)}
         try:
-            episode = convert(arrays, about)
+            with np.errstate(over="ignore"):  # what becomes infinite in float32 is refused below
+                episode = convert(arrays, about)
         except KeyError as error:
             raise DataError(f"{source} has no array {error}, which this task needs; it is another data set.") from error
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError, ArithmeticError) as error:
             raise DataError(f"{source} has arrays of another shape ({error}); it is another data set.") from error
         if store is None:
             store = EpisodeStore.create(folder, step_shapes(episode), attributes)
         store.append(episode, durable=False)
         on_done(1)
+
+
+def _about(archive: Archive, number: int, source: Path) -> Mapping[str, Any]:
+    """The attributes of an episode."""
+    try:
+        return dict(archive.episodes[number]) if archive.episodes else {}
+    except Exception as error:  # Readers raise errors of many types for damaged attributes.
+        raise DataError(
+            f"{source}: attributes of episode {number} are damaged ({error}); download it again."
+        ) from error
 
 
 class _Episode(Mapping[str, NDArray[Any]]):
@@ -117,13 +132,19 @@ class _Episode(Mapping[str, NDArray[Any]]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = self._arrays[name]
         try:
-            return np.ascontiguousarray(array[self._start : self._end])
+            values = np.ascontiguousarray(array[self._start : self._end])
         except DataError:
             raise
         except Exception as error:  # Decoders raise errors of many types for damaged blocks.
             raise DataError(
                 f"{self._source} is damaged in steps {self._start} to {self._end} ({error}); download it again."
             ) from error
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(
+                f"{self._source}: {name} holds NaN or infinite values in steps {self._start} to {self._end}; leave "
+                "that episode out, or download it again."
+            )
+        return values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

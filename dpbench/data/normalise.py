@@ -23,12 +23,22 @@ class Normaliser:
     """An affine map of the last axis: normalised = value * scale + offset.
 
     Attributes:
-        scale: `(D,)` float32.
+        scale: `(D,)` float32, not zero.
         offset: `(D,)` float32.
+
+    Raises:
+        DataError: for other shapes, NaN or infinite numbers, or a scale of zero.
     """
 
     scale: NDArray[np.float32]
     offset: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        shapes = self.scale.shape, self.offset.shape
+        if shapes[0] != shapes[1] or len(shapes[0]) != 1:
+            raise DataError(f"normaliser: scale and offset have shapes {shapes}, expected one (D,); train again.")
+        if not (np.isfinite(self.scale).all() and np.isfinite(self.offset).all() and np.all(self.scale != 0)):
+            raise DataError("normaliser: expected finite numbers and no scale of zero; train again.")
 
     @classmethod
     def from_limits(cls, values: NDArray[Any], name: str, unscaled: Sequence[int] = ()) -> Normaliser:
@@ -49,12 +59,30 @@ class Normaliser:
         return cls(scale.astype(np.float32), offset.astype(np.float32))
 
     def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Physical units to [-1, 1], `(..., D)`."""
+        """Physical units to [-1, 1], `(..., D)`.
+
+        Raises:
+            DataError: for values of another length.
+        """
+        self._check(values)
         return (values * self.scale + self.offset).astype(np.float32)
 
     def denormalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """[-1, 1] to physical units, `(..., D)`."""
+        """[-1, 1] to physical units, `(..., D)`.
+
+        Raises:
+            DataError: for values of another length.
+        """
+        self._check(values)
         return ((values - self.offset) / self.scale).astype(np.float32)
+
+    def _check(self, values: NDArray[Any]) -> None:
+        """A normaliser of length 1 would fit any values."""
+        if np.shape(values)[-1:] != self.scale.shape:
+            raise DataError(
+                f"normaliser of {len(self.scale)} values, got values of shape {np.shape(values)}: it was made for "
+                "other data; train again."
+            )
 
 
 def normalise_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -18,17 +18,31 @@ def are_cumulative(ends: NDArray[np.int64]) -> bool:
     return len(ends) == 0 or (ends[0] >= 1 and bool(np.all(ends[1:] > ends[:-1])))
 
 
-def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64], horizon: Horizon) -> NDArray[np.int64]:
+def too_short(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64], horizon: Horizon) -> NDArray[np.int64]:
+    """Those of the chosen episodes that give no window, even with their padding, `(S,)`."""
+    lengths = np.diff(episode_ends, prepend=0)[episodes]
+    return episodes[lengths < shortest(horizon)]
+
+
+def shortest(horizon: Horizon) -> int:
+    """Steps of the shortest episode that gives a window."""
+    return horizon.horizon - horizon.pad_before - horizon.pad_after
+
+
+def window_indices(
+    episode_ends: NDArray[np.int64], episodes: NDArray[np.int64], horizon: Horizon, kind: str = "training"
+) -> NDArray[np.int64]:
     """Step indices of every window of the chosen episodes.
 
     A window begins at most To-1 steps before its episode and ends at most Ta-1 steps after it; indices
     outside are clipped to the episode's first or last step. An episode too short for any window, even
-    with its padding, gives none.
+    with its padding, gives none: `too_short` finds it.
 
     Args:
         episode_ends: cumulative ends, `(E,)`.
         episodes: which episodes, `(K,)`.
         horizon: To, Tp, Ta.
+        kind: what the episodes are for, `"training"` or `"validation"`; named in messages.
 
     Returns:
         `(N, Tp)` indices into the concatenated steps.
@@ -37,7 +51,7 @@ def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64],
         DataError: when no episode is chosen, or none is long enough.
     """
     if len(episodes) == 0:
-        raise DataError("no training episode is left; choose a smaller validation ratio.")
+        raise DataError(f"no {kind} episode is left; choose a smaller validation ratio, or record more.")
     starts = np.concatenate([[0], episode_ends[:-1]])
     steps = np.arange(horizon.horizon)
     windows = []
@@ -47,7 +61,16 @@ def window_indices(episode_ends: NDArray[np.int64], episodes: NDArray[np.int64],
         windows.append(np.clip(begin[:, None] + steps, first, end - 1))  # (n, Tp)
     indices: NDArray[np.int64] = np.concatenate(windows)
     if len(indices) == 0:
-        raise DataError(f"no episode is long enough for a window of horizon = {horizon.horizon} steps.")
+        longest = int(np.diff(episode_ends, prepend=0)[episodes].max())
+        remedy = (
+            "choose another seed or val_ratio, or a smaller horizon"
+            if kind == "validation"
+            else "choose a smaller horizon"
+        )
+        raise DataError(
+            f"no {kind} episode is long enough: the longest of {len(episodes)} has {longest} steps, a window of "
+            f"horizon = {horizon.horizon} takes {shortest(horizon)}; {remedy}."
+        )
     return indices
 
 

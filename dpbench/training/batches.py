@@ -12,10 +12,11 @@ from torch import Tensor
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.normalise import Normaliser, normalise_pixels
-from dpbench.data.windows import split_episodes, window_indices
+from dpbench.data.plausible import check_values, spec_of
+from dpbench.data.windows import shortest, split_episodes, too_short, window_indices
 from dpbench.errors import DataError
 from dpbench.policies.method import Batch
-from dpbench.spec import Horizon, TaskSpec
+from dpbench.spec import ActionSpec, Horizon, TaskSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class TrainingData:
         normalisers: as written into the checkpoint.
         n_obs_steps: steps of a window whose observations a method trains on: To, or Tp for sequence observations.
         device: where the vectors are.
+        notes: a sentence for each thing that the user should know about the data.
     """
 
     vectors: Mapping[str, Tensor]
@@ -43,6 +45,7 @@ class TrainingData:
     normalisers: Mapping[str, Normaliser]
     n_obs_steps: int
     device: torch.device
+    notes: tuple[str, ...] = ()
 
     @property
     def actions(self) -> Tensor:
@@ -90,8 +93,8 @@ def training_data(
     normalisers: dict[str, Normaliser] = {}
     for key, array in task.store_arrays.items():
         if key not in pixels:
-            values = store.read(array)
-            spec = task.action if key == "action" else task.observations[key]
+            values, spec = store.read(array), spec_of(task, key)
+            check_values(values, spec, f"{store.path}: array {array!r}", task)
             normalisers[key] = Normaliser.from_limits(values[train_steps], array, spec.unscaled)
             vectors[key] = torch.from_numpy(normalisers[key].normalise(values)).to(device)
     empty = np.zeros((0, horizon.horizon), dtype=np.int64)
@@ -100,10 +103,21 @@ def training_data(
         pixels=pixels,
         store=store,
         train=window_indices(ends, train_episodes, horizon),
-        val=window_indices(ends, val_episodes, horizon) if len(val_episodes) else empty,
+        val=window_indices(ends, val_episodes, horizon, "validation") if len(val_episodes) else empty,
         normalisers=normalisers,
         n_obs_steps=horizon.horizon if sequence_observations else horizon.n_obs_steps,
         device=device,
+        notes=_left_out(ends, horizon),
+    )
+
+
+def _left_out(ends: NDArray[np.int64], horizon: Horizon) -> tuple[str, ...]:
+    short = too_short(ends, np.arange(len(ends)), horizon)
+    if len(short) == 0:
+        return ()
+    return (
+        f"{len(short)} of {len(ends)} episodes are left out: they are shorter than the {shortest(horizon)} steps that "
+        f"a window of horizon = {horizon.horizon} takes.",
     )
 
 
@@ -128,7 +142,9 @@ def _check_arrays(store: EpisodeStore, task: TaskSpec) -> None:
     for key, array in task.store_arrays.items():
         if array not in store.keys():  # noqa: SIM118  # a store is no mapping
             raise DataError(f"{task.id} trains on the array {array!r}, which this store lacks; it has {store.keys()}.")
-        shape = (task.action.dim,) if key == "action" else task.observations[key].shape
-        found = store.read(array, 0, 1).shape[1:]
-        if found != shape:
-            raise DataError(f"array {array!r} holds values of shape {found}; {task.id} expects {shape} for {key!r}.")
+        spec, (shape, dtype) = spec_of(task, key), store.item(array)
+        expected = (spec.dim,) if isinstance(spec, ActionSpec) else spec.shape
+        if shape != expected:
+            raise DataError(f"array {array!r} holds values of shape {shape}; {task.id} expects {expected} for {key!r}.")
+        if key.startswith("pixels.") and dtype != np.uint8:
+            raise DataError(f"array {array!r} holds {dtype}, expected uint8 from 0 to 255; record or import it again.")

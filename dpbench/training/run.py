@@ -114,8 +114,16 @@ def _fits(value: Any, kind: Any) -> bool:
     return isinstance(value, int | float if kind is float else kind)
 
 
-def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, tensorboard: bool = False) -> Trained:
+def execute(
+    run: Run,
+    execution: Execution,
+    rollouts: Rollouts | None = None,
+    tensorboard: bool = False,
+    say: Callable[[str], object] = lambda _: None,
+) -> Trained:
     """Train, from the last saved state if there is one, and leave a checkpoint in the run's folder.
+
+    `say` is called with a sentence for each thing that the user should know about the data.
 
     Raises:
         DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges.
@@ -128,6 +136,8 @@ def execute(run: Run, execution: Execution, rollouts: Rollouts | None = None, te
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.sequence_observations)
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
+        for note in data.notes:
+            say(note)
         _claim_folder(
             run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")}
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.public import DatasetSpec, PublicDemonstrations
+from dpbench.errors import DataError
 from dpbench.spec import TaskSpec
 
 DATASET = DatasetSpec(
@@ -45,12 +46,17 @@ def store_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[s
     Returns:
         `action` (T, 2), `agent_pos` (T, 2), `block_pose` (T, 3), `keypoints` (T, 18) float32 and `pixels.top`
         (T, 96, 96, 3) uint8.
+
+    Raises:
+        DataError: for pixels outside 0 to 255.
     """
-    state = archive["state"]
+    state, pixels = archive["state"], archive["img"]
+    if pixels.size and (pixels.min() < 0 or pixels.max() > 255):
+        raise DataError(f"img reaches from {pixels.min():g} to {pixels.max():g}, expected 0 to 255; it is other data.")
     return {
         "action": archive["action"].astype(np.float32),
         "agent_pos": state[:, :2].astype(np.float32),
         "block_pose": state[:, 2:].astype(np.float32),
         "keypoints": archive["keypoint"].reshape(len(state), -1).astype(np.float32),
-        "pixels.top": archive["img"].astype(np.uint8),
+        "pixels.top": pixels.astype(np.uint8),
     }

@@ -30,6 +30,22 @@ def test_values_without_a_range_are_named(values: np.ndarray) -> None:
         Normaliser.from_limits(values, "action")
 
 
+@pytest.mark.parametrize(
+    ("scale", "offset"),
+    [([1.0], [0.0, 0.0]), ([[1.0]], [[0.0]]), ([np.nan], [0.0]), ([1.0], [np.inf]), ([0.0], [0.0])],
+)
+def test_numbers_that_are_no_normaliser_are_refused(scale: list[float], offset: list[float]) -> None:
+    with pytest.raises(DataError, match=r"^normaliser: .*train again\.$"):
+        Normaliser(np.array(scale, np.float32), np.array(offset, np.float32))
+
+
+def test_a_normaliser_of_one_value_does_not_fit_all_vectors() -> None:
+    one = Normaliser(np.ones(1, np.float32), np.zeros(1, np.float32))
+    for function in (one.normalise, one.denormalise):
+        with pytest.raises(DataError, match="normaliser of 1 values, got values of shape"):
+            function(np.zeros((4, 2)))
+
+
 def test_pixels_are_channel_first_in_minus_one_to_one() -> None:
     pixels = np.array([[[[0, 255, 51]]]], dtype=np.uint8)  # (1, 1, 1, 3)
     np.testing.assert_allclose(normalise_pixels(pixels).ravel(), [-1, 1, -0.6], atol=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpbench.data.windows import split_episodes, window_indices
+from dpbench.data.windows import are_cumulative, shortest, split_episodes, too_short, window_indices
 from dpbench.errors import DataError
 from dpbench.spec import Horizon
 
@@ -35,9 +35,29 @@ def test_published_configuration_counts_its_windows() -> None:
     assert len(window_indices(np.array([100]), np.array([0]), horizon)) == 93
 
 
-def test_too_short_episodes_are_named() -> None:
-    with pytest.raises(DataError, match="no episode is long enough"):
-        window_indices(np.array([1]), np.array([0]), Horizon(1, 16, 1))
+@pytest.mark.parametrize("kind", ["training", "validation"])
+def test_the_message_says_which_episodes_are_too_short(kind: str) -> None:
+    with pytest.raises(DataError, match=f"no {kind} episode is long enough: the longest of 2 has 5 steps.* takes 8;"):
+        window_indices(np.array([4, 9]), np.array([0, 1]), Horizon(2, 16, 8), kind)
+
+
+@pytest.mark.parametrize("horizon", [HORIZON, Horizon(2, 16, 8), Horizon(1, 16, 1), Horizon(1, 1, 1)])
+def test_too_short_episodes_are_those_without_a_window(horizon: Horizon) -> None:
+    ends = np.cumsum(np.arange(1, 30))
+    found = too_short(ends, np.arange(29), horizon)
+    assert len(found) == shortest(horizon) - 1
+    for episode in range(29):
+        if episode in found:
+            with pytest.raises(DataError, match="long enough"):
+                window_indices(ends, np.array([episode]), horizon)
+        else:
+            assert len(window_indices(ends, np.array([episode]), horizon)) > 0
+
+
+@pytest.mark.parametrize("ends", [[0, 3], [3, 3], [5, 4], [-1], [1, -(2**63), -1, 8]])
+def test_ends_that_are_not_cumulative_are_found_even_where_their_differences_overflow(ends: list[int]) -> None:
+    assert not are_cumulative(np.array(ends))
+    assert are_cumulative(np.array([1, 5, 6]))
 
 
 def test_split_is_a_function_of_its_seed_and_leaves_nothing_out() -> None:

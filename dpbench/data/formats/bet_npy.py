@@ -6,8 +6,10 @@ padded to T steps; the sum of a mask is the length of its episode. As an archive
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +40,34 @@ def read(path: Path) -> Archive:
     )
 
 
-def _load(folder: Path, name: str) -> NDArray[np.floating[Any]]:
+def _load(folder: Path, name: str) -> NDArray[Any]:
+    """The array of numbers in a file; its size is compared with what the header announces before it is read."""
     found = sorted(folder.glob(f"*_{name}.npy"))
     if len(found) != 1:
         raise DataError(f"{folder} has {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
     try:
-        values: NDArray[np.floating[Any]] = np.load(found[0], allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        shape, fortran_order, dtype, begin = _header(found[0])
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "fiub":
+            raise ValueError(f"its values are {dtype}")
+        if min(shape, default=0) < 1 or found[0].stat().st_size != begin + size:
+            raise ValueError(f"its shape is {shape}, which does not fit its {found[0].stat().st_size:,} bytes")
+        order: Literal["C", "F"] = "F" if fortran_order else "C"
+        return np.asarray(np.memmap(found[0], dtype, "r", begin, shape, order))
+    except Exception as error:  # numpy's parser of headers raises errors of many types
         raise DataError(f"{found[0]} is not a complete array of numbers ({error}); download it again.") from error
-    return values
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, Fortran order, dtype and where the values begin."""
+    npy: Any = np.lib.format  # typed in some versions of numpy only
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python's parser, about the text of damaged headers
+        version = npy.read_magic(file)
+        if version == (1, 0):
+            shape, fortran_order, dtype = npy.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran_order, dtype = npy.read_array_header_2_0(file)
+        else:
+            raise ValueError(f"its format has version {version}")
+        return shape, fortran_order, dtype, file.tell()

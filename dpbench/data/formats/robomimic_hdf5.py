@@ -2,7 +2,8 @@
 
     data            attributes total, env_args (JSON: env_name, env_version, type, env_kwargs)
     data/demo_<i>   attributes num_samples, model_file;
-                    arrays actions, states, rewards, dones, obs/<key>, next_obs/<key>
+                    arrays actions, states, rewards, dones, obs/<key>, next_obs/<key>;
+                    augmented copies may be called demo_<i>_<word>
     mask/<filter>   names of some demos
 
 Files of 2021 and of robosuite 1.5 have this layout in common; `env_args` and the meaning of the values differ.
@@ -22,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.formats import Archive
+from dpbench.data.formats.hdf5_safety import Attributes, check_dataset, open_inside, read_dataset
 from dpbench.errors import DataError, MissingExtraError
 
 ENV_ARGS = "env_args"
-_DEMO = re.compile(r"demo_\d+")
+_DEMO = re.compile(r"demo_([0-9]{1,9})(_.+)?")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class _Joined:
         first, last = np.searchsorted(self._ends, [start, max(start, stop - 1)], side="right")
         begins = [0, *self._ends.tolist()]
         parts = [
-            demo[self._name][max(0, start - begin) : max(0, stop - begin)]
+            read_dataset(demo[self._name], max(0, start - begin), max(0, stop - begin))
             for demo, begin in zip(self._demos[first : last + 1], begins[first : last + 1], strict=True)
         ]
         joined: NDArray[Any] = np.concatenate(parts)
@@ -65,7 +67,7 @@ def read(path: Path) -> Archive:
 
     Raises:
         MissingExtraError: without h5py.
-        DataError: when it is not a complete HDF5 file, or has another layout.
+        DataError: when it is not a complete HDF5 file, has another layout, or points to other files.
     """
     h5py = _h5py()
     try:
@@ -73,39 +75,67 @@ def read(path: Path) -> Archive:
     except OSError as error:
         raise DataError(f"{path} is not a complete HDF5 file ({error}); download it again.") from error
     try:
-        return _archive(h5py, file, path)
-    except DataError:
+        return _archive(h5py, file)
+    except DataError as error:
         file.close()
-        raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # what h5py raises for damaged metadata
+        raise DataError(f"{path}: {error}") from error
+    except Exception as error:  # h5py raises errors of many types for damaged metadata
         file.close()
         raise DataError(f"{path} is damaged ({error}); download it again.") from error
 
 
-def _archive(h5py: Any, file: Any, path: Path) -> Archive:
-    data = file.get("data")
-    inside = data if isinstance(data, h5py.Group) else ()
-    names = sorted((name for name in inside if _DEMO.fullmatch(name)), key=lambda name: int(name[5:]))
+def _archive(h5py: Any, file: Any) -> Archive:
+    data = open_inside(h5py, file, "data")
+    names = _demo_names(data) if isinstance(data, h5py.Group) else []
     if not names:
-        raise DataError(f"{path} has no data/demo_0; expected one of robomimic's files.")
-    demos = [data[name] for name in names]
-    if lacking := next((name for name, demo in zip(names, demos, strict=True) if "actions" not in demo), None):
-        raise DataError(f"{path}: {lacking} has no actions; expected one of robomimic's files.")
-    lengths = [len(demo["actions"]) for demo in demos]
+        raise DataError("it has no data/demo_0; expected one of robomimic's files.")
+    demos = [open_inside(h5py, data, name) for name in names]
+    lengths = [_length(h5py, demo) for demo in demos]
     ends = np.cumsum(lengths, dtype=np.int64)
     arrays = {}
     for name in _array_names(h5py, demos[0], lengths[0]):
         item = demos[0][name].shape[1:]
         for demo_name, demo, length in zip(names, demos, lengths, strict=True):
-            shape = demo[name].shape if name in demo else None
-            if shape != (length, *item) or length == 0:
+            dataset = open_inside(h5py, demo, name)
+            shape = getattr(dataset, "shape", None)
+            if shape != (length, *item):
                 raise DataError(
-                    f"{path}: {name} of {demo_name} has shape {shape}, expected {(max(length, 1), *item)} as its "
-                    "actions and demo_0 have it."
+                    f"{name} of {demo_name} has shape {shape}, expected {(length, *item)} as its actions and "
+                    f"{names[0]} have it; write the file again."
                 )
+            check_dataset(h5py, dataset)
         arrays[f"data/{name}"] = _Joined(demos, name, ends)
-    about = [demo.attrs for demo in demos]  # mappings that read on demand
-    return Archive(arrays, ends, {ENV_ARGS: _env_args(data, path)}, about, _filters(file, names, path))
+    about = [Attributes(demo.attrs) for demo in demos]
+    return Archive(arrays, ends, {ENV_ARGS: _env_args(data)}, about, _filters(h5py, file, names))
+
+
+def _demo_names(data: Any) -> list[str]:
+    """Names of all demos, by their numbers, `demo_2` before `demo_2_aug`."""
+    names = list(data)
+    if unknown := next((name for name in names if not _DEMO.fullmatch(name)), None):
+        raise DataError(f"data/{unknown!r:.60} is no demo; expected demo_<number>: rename it, or remove it.")
+
+    def key(name: str) -> tuple[int, str]:
+        number = name.split("_")[1]
+        return int(number), name
+
+    return sorted(names, key=key)
+
+
+def _length(h5py: Any, demo: Any) -> int:
+    """Steps of a demo."""
+    actions = open_inside(h5py, demo, "actions")
+    if actions is None:
+        raise DataError(f"{demo.name} has no actions; expected one of robomimic's files.")
+    check_dataset(h5py, actions)
+    length = actions.shape[0] if actions.shape else 0
+    counted = Attributes(demo.attrs).get("num_samples", length) if "num_samples" in demo.attrs else length
+    if length < 1 or counted != length:
+        raise DataError(
+            f"{demo.name}: actions have shape {actions.shape}, num_samples is {counted!r:.60}; expected one row a "
+            "sample; download the file again."
+        )
+    return int(length)
 
 
 def _array_names(h5py: Any, demo: Any, length: int) -> list[str]:
@@ -113,30 +143,36 @@ def _array_names(h5py: Any, demo: Any, length: int) -> list[str]:
     found: list[str] = []
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub" and item.shape[:1] == (length,):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub" and (item.shape or ())[:1] == (length,):
             found.append(name)
 
     demo.visititems(visit)
     return found
 
 
-def _env_args(data: Any, path: Path) -> dict[str, Any]:
+def _env_args(data: Any) -> dict[str, Any]:
+    text = Attributes(data.attrs)[ENV_ARGS] if ENV_ARGS in data.attrs else "{}"
     try:
-        env_args: Any = json.loads(data.attrs.get(ENV_ARGS, "{}"))
-    except ValueError as error:
-        raise DataError(f"{path}: its env_args are not JSON ({error}); download it again.") from error
+        env_args: Any = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"its env_args are not JSON ({error}); download it again.") from error
     if not isinstance(env_args, dict) or not isinstance(env_args.get("env_kwargs", {}), dict):
-        raise DataError(f"{path}: its env_args are {env_args!r}; expected an object with env_name and env_kwargs.")
+        raise DataError(
+            f"its env_args are {env_args!r:.80}, expected an object with env_name and env_kwargs; download it again."
+        )
     return env_args
 
 
-def _filters(file: Any, names: list[str], path: Path) -> dict[str, NDArray[np.int64]]:
+def _filters(h5py: Any, file: Any, names: list[str]) -> dict[str, NDArray[np.int64]]:
     numbers = {name: number for number, name in enumerate(names)}
     filters = {}
-    for key, mask in (file.get("mask") or {}).items():
+    for key in open_inside(h5py, file, "mask") or ():
+        mask = open_inside(h5py, file, f"mask/{key}")
+        if not isinstance(mask, h5py.Dataset) or mask.ndim != 1 or mask.dtype.kind not in "SO" or mask.size > 1_000_000:
+            raise DataError(f"filter {key!r:.60} is no list of names of demos; download the file again.")
         chosen = [name.decode() if isinstance(name, bytes) else str(name) for name in mask[()]]
         if unknown := next((name for name in chosen if name not in numbers), None):
-            raise DataError(f"{path}: filter {key!r} names {unknown!r}, which is not in the file.")
+            raise DataError(f"filter {key!r} names {unknown!r:.60}, which is not in the file; download it again.")
         filters[key] = np.array(sorted(numbers[name] for name in chosen), dtype=np.int64)
     return filters
 
