@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
+
+from dpbench.errors import ConfigError
 from dpbench.evaluation.rollout import trials
 from dpbench.metrics.episode import Trial
 from dpbench.policies.opening import describe_policy
 from dpbench.policies.policy_source import PolicyDescription
+from dpbench.records.record import EvaluatedCell
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -54,8 +56,7 @@ class ResolvedCell:
         starts: the start protocol.
         trials: every start state with every sampler seed.
         device: torch device.
-        identity: SHA-256 of `content`.
-        content: JSON-able: everything that decides the result. Paths, dates and machines are no part of it.
+        evaluated: everything that decides the result, as records keep it; no paths, dates or machines.
     """
 
     policy: PolicyDescription
@@ -64,15 +65,21 @@ class ResolvedCell:
     starts: EvaluationStarts
     trials: tuple[Trial, ...]
     device: str
-    identity: str
-    content: Mapping[str, Any]
+    evaluated: EvaluatedCell
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of everything that decides the result; a record with the same one is reused."""
+        return self.evaluated.identity()
 
 
 def resolve(cell: Cell) -> ResolvedCell:
     """Look up every name of a cell.
 
     Raises:
-        DpbenchError: for a policy, task, protocol or option that does not exist, or less than one episode.
+        UnknownNameError: for a policy, task or list of start states that does not exist.
+        CheckpointError: for a checkpoint that cannot be described.
+        ConfigError: for an option that the policy does not have, or less than one episode.
     """
     policy = describe_policy(cell.policy, cell.task_id, cell.options)
     task = load_task(policy.task_id)
@@ -87,7 +94,12 @@ def resolve(cell: Cell) -> ResolvedCell:
         "sampler_seeds": list(cell.sampler_seeds),
         "policy": dict(policy.identity),
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    name = Path(cell.policy).name
-    return ResolvedCell(policy, name, task, starts, wanted, cell.device, digest, json.loads(canonical))
+    try:
+        evaluated = EvaluatedCell.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(
+            f"{cell.policy}: what its source {policy.source!r} says of it cannot be recorded ({place}: {first['msg']})."
+        ) from error
+    return ResolvedCell(policy, Path(cell.policy).name, task, starts, wanted, cell.device, evaluated)

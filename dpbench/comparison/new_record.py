@@ -12,7 +12,7 @@ from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.opening import open_policy
 from dpbench.policies.threads import N_THREADS
 from dpbench.provenance import provenance
-from dpbench.records.record import Episodes, EvaluatedCell, Latency, Provenance, Record
+from dpbench.records.record import Episodes, Latency, Provenance, Record
 
 
 def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> Record:
@@ -31,7 +31,7 @@ def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> R
     }
     return Record(
         identity=cell.identity,
-        cell=EvaluatedCell.model_validate(cell.content, strict=False),
+        cell=cell.evaluated,
         modes=cell.task.modes,
         summary=summary,
         episodes=Episodes.model_validate({**seeds, **columns}),

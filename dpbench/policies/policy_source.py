@@ -27,9 +27,10 @@ class PolicyDescription:
         baseline: name of the method or script, as tables show it.
         task_id: Gymnasium id of the task that it acts in.
         horizon: observed, predicted and executed steps, with the options applied.
-        identity: JSON-able: everything about the policy that decides its actions, as records keep it. `baseline`,
-            `preset`, `config`, `checkpoint_sha256`, `n_parameters`; of a trained one `seed` and `step`; the options
-            that fit any policy.
+        identity: JSON-able: everything about the policy that decides its actions, as records keep it
+            (`dpbench.records.record.PolicyIdentity`): `baseline`, `preset`, `config`, `checkpoint_sha256`,
+            `n_parameters`, of a trained one `seed` and `step`, the options that fit any policy, and what else the
+            source knows.
         options: inference-time choices of the method, as they were given, e.g. `{"temperature": "1"}`.
         n_latency_steps: steps that it acts late (`DelayedPolicy`), None for a policy as it is.
         ensemble_decay: of the temporal ensemble around it (`TemporalEnsemble`), None for a policy as it is.

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from dpbench import registry as registries
 from dpbench.baselines.mlp_bc import BASELINE, MlpBcConfig
+from dpbench.comparison.cells import Cell, resolve
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, ConfigError, UnknownNameError
 from dpbench.nets.features import Features
 from dpbench.policies.checkpoint import CHECKPOINT_JSON, save_checkpoint
 from dpbench.policies.networks import parameters_of
-from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.policies.policy_source import PolicyDescription
-from dpbench.policies.protocol import Policy
-from dpbench.registry import registry
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task
 
@@ -99,26 +97,56 @@ def test_a_source_that_is_not_installed_is_named() -> None:
         describe_policy("sb4:model.zip", TASK.id)
 
 
+STRANGER = """
+import json
+from types import SimpleNamespace
+import numpy as np
+from dpbench.policies.policy_source import PolicyDescription, named_task
+from dpbench.spec import Horizon
+
 class Constant:
-    """A source of a stranger: `constant:0.5` always sends 0.5."""
+    def describe(self, reference, task_id, options):
+        identity = {
+            "baseline": "constant", "preset": None, "config": {"value": float(reference)}, "n_parameters": 0,
+            "checkpoint_sha256": None,
+        }
+        task = named_task(reference, task_id)
+        return PolicyDescription("constant", reference, "constant", task.id, Horizon(1, 1, 1), identity)
 
-    def describe(self, reference: str, task_id: str | None, options: dict[str, str]) -> PolicyDescription:  # noqa: ARG002
-        identity = {"baseline": "constant", "value": float(reference)}
-        return PolicyDescription("constant", reference, "constant", task_id or "", Horizon(1, 1, 1), identity)
-
-    def open(self, description: PolicyDescription, device: str, micro_batch: int | None) -> Policy:  # noqa: ARG002
+    def open(self, description, device, micro_batch):
         value = np.float32(description.reference)
-        act = lambda observations, noise: np.full((len(noise), 1, 2), value)  # noqa: E731, ARG005
+        act = lambda observations, noise: np.full((len(noise), 1, 2), value, np.float32)
         return SimpleNamespace(horizon=description.horizon, reset=lambda: None, act=act)
 
+SOURCE = Constant()
+SOURCES = {"constant": "strangers_source:SOURCE"}
+"""
 
-def test_another_source_is_a_file_and_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("strangers_source")
-    module.SOURCE = Constant()  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "strangers_source", module)
-    shipped = registry("policy_source")
-    entry = registries.Entry("constant", "strangers_source:SOURCE", "stranger")
-    both = registries.Registry("policy_source", {**shipped.entries, "constant": entry})
-    monkeypatch.setattr("dpbench.policies.opening.registry", lambda _: both)
-    policy = open_policy("constant:0.5", TASK.id)
-    assert (policy.act({}, NoiseStreams.from_seeds(0, [1, 2])) == 0.5).all()
+
+def test_another_source_is_a_file_and_an_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "strangers_source.py").write_text(STRANGER)
+    (tmp_path / "stranger-0.1.dist-info").mkdir()
+    (tmp_path / "stranger-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 0.1\n")
+    (tmp_path / "stranger-0.1.dist-info/entry_points.txt").write_text(
+        "[dpbench.policy_sources]\nstranger = strangers_source:SOURCES\n"
+    )
+    command = ["evaluate", "constant:0.5", "--task", "pusht", "--episodes", "2", "--workers", "2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "dpbench.cli", *command],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["cell"]["policy"]["config"] == {"value": 0.5}
+    assert len(record["episodes"]["success"]) == 2
+
+
+def test_a_source_that_says_too_little_is_named_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def describe(_: object, reference: str, task_id: str | None, options: dict[str, str]) -> PolicyDescription:  # noqa: ARG001
+        return PolicyDescription("scripted", reference, reference, TASK.id, Horizon(1, 1, 1), {"baseline": reference})
+
+    monkeypatch.setattr("dpbench.policies.sources.scripted.ScriptedSource.describe", describe)
+    with pytest.raises(
+        ConfigError, match=r"its source 'scripted' says of it cannot be recorded \(policy.preset: Field required\)"
+    ):
+        resolve(Cell("hold", TASK.id))
