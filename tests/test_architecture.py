@@ -172,20 +172,22 @@ def core_graph() -> dict[str, set[str]]:
     return graph
 
 
-@pytest.mark.parametrize("module", sorted(core_graph()))
+GRAPH = core_graph()
+
+
+@pytest.mark.parametrize("module", sorted(GRAPH))
 def test_arrows_inside_the_core_point_downwards(module: str) -> None:
     part = part_of(module)
     if part in FACADES:
         return
     assert part in LEVEL, f"{part} has no place in LAYERS"
-    for target in core_graph()[module]:
+    for target in GRAPH[module]:
         other = part_of(target)
         assert other == part or LEVEL.get(other, len(LAYERS)) < LEVEL[part], f"{module} imports {target}"
 
 
 def test_no_modules_of_the_core_import_each_other_in_a_circle() -> None:
-    graph = core_graph()
-    TopologicalSorter({module: targets & graph.keys() for module, targets in graph.items()}).prepare()
+    TopologicalSorter({module: targets & GRAPH.keys() for module, targets in GRAPH.items()}).prepare()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
