@@ -24,10 +24,18 @@ TEXTS = ("sampling", "training_seeds", "score_by_seed", "success_by_seed", "iden
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row a policy, best score first within a task; training seeds are put together."""
-    table = pd.DataFrame([_row(members) for members in group(records)])
+    # Rows, columns and ties are the same whatever the order of the records.
+    table = pd.DataFrame([_row(members) for members in sorted(group(records), key=_place)])
     if table.empty:
         return table
-    return table.sort_values(["task", "starts", "score"], ascending=[True, True, False], ignore_index=True)
+    return table.sort_values(
+        ["task", "starts", "score"], ascending=[True, True, False], kind="stable", ignore_index=True
+    )
+
+
+def _place(members: Group) -> tuple[str, str, str, int, str]:
+    record = members.newest
+    return record.cell.task, record.cell.starts, record.policy.baseline, record.policy.step or -1, record.identity
 
 
 def read_frame(path: Path) -> pd.DataFrame:

@@ -36,6 +36,10 @@ def test_everything_is_written_from_the_records(records: tuple[Record, ...], tmp
     assert read_frame(tmp_path / CSV).to_csv(index=False) == table.to_csv(index=False)
 
 
+def test_the_table_does_not_depend_on_the_order_of_the_records(records: tuple[Record, ...]) -> None:
+    assert frame(records).to_csv() == frame(records[::-1]).to_csv()
+
+
 def test_a_figure_is_drawn_again_only_when_it_shows_something_else(records: tuple[Record, ...], tmp_path: Path) -> None:
     render(records, tmp_path)
     path = tmp_path / "figures/PushTKeypoints-v0.png"
