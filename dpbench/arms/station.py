@@ -18,6 +18,7 @@ from dpbench.arms.control.safety import Limits
 from dpbench.arms.driver import Camera, Waypoint
 from dpbench.arms.sensor_buffer import SensorBuffer
 from dpbench.errors import ArmFaultError, ConfigError
+from dpbench.tasks import default_task
 
 
 class Station(Protocol):
@@ -61,6 +62,15 @@ class Station(Protocol):
 
 
 MEMBERS = (*Station.__annotations__, *(name for name in vars(Station) if not name.startswith("_")))
+
+
+def default_task_of(driver: str) -> str:
+    """Task of an arm where none is named; on a physical table the poses of objects are not known.
+
+    Raises:
+        TaskError: when no installed task is the default.
+    """
+    return default_task("simulated arm" if driver == "sim" else "physical arm")
 
 
 def station_of(env: gym.Env[Any, Any]) -> Station:

@@ -7,10 +7,10 @@ from typing import Any
 
 import gymnasium as gym
 
-from dpbench.arms.station import station_of
+from dpbench.arms.station import default_task_of, station_of
 from dpbench.arms.station_checks import check_station
 from dpbench.findings import Finding
-from dpbench.tasks import default_task, find_task, load_task
+from dpbench.tasks import find_task, load_task
 
 
 def check_arm(
@@ -20,7 +20,7 @@ def check_arm(
 
     Args:
         driver: name of the arm's driver; `"sim"` is the simulated twin.
-        task: id of an arm's task; by default the one for simulated arms.
+        task: id of an arm's task; by default one that fits the driver.
         move: the arm may move by 3 cm, which measures its execution latency and its emergency stop.
         station: what else the environment takes, such as `camera="opencv"` and `driver_options={"address": ...}`.
 
@@ -30,7 +30,7 @@ def check_arm(
     Raises:
         ConfigError: for options that the task, the driver or the camera does not have.
     """
-    task_id = find_task(task) if task is not None else default_task("simulated arm")
+    task_id = find_task(task) if task is not None else default_task_of(driver)
     env = gym.make(task_id, real_time=True, max_episode_steps=-1, disable_env_checker=True, driver=driver, **station)
     try:
         return tuple(check_station(station_of(env), load_task(task_id).rate_hz, move))

@@ -9,19 +9,17 @@ from typing import Any
 
 import gymnasium as gym
 
+from dpbench.arms.station import default_task_of
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.arms.teleoperation.interface import VIEWS
 from dpbench.cli.arguments import TASK
 from dpbench.errors import ConfigError
-from dpbench.tasks import default_task, find_task
-
-SIMULATED, PHYSICAL = "simulated arm", "physical arm"
-"""Arms for which a task can be the default: on a physical table the poses of objects are not known."""
+from dpbench.tasks import find_task
 
 
 def add_station_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that describe the station."""
-    defaults = f"default {default_task(SIMULATED)}, with a physical arm {default_task(PHYSICAL)}"
+    defaults = f"default {default_task_of('sim')}, with a physical arm {default_task_of('any other')}"
     parser.add_argument("--task", help=f"{TASK} ({defaults})")
     parser.add_argument(
         "--station", type=Path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
@@ -91,7 +89,7 @@ def task_of(arguments: argparse.Namespace, settings: dict[str, Any]) -> str:
     """Id of the task; by default one that fits the driver."""
     if arguments.task is not None:
         return find_task(arguments.task)
-    return default_task(SIMULATED if settings.get("driver", "sim") == "sim" else PHYSICAL)
+    return default_task_of(settings.get("driver", "sim"))
 
 
 def open_env(task_id: str, settings: dict[str, Any], **more: Any) -> gym.Env[Any, Any]:
