@@ -23,7 +23,7 @@ from dpbench.registry import registry
 from dpbench.spec import Horizon
 
 N_STEPS = 1000
-N_ROWS = 8
+N_ROWS = 5
 """Windows that a method must be able to learn by heart."""
 SHARE = 0.3
 """Largest error after that, as a share of the error of the mean action."""

@@ -1,4 +1,4 @@
-"""Avoid: pass three rows of obstacles to a finish line, in one of 24 equally valid ways (strings only; see task.py)."""
+"""Avoid: pass three rows of obstacles to a finish line, in one of 24 equally valid ways (see task.py)."""
 
 from dpbench.tasks import TaskEntry
 

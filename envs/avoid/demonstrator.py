@@ -1,11 +1,10 @@
-"""A demonstrator whose conditional action distribution is known.
+"""A scripted demonstrator whose conditional action distribution is known.
 
-At the start it picks one of the 24 ways, each with the same probability. A way is a curve x = path(y) through the
-middles of its gaps, followed at 0.1 m/s. The finger's lateral deviation from the curve is pulled back a little each
-step and gets fresh noise (an AR(1) process that starts in its stationary state), so at any height y it is
-N(0, START_STD_M) around the curve. Hence at a state (x, y) way w has the posterior probability proportional to
-N(x - path_w(y); 0, START_STD_M), and given w the next actions are Gaussian: the distribution of the next chunk is a
-known mixture, up to the lag of the servo.
+At the start it draws one of the 24 ways through the course, each with the same probability. Way w is a curve
+x = path_w(y) through the middles of its gaps, followed at 0.1 m/s. The finger's lateral deviation from the curve is an
+AR(1) process that starts in its stationary state, so that at any height y it is N(0, START_STD_M). Hence, at a position
+(x, y), way w has a posterior probability proportional to N(x - path_w(y); 0, START_STD_M), and given w the next actions
+are Gaussian. The distribution of the next chunk is therefore a known mixture, up to the lag of the servo.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from .task import MODES
 
 STEP_Y_M = 0.01
 PULL = 0.9
-"""Share of the deviation that is left after a step."""
+"""Share of the deviation that remains after a step."""
 NOISE_M = START_STD_M * math.sqrt(1 - PULL**2)
 LEAD_STEPS = 1.6
-"""The target is ahead of the finger by so many steps, since the servo lags."""
+"""How far the target is ahead of the finger, since the servo lags."""
 
 
 def path(ways: NDArray[np.intp], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """X of the curves at heights y, both in m; half a cosine from row to row.
 
     Args:
-        ways: numbers of ways (places in MODES), any shape.
+        ways: indices into MODES, any shape.
         y: heights, of the same shape.
     """
     gaps = WAYPOINTS_X_M[ways]  # (..., 4): start, three rows
@@ -53,7 +52,7 @@ WAYPOINTS_X_M = np.array([[0.0, *(GAPS_X_M[row][int(gap)] for row, gap in enumer
 
 
 def way_probabilities(agent_pos: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probability of each way given a place: `(2,)` m to `(24,)`, MODES' order."""
+    """Probability of each way given a position: `(2,)` m to `(24,)`, in the order of MODES."""
     ways = np.arange(len(MODES))
     deviation = float(agent_pos[0]) - path(ways, np.full(len(MODES), float(agent_pos[1])))
     logits = -0.5 * (deviation / START_STD_M) ** 2
@@ -65,10 +64,10 @@ def way_probabilities(agent_pos: NDArray[np.floating[Any]]) -> NDArray[np.float6
 def sample_chunks(
     agent_pos: NDArray[np.floating[Any]], n_samples: int, n_steps: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Draw next action chunks at a place.
+    """Draw the next action chunks at a position.
 
     Returns:
-        Targets `(n_samples, n_steps, 2)` in m, and the number of the way of each `(n_samples,)`.
+        Targets `(n_samples, n_steps, 2)` in m, and the index of the way of each, `(n_samples,)`.
     """
     ways = rng.choice(len(MODES), size=n_samples, p=way_probabilities(agent_pos))
     return chunks(agent_pos, ways, n_steps, rng), ways
@@ -90,16 +89,16 @@ def chunks(
 
 
 def draw_way(agent_pos: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.intp]:
-    """Number of a way given a place, `(1,)`: the inverse of the distribution function at one of 24 even steps.
+    """Draw the index of a way given a position, `(1,)`: the distribution function is inverted at one of 24 even levels.
 
-    So at the start, and behind a row that was passed in the middle of a gap, every way that is left is equally likely.
+    At the start, and after a row that was passed in the middle of a gap, all remaining ways are equally likely.
     """
     level = (rng.integers(len(MODES), size=1) + 0.5) / len(MODES)
     return np.searchsorted(np.cumsum(way_probabilities(agent_pos)), level)
 
 
 class AvoidDemonstrator:
-    """Picks one of the ways that are left when it is first asked, and follows it, one action a step."""
+    """Draws one of the remaining ways when it first acts, and follows it, one action per step."""
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
 
@@ -122,10 +121,10 @@ class AvoidDemonstrator:
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # one for state and pictures
-    """The part of both tasks."""
+    """For both tasks."""
     return ScriptedDemonstrator(demonstrator)
 
 
 def demonstrator(task: TaskSpec) -> AvoidDemonstrator:  # noqa: ARG001  # one for state and pictures
-    """The demonstrator, for either observation mode."""
+    """The policy, for either observation mode."""
     return AvoidDemonstrator()

@@ -1,4 +1,4 @@
-"""The course from above, drawn without OpenGL."""
+"""Images of the course from above, drawn without OpenGL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .scene import BACK_Y_M, FINGER_RADIUS_M, FINISH_Y_M, HALF_WIDTH_M, OBSTACLE
 
 FIELD, OBSTACLE, FINISH, FINGER = (255, 255, 255), (119, 136, 153), (46, 139, 87), (65, 105, 225)
 FRACTION_BITS = 4
-"""OpenCV's fixed-point places: sixteenths of a pixel."""
+"""Of OpenCV's fixed-point coordinates: sixteenths of a pixel."""
 
 
 def draw(finger_m: tuple[float, float], size_px: int) -> NDArray[np.uint8]:
@@ -24,7 +24,7 @@ def draw(finger_m: tuple[float, float], size_px: int) -> NDArray[np.uint8]:
 
 
 def to_pixels(places_m: NDArray[np.float64], size_px: int) -> NDArray[np.float64]:
-    """Places `(..., 2)` in m to columns and rows in px."""
+    """Positions `(..., 2)` in m as columns and rows in px."""
     scale = size_px / (2 * HALF_WIDTH_M)
     column = (places_m[..., 0] + HALF_WIDTH_M) * scale
     row = size_px - (places_m[..., 1] - BACK_Y_M) * scale

@@ -25,8 +25,8 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """Move a finger through three rows of obstacles to a finish line.
 
     ## Action space
-    `Box((2,), float32)`: where the finger is to go, x and y in m (x to the right, y ahead). A position servo drives it
-    for 0.1 s (10 Hz). Targets outside of the workspace are moved to its border.
+    `Box((2,), float32)`: target position of the finger, x and y in m (x to the right, y ahead). A position servo drives
+    it for 0.1 s (10 Hz). Targets outside the workspace are clipped to it.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -39,7 +39,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     1 in the step that crosses the finish line, else 0.
 
     ## Start
-    The finger at y = 0, x drawn from N(0, 4 mm). `options={"state": ...}` sets a state of `get_state`.
+    The finger at y = 0, with x drawn from N(0, 4 mm). `options={"state": ...}` starts from a state of `get_state`.
 
     ## End
     `terminated` when the finger touches an obstacle (a failure) or crosses the finish line (a success); `truncated`
@@ -47,12 +47,12 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     ## Info
     `is_success`, `touched` (bool), `progress` (largest y reached, as a share of the way to the finish line), `mode`
-    (number of the way in the task's modes, -1 before the last row is passed).
+    (index of the path in the task's modes, -1 before the last row is passed).
 
     Args:
         obs_mode: `"state"` or `"image"`.
         render_mode: `"rgb_array"` or None.
-        render_size: side of rendered frames, px.
+        render_size: side length of rendered frames, px.
 
     Raises:
         ConfigError: for an unknown mode.
@@ -113,7 +113,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, [self._best_y], gaps])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Meet a state of `get_state` exactly.
+        """Set a state of `get_state`.
 
         Raises:
             ConfigError: unless it is ten finite numbers.

@@ -1,4 +1,4 @@
-"""Which of the 24 ways a path took."""
+"""Which of the 24 modes a path shows: the gap that it took in each row."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Place = tuple[float, float]
 
 
 def gap(row: int, before: Place, after: Place) -> int:
-    """Number of the gap, from the left, through which a step crosses a row; places x, y in m."""
-    if before[1] >= ROWS_Y_M[row]:  # set there by hand
+    """Number of the gap, from the left, through which a step crosses a row; positions x, y in m."""
+    if before[1] >= ROWS_Y_M[row]:  # the episode was started beyond the row
         return bisect(OBSTACLES_X_M[row], before[0])
     share = (ROWS_Y_M[row] - before[1]) / (after[1] - before[1])
     return bisect(OBSTACLES_X_M[row], before[0] + share * (after[0] - before[0]))
 
 
 def mode_number(gaps: list[int]) -> int:
-    """Place in the task's modes of a way given by its gaps, -1 before all rows are passed."""
+    """Index in the task's modes of the gaps taken so far, -1 before all rows are passed."""
     if len(gaps) < len(ROWS_Y_M):
         return -1
     number = 0

@@ -1,4 +1,4 @@
-"""What a chunk of targets heads for, and the demonstrator's known distribution of chunks."""
+"""The plan that a chunk shows, and the demonstrator's known distribution of chunks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .scene import ROWS_Y_M, START_STD_M
 from .task import MODES
 
 CLEAR_M = 4 * START_STD_M
-"""Two gaps must differ by this in their distance to a chunk, or the chunk tells neither."""
+"""The distances of two gaps to a chunk must differ by this, or the chunk shows no plan."""
 _WAYS = np.arange(len(MODES))
 
 
 class KnownDistribution:
-    """The demonstrator given a place, a `dpbench.metrics.behaviour.ConditionalDemonstrator`.
+    """The demonstrator's distribution given a position: a `dpbench.metrics.behaviour.ConditionalDemonstrator`.
 
     Attributes:
-        probe_steps: steps of a demonstration at whose states policies are asked: at the start, and where the first and
-            the second row have just been passed, so that the next gap is open again.
-        radius_m: a chunk is valid when it stays this close, on average, to one of the ways that lead on from the place:
-            four standard deviations of the demonstrator's.
+        probe_steps: steps of a demonstration at which policies are compared: the start, and just after the first and
+            the second row, where the next gap is open again.
+        radius_m: a chunk is valid when its mean distance to one of the remaining ways is below this, four standard
+            deviations of the demonstrator's.
     """
 
     probe_steps = (0, 10, 22)
@@ -50,16 +50,16 @@ class KnownDistribution:
 
 
 def behaviour(task: TaskSpec) -> Behaviour:  # noqa: ARG001  # one for state and pictures
-    """Plans, chunks in pictures, and the demonstrator's distribution."""
+    """Plans, chunks drawn into images, and the demonstrator's distribution."""
     return Behaviour(plan_of, chunk_pixels, KnownDistribution())
 
 
 def plan_of(
     agent_pos: NDArray[np.floating[Any]],
-    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001  # the last target tells nothing more
+    environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001  # the last target adds nothing
     chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
-    """The gap of the next row that a chunk `(n, 2)` of targets heads for; None when it could be two, or behind all."""
+    """The gap of the next row that a chunk `(n, 2)` of targets heads for; None if it is undecided or past all rows."""
     row = int(np.searchsorted(ROWS_Y_M, float(agent_pos[1]), side="right"))
     if row >= len(ROWS_Y_M):
         return None
@@ -73,12 +73,12 @@ def plan_of(
 
 
 def chunk_pixels(
-    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are positions already
     environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
     chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
-    """Targets `(N, n, 2)` m to columns and rows of a picture."""
+    """Targets `(N, n, 2)` m as columns and rows of an image."""
     return to_pixels(chunks.astype(np.float64), size_px)
 
 

@@ -1,8 +1,8 @@
-"""The obstacle course: places in metres, and the MuJoCo model made of them.
+"""The obstacle course: positions in metres, and its MuJoCo model.
 
 The design is that of D3IL's avoiding task (Jia et al. 2024, arXiv 2402.14606): three staggered rows with one, two and
-three obstacles, so that 2 x 3 x 4 = 24 ways lead to the finish line. Places and sizes are ours. x is to the right, y
-ahead, the finger moves in the plane; a position servo of 20 rad/s drives it, critically damped.
+three obstacles, so that 2 x 3 x 4 = 24 ways lead to the finish line. Positions and sizes are ours. x points to the
+right and y ahead. The finger moves in the plane, driven by a critically damped position servo of 20 rad/s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ GAPS_X_M = ((-0.07, 0.07), (-0.16, 0.0, 0.16), (-0.24, -0.08, 0.08, 0.24))
 FINISH_Y_M = 0.42
 HALF_WIDTH_M = 0.32
 BACK_Y_M, FRONT_Y_M = -0.05, 0.47
-"""The workspace: targets outside are moved to its border."""
+"""The workspace; targets outside are clipped to it."""
 OBSTACLE_RADIUS_M, FINGER_RADIUS_M = 0.018, 0.01
 PHYSICS_DT_S, SUBSTEPS = 0.02, 5
 START_STD_M = 0.004

@@ -14,7 +14,7 @@ from .scene import BACK_Y_M, FRONT_Y_M, GAPS_X_M, HALF_WIDTH_M
 RATE_HZ = 10.0
 IMAGE_PX = 96
 MODES = tuple("".join(map(str, gaps)) for gaps in product(*(range(len(row)) for row in GAPS_X_M)))
-"""The 24 ways: number of the gap in each row, from the left, `"000"` to `"123"`."""
+"""The 24 ways: the gap in each row, counted from the left, `"000"` to `"123"`."""
 
 _LOW, _HIGH = (-HALF_WIDTH_M, BACK_Y_M), (HALF_WIDTH_M, FRONT_Y_M)
 ACTION = ActionSpec(

@@ -1,4 +1,4 @@
-"""Block push: push two blocks into two targets, in either order and pairing (strings only; see task.py)."""
+"""Block push: push two blocks into two targets, in either order and pairing (registry entries; see task.py)."""
 
 from dpbench.tasks import TaskEntry
 

@@ -18,13 +18,13 @@ from dpbench.data.public import PublicDemonstrations
 from dpbench.spec import TaskSpec
 
 EFFECTOR = slice(6, 8)
-"""Place of the effector's x, y in the published order of 16."""
+"""Indices of the effector's x, y in the published order of 16."""
 TARGET = slice(8, 10)
 YAWS = (2, 5, 12, 15)
 
 
 def public(task: TaskSpec) -> PublicDemonstrations:
-    """Archives that `dpbench data import` reads; none is fetched by name."""
+    """Archives that `dpbench data import` reads; none can be fetched by name."""
     return PublicDemonstrations(delta_arrays if task.action.kind == "delta" else position_arrays)
 
 
@@ -38,10 +38,10 @@ def published_order(agent_pos: NDArray[Any], environment_state: NDArray[Any]) ->
 
 
 def delta_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[str, NDArray[Any]]:
-    """A block of steps of an archive as a block of the store, actions as displacements (m).
+    """Some steps of an archive as steps of the store, with displacements (m) as actions.
 
     Args:
-        archive: `obs` (T, 16), yaws in any turn (BeT's are not reduced, Diffusion Policy's are to [0, pi)), and
+        archive: `obs` (T, 16), yaws of any value (BeT does not wrap them, Diffusion Policy wraps to [0, pi)), and
             `action` (T, 2) m.
 
     Returns:

@@ -44,7 +44,7 @@ Vector = NDArray[np.float64]
 
 @dataclass
 class Plan:
-    """Where one episode stands."""
+    """State of the script in one episode."""
 
     order: tuple[tuple[int, int], tuple[int, int]]
     arrived_m: float = ARRIVED_M
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class View:
-    """What the demonstrator sees of the block in hand: places in m, `error` (rad) of its side to the push."""
+    """What the script observes: positions in m, and `error`, the angle (rad) from the block's side to the push."""
 
     effector: Vector
     block: Vector
@@ -68,7 +68,7 @@ class View:
         return _unit(self.target - self.block)
 
     def behind(self, distance_m: float) -> Vector:
-        """The place behind the block."""
+        """The position behind the block, seen from the target."""
         return self.block - distance_m * self.push
 
 
@@ -108,7 +108,7 @@ def _turn(plan: Plan, view: View) -> tuple[Vector, float]:
     if abs(view.error) < TURNED_RAD:
         plan.phase = "to_pre_block"
     way = _unit(view.effector - view.block)
-    # The rod drags the side that it touches along: it goes round the way that the block has to turn.
+    # The rod drags the side that it touches: it circles in the direction in which the block must turn.
     angle = math.copysign(CIRCLE_STEP_RAD, view.error)
     cos, sin = math.cos(angle), math.sin(angle)
     turned = np.array([cos * way[0] - sin * way[1], sin * way[0] + cos * way[1]])
@@ -140,11 +140,11 @@ PUSHING = ("to_pre_block", "to_block", "push", "turn")
 
 
 class BlockPushDemonstrator:
-    """Draws an order at the start of an episode and keeps to it, one action a step.
+    """Draws an order at the start of an episode and follows it, one action per step.
 
     Args:
-        absolute: answers with the target itself instead of a displacement.
-        noise_std_m: of Gaussian noise on the displacement.
+        absolute: the action is the target itself instead of a displacement.
+        noise_std_m: standard deviation of Gaussian noise on the displacement.
     """
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
@@ -154,7 +154,7 @@ class BlockPushDemonstrator:
         self._plans: dict[int, Plan] = {}
 
     def reset(self) -> None:
-        """Forget all plans."""
+        """Forget all episodes."""
         self._plans.clear()
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
@@ -162,7 +162,7 @@ class BlockPushDemonstrator:
         actions = np.empty((len(noise), 1, 2), dtype=np.float32)
         for row, (rng, episode) in enumerate(zip(noise.generators, noise.episodes, strict=True)):
             if episode not in self._plans:
-                # With noise a place is met no better than the noise lets it.
+                # With noise, a position cannot be reached more precisely.
                 arrived_m = ARRIVED_M + 2 * self._noise_std_m
                 self._plans[episode] = Plan(ORDERS[int(rng.integers(len(ORDERS)))], arrived_m)
             state = observations["environment_state"][row, -1].astype(np.float64)
@@ -173,7 +173,7 @@ class BlockPushDemonstrator:
         return actions
 
     def _delta(self, plan: Plan, state: Vector) -> Vector:
-        """Displacement of the effector's target (the published oracle steers the target, not the measured place)."""
+        """Displacement of the effector's target; like the oracle, it controls the target, not the measured position."""
         view = look(state[6:8], state, *plan.order[plan.which])
         if plan.which == 0 and plan.phase in PUSHING and np.linalg.norm(view.target - view.block) < DONE_M:
             plan.phase = "back"
@@ -185,26 +185,26 @@ class BlockPushDemonstrator:
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:
-    """The part of the tasks of this folder; for pictures it acts on the poses of the same episode."""
+    """For all three tasks; with images it acts on the poses of the same episode."""
     return ScriptedDemonstrator(demonstrator, None if "environment_state" in task.observations else STATE_TASK)
 
 
 def demonstrator(task: TaskSpec) -> BlockPushDemonstrator:
-    """The demonstrator for a task of this folder.
+    """The policy for a task of this folder.
 
     Raises:
-        ConfigError: when the task shows pictures only.
+        ConfigError: for a task that observes images only.
     """
     if "environment_state" not in task.observations:
-        raise ConfigError(f"{task.id}: the scripted demonstrator needs the blocks' poses, not pictures.")
+        raise ConfigError(f"{task.id}: the scripted demonstrator needs the blocks' poses, not images.")
     return BlockPushDemonstrator(absolute=task.action.kind == "position")
 
 
 def _around(view: View, place: Vector) -> Vector:
-    """The place itself, or a point on the way around the block where the straight way would run into it."""
+    """The position itself, or a waypoint around the block if the straight path would touch it."""
     way, to_block = place - view.effector, view.block - view.effector
     share = min(1.0, max(0.0, float(way @ to_block) / max(float(way @ way), 1e-12)))
-    # Where the block is nearest at the beginning of the way, the way leads off it.
+    # If the block is nearest at the beginning of the path, the path leads away from it.
     if share == 0.0 or np.linalg.norm(to_block - share * way) > CLEAR_M:
         return place
     now, then = (math.atan2(*(point - view.block)[::-1]) for point in (view.effector, place))

@@ -1,4 +1,4 @@
-"""The table from above, drawn without OpenGL: x points up, y to the left, as a camera behind the robot sees it."""
+"""Images of the table from above, drawn without OpenGL: x points up and y left, as seen from behind the robot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .task import TOLERANCE_M
 TABLE, EFFECTOR = (255, 255, 255), (65, 105, 225)
 BLOCKS, TARGETS = ((200, 60, 60), (60, 150, 60)), ((170, 225, 170), (240, 180, 180))
 FRACTION_BITS = 4
-"""OpenCV's fixed-point places: sixteenths of a pixel."""
+"""Of OpenCV's fixed-point coordinates: sixteenths of a pixel."""
 WIDTH_M = Y_RANGE_M[1] - Y_RANGE_M[0]
 
 Pose = Sequence[float]
@@ -30,7 +30,7 @@ def draw(
         effector_m: x, y.
         blocks: x, y (m), yaw (rad) of each.
         targets: the same.
-        size_px: side of the picture.
+        size_px: side length of the image.
     """
     frame = np.full((size_px, size_px, 3), TABLE, dtype=np.uint8)
     for target, colour in zip(targets, TARGETS, strict=True):
@@ -47,7 +47,7 @@ def draw(
 
 
 def to_pixels(places_m: NDArray[np.float64], size_px: int) -> NDArray[np.float64]:
-    """Places `(..., 2)` in m to columns and rows in px."""
+    """Positions `(..., 2)` in m as columns and rows in px."""
     scale = size_px / WIDTH_M
     column = (Y_RANGE_M[1] - places_m[..., 1]) * scale
     row = size_px / 2 - (places_m[..., 0] - sum(X_RANGE_M) / 2) * scale

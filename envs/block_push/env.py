@@ -22,7 +22,7 @@ from .task import AGENT_POS, DELTA_ACTION, ENVIRONMENT_STATE, IMAGE_PX, PIXELS, 
 ObsMode = Literal["state", "image"]
 ActionMode = Literal["delta", "position"]
 PHYSICS = mujoco.mjtState.mjSTATE_INTEGRATION
-"""All that the next step depends on, the solver's warm start included."""
+"""All that the next step depends on, including the solver's warm start."""
 N_TARGETS, N_PROGRESS = 6, 11
 
 
@@ -31,8 +31,8 @@ class BlockPushEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     ## Action space
     `action_mode="delta"`: `Box(-0.1, 0.1, (2,), float32)`, m added to the effector's target (not to its measured
-    place). `"position"`: the target itself, m. Either way the target is then clipped to the workspace
-    x [0.15, 0.70], y [-0.5, 0.5]; 10 Hz.
+    position). `"position"`: the target itself, m. The target is then clipped to the workspace, x [0.15, 0.70] and
+    y [-0.5, 0.5]; 10 Hz.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -42,7 +42,7 @@ class BlockPushEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the table from above | RGB |
 
-    `demonstrations.published_order` joins both vectors in the published order of 16.
+    `demonstrations.published_order` gives the 16 numbers of both vectors in the published order.
 
     ## Reward
     0.49 when a block first enters a target (centres within 5 cm), 0.51 in the step in which both blocks are in
@@ -55,14 +55,14 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     `terminated` when both blocks are in different targets; `truncated` after 350 steps (registered time limit).
 
     ## Info
-    `is_success` (both stages passed), `stage_reward` (0, 0.49, 0.51 or 1), `mode` (number in the task's modes, -1
+    `is_success` (both stages passed), `stage_reward` (0, 0.49, 0.51 or 1), `mode` (index into the task's modes, -1
     before a block is in a target), `REACH_0`, `REACH_1`, `TARGET_0_0` ... `TARGET_1_1` (step of the event or -1).
 
     Args:
         obs_mode: `"state"` or `"image"`.
         action_mode: `"delta"` or `"position"`.
         render_mode: `"rgb_array"` or None.
-        render_size: side of rendered frames, px.
+        render_size: side length of rendered frames, px.
 
     Raises:
         ConfigError: for an unknown mode.
@@ -126,16 +126,16 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         return self._observation(), reward, self._progress.got_both, False, self._info()
 
     def get_state(self) -> NDArray[np.float64]:
-        """The physics state, the targets' poses and the episode's progress, one vector."""
+        """The physics state, the targets' poses and the episode's progress, in one vector."""
         physics = np.empty(self._n_physics)
         mujoco.mj_getState(self._model, self._data, physics, PHYSICS)
         return np.concatenate([physics, self._targets, self._progress.as_numbers()])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Meet a state of `get_state` exactly.
+        """Set a state of `get_state`.
 
         Raises:
-            ConfigError: unless it is as many finite numbers.
+            ConfigError: for another length, or NaN or infinite values.
         """
         values = np.asarray(state, dtype=np.float64)
         n_all = self._n_physics + N_TARGETS + N_PROGRESS
@@ -164,7 +164,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     def _poses(self) -> list[float]:
         """X, y (m) and yaw in [0, pi) of both blocks, six numbers, and x, y of the effector."""
         x, y, _, w, _, _, z, x2, y2, _, w2, _, _, z2, rod_x, rod_y = self._data.qpos.tolist()
-        # Blocks stay flat, so that the quaternion is a turn about z.
+        # Blocks stay flat, so that the quaternion is a rotation about z.
         return [x, y, 2 * math.atan2(z, w) % math.pi, x2, y2, 2 * math.atan2(z2, w2) % math.pi, rod_x, rod_y]
 
     def _frame(self, size_px: int) -> NDArray[np.uint8]:

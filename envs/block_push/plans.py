@@ -1,4 +1,4 @@
-"""What a chunk of actions heads for, and where it leads in a picture."""
+"""The plan that a chunk of actions shows, and where it leads in an image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .drawing import to_pixels
 from .task import TOLERANCE_M
 
 NEAR_M = 0.04
-"""A chunk is after the block at which it ends; further away it may just pass by."""
+"""A chunk heads for the block at which it ends; farther away, it may only pass by."""
 
 
 def behaviour(task: TaskSpec) -> Behaviour:
-    """Plans, and chunks in pictures, for the task's kind of action."""
+    """Plans, and chunks drawn into images, for the task's kind of action."""
     if task.action.kind == "delta":
         return Behaviour(delta_plan_of, delta_chunk_pixels)
     return Behaviour(position_plan_of, position_chunk_pixels)
@@ -30,7 +30,7 @@ def delta_plan_of(
     environment_state: NDArray[np.floating[Any]] | None,
     chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
-    """The block at which displacements `(n, 2)` end; nothing more once a block is in a target."""
+    """The block at which displacements `(n, 2)` end; None once a block is in a target."""
     if environment_state is None:
         return None
     return position_plan_of(agent_pos, environment_state, environment_state[6:8] + np.cumsum(chunk, axis=0))
@@ -60,16 +60,16 @@ def delta_chunk_pixels(
     chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
-    """Displacements `(N, n, 2)` m, from the last target (the effector's place where it is not shown), as pixels."""
+    """Displacements `(N, n, 2)` m from the last target (from the effector if it is not observed), as pixels."""
     start = agent_pos if environment_state is None else environment_state[6:8]
     return to_pixels(start.astype(np.float64) + np.cumsum(chunks, axis=1), size_px)
 
 
 def position_chunk_pixels(
-    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are positions already
     environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
     chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
-    """Targets `(N, n, 2)` m to columns and rows of a picture."""
+    """Targets `(N, n, 2)` m as columns and rows of an image."""
     return to_pixels(chunks.astype(np.float64), size_px)

@@ -26,12 +26,12 @@ class Progress:
     """Bookkeeping of one episode.
 
     Attributes:
-        distances_m: of the blocks to the world's origin at the start.
+        distances_m: of the blocks from the world's origin, at the start.
         n_steps: control steps so far.
-        entered: step in which block b first was in target t, at `2 * b + t`; -1 for never.
-        moved: step in which a block had first moved by more than 1 mm away from or towards the origin.
-        got_first: a reward of 0.49 (or 0.98, both at once in one target each counting) was given.
-        got_both: the reward of 0.51 was given.
+        entered: step in which block b was first in target t, at index `2 * b + t`; -1 for never.
+        moved: step in which a block's distance from the origin had first changed by more than 1 mm.
+        got_first: whether a reward of 0.49 was given, or of 0.98 when both blocks enter one target in the same step.
+        got_both: whether the reward of 0.51 was given.
     """
 
     distances_m: Place
@@ -48,12 +48,12 @@ class Progress:
 
     @property
     def mode(self) -> int:
-        """Number of the mode (`2 * block + target` of the first entry), -1 before it."""
+        """Index of the mode, `2 * block + target` of the first entry; -1 before."""
         seen = [(step, place) for place, step in enumerate(self.entered) if step != NEVER]
         return min(seen)[1] if seen else NEVER
 
     def step(self, blocks: tuple[Place, Place], targets: tuple[Place, Place]) -> float:
-        """Take note of a step's places (m) and return its reward."""
+        """Update the progress with the positions (m) after a step; returns the reward."""
         reward = 0.0
         inside = [math.dist(block, target) < TOLERANCE_M for block in blocks for target in targets]
         for place, is_inside in enumerate(inside):
@@ -73,17 +73,17 @@ class Progress:
         return reward
 
     def events(self) -> dict[str, int]:
-        """Step of each event, -1 for never; the published names."""
+        """Step of each event under its published name, -1 for never."""
         targets = {f"TARGET_{place // 2}_{place % 2}": step for place, step in enumerate(self.entered)}
         return {"REACH_0": self.moved[0], "REACH_1": self.moved[1], **targets}
 
     def as_numbers(self) -> list[float]:
-        """All of it, `(11,)`."""
+        """All fields as numbers, `(11,)`."""
         return [*self.distances_m, self.n_steps, *self.entered, *self.moved, self.got_first, self.got_both]
 
     @classmethod
     def from_numbers(cls, numbers: list[float]) -> Progress:
-        """From `as_numbers`."""
+        """The inverse of `as_numbers`."""
         first, second, n_steps, *rest = numbers
         events = [int(step) for step in rest[:6]]
         return cls((first, second), int(n_steps), events[:4], events[4:], bool(rest[6]), bool(rest[7]))

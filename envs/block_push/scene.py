@@ -1,29 +1,30 @@
-"""Places and sizes in metres, and the MuJoCo model made of them.
+"""Sizes in metres, and the MuJoCo model.
 
-Sizes, masses, workspace and rates are those of the multimodal block push of Diffusion Policy (PyBullet,
-`env/block_pushing/block_pushing_multimodal.py`), which comes from BeT's and IBC's. Ours differs in the robot: a thin
-vertical rod that a critically damped servo of 60 rad/s moves in the plane stands for the xArm with its suction tip.
+Sizes, masses, workspace and rates are those of real-stanford/diffusion_policy (5ba07ac),
+`diffusion_policy/env/block_pushing/block_pushing_multimodal.py` (PyBullet), which is based on the environments of BeT
+and IBC. The robot differs: instead of an xArm with a suction tip, a thin vertical rod moves in the plane, driven by a
+critically damped servo of 60 rad/s.
 """
 
 from __future__ import annotations
 
 X_RANGE_M, Y_RANGE_M = (0.15, 0.70), (-0.5, 0.5)
-"""The effector's targets are clipped to this workspace."""
+"""The workspace; the effector's targets are clipped to it."""
 EFFECTOR_START_M = (0.3, -0.4)
 BLOCK_HALF_M, BLOCK_MASS_KG = 0.02, 0.01
 ROD_RADIUS_M = 0.004
-"""The published tip has a radius of 1 mm, which a time step of 10 ms would let pass through an edge."""
+"""The published tip has a radius of 1 mm; with a time step of 10 ms it would pass through edges."""
 PHYSICS_DT_S, SUBSTEPS = 0.01, 10
 SETTLE_STEPS = 40
 SERVO_RAD_S = 60.0
 FLOOR_FRICTION, ROD_FRICTION = 0.5, 0.5
-"""Sliding friction of a block on the floor and against the rod; README: how the demonstrator fares with others."""
+"""Sliding friction of a block on the floor and against the rod; the README has the success rates for other values."""
 
 
 def model_xml(floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_FRICTION) -> str:
     """The MJCF model: a floor, two free blocks and a rod on two slides."""
-    # Bit 1 is the floor, bit 2 the rod: both meet blocks (bits 1 and 2), never each other. The priority makes the
-    # friction of a contact that of the floor or the rod instead of the larger of both.
+    # Bit 1 is the floor, bit 2 the rod: both collide with blocks (bits 1 and 2), never with each other. The priority
+    # makes a contact take the friction of floor or rod instead of the larger one.
     blocks = "".join(
         f"""
     <body name="{name}" pos="{x} 0 {BLOCK_HALF_M}">

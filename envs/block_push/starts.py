@@ -30,7 +30,7 @@ class Start:
 
 
 def draw_start(rng: np.random.Generator) -> Start:
-    """Draw blocks until they are apart, then the targets: one at either side, which is the first by chance."""
+    """Draw both blocks until they are far enough apart, then the targets: one on each side, in random order."""
     first = _block(rng)
     second = _block(rng)
     while abs(second[0] - first[0]) <= MIN_BLOCK_DISTANCE_M:
@@ -41,7 +41,7 @@ def draw_start(rng: np.random.Generator) -> Start:
 
 def _block(rng: np.random.Generator) -> Pose:
     x, y = (centre + rng.uniform(-half, half) for centre, half in zip(BLOCK_CENTRE_M, BLOCK_RANGE_M, strict=True))
-    # numpy's uniform(pi), which the published code calls, means a low of pi and a high of 1.
+    # The published code calls numpy's uniform(pi), which means low = pi and high = 1.
     return float(x), float(y), float(rng.uniform(1.0, math.pi))
 
 

@@ -16,7 +16,7 @@ RATE_HZ = 10.0
 IMAGE_PX = 96
 TOLERANCE_M = 0.05
 MODES = ("block-target", "block-target2", "block2-target", "block2-target2")
-"""Which block reaches a target first, and which target."""
+"""The block that reaches a target first, and which target."""
 STAGES = (
     Stage("p1", 0.4, "one block has been pushed into a target"),
     Stage("p2", 0.9, "both blocks have been pushed into different targets"),
@@ -55,7 +55,7 @@ PARTS: dict[type[object], str] = {
     PublishedResults: "dpbench.envs.block_push.published:results",
 }
 PUBLIC: dict[type[object], str] = {PublicDemonstrations: "dpbench.envs.block_push.demonstrations:public"}
-"""The archives hold no pictures."""
+"""The published archives hold no images."""
 
 
 def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:

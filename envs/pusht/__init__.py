@@ -1,4 +1,4 @@
-"""Push-T: push a T-shaped block onto its goal pose with a round finger (strings only; see task.py)."""
+"""Push-T: push a T-shaped block onto its goal pose with a round finger (registry entries; see task.py)."""
 
 from dpbench.tasks import TaskEntry
 

@@ -1,4 +1,4 @@
-"""The published demonstrations of Push-T, and their arrays as those of the episode store."""
+"""The published demonstrations of Push-T, and how their arrays become those of the episode store."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def public(task: TaskSpec) -> PublicDemonstrations:  # noqa: ARG001  # one archi
 
 
 def store_arrays(archive: Mapping[str, NDArray[Any]], *_about: object) -> dict[str, NDArray[Any]]:
-    """A block of steps of the archive as a block of the store.
+    """Some steps of the archive as steps of the store.
 
     Args:
         archive: `action` (T, 2) px, `state` (T, 5): agent x, y, block x, y (px), angle (rad); `keypoint` (T, 9, 2) px;

@@ -1,8 +1,8 @@
-"""A scripted demonstrator: tries pushes in a simulation of its own and follows the best (random shooting).
+"""A scripted demonstrator by random shooting: it simulates random pushes and executes the best.
 
-Every `N_EXECUTED` steps it draws straight pushes from points around the block, simulates each, and keeps the one after
-which the block's keypoints are nearest to the goal's. What was left of the last plan is among the candidates, so that
-an approach is not forgotten on its way. It sees what a policy sees: the finger's velocity is unknown and taken as 0.
+Every `N_EXECUTED` steps it samples straight pushes from points around the block, simulates each, and keeps the one that
+leaves the block's keypoints nearest to the goal's. The rest of the previous plan is one of the candidates, so that an
+approach is not abandoned halfway. It observes what a policy observes: the finger's velocity is unknown and taken as 0.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .task import WINDOW_PX
 
 N_CANDIDATES, N_PLANNED, N_EXECUTED = 64, 24, 8
 APPROACH_PX, PUSH_PX = 25.0, 10.0
-"""Target's way in one control step, on the way to the block and while pushing."""
+"""Distance between successive targets, during the approach and while pushing."""
 STANDOFF_PX = (18.0, 40.0)
 PUSH_LENGTH_PX = (5.0, 90.0)
 GOAL_KEYPOINTS = keypoints(*GOAL_POSE)
 NEARNESS = 0.02
-"""Weight of the finger's distance to the block, against the block's distance to the goal."""
+"""Weight of the finger's distance to the block, relative to the block's distance to the goal."""
 
 
 class ShootingDemonstrator:
-    """Policy by search in the simulator; it keeps the rest of each episode's plan."""
+    """Plans by search in the simulator, and remembers the rest of each episode's plan."""
 
     horizon = Horizon(n_obs_steps=1, horizon=N_EXECUTED, n_action_steps=N_EXECUTED)
 
@@ -65,7 +65,7 @@ class ShootingDemonstrator:
         return plans[int(np.argmin(costs))]
 
     def _cost(self, state: State, plan: NDArray[np.float64]) -> float:
-        """Mean distance of the keypoints to the goal's after the plan, px, and how far off the finger ends."""
+        """Mean distance of the keypoints to the goal's after the plan, px, plus the weighted distance of the finger."""
         self._physics.place(state)
         self._physics.set_agent_velocity((0.0, 0.0))
         for target_x, target_y in plan:
@@ -78,7 +78,7 @@ class ShootingDemonstrator:
 
 
 def push(state: State, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A way to a point around the block, then a straight push: `(24, 2)` targets in px, the last one repeated."""
+    """An approach to a point beside the block, then a straight push: `(24, 2)` targets in px, the last one repeated."""
     agent_x, agent_y, block_x, block_y, angle = state
     edge = int(rng.integers(len(OUTLINE)))
     (u0, v0), (u1, v1) = OUTLINE[edge], OUTLINE[(edge + 1) % len(OUTLINE)]
@@ -90,7 +90,7 @@ def push(state: State, rng: np.random.Generator) -> NDArray[np.float64]:
     cos, sin = math.cos(angle), math.sin(angle)
     start = np.array([block_x + cos * u - sin * v, block_y + sin * u + cos * v])
     if rng.random() < 0.25:
-        start = np.array([agent_x, agent_y])  # go on from where it is
+        start = np.array([agent_x, agent_y])  # continue from where it is
     inward = math.atan2(-(sin * outward[0] + cos * outward[1]), -(cos * outward[0] - sin * outward[1]))
     direction = inward + rng.normal(0.0, 0.5)
     end = start + rng.uniform(*PUSH_LENGTH_PX) * np.array([math.cos(direction), math.sin(direction)])
@@ -101,22 +101,22 @@ def push(state: State, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def line(start: NDArray[np.float64], end: NDArray[np.float64], stride_px: float) -> NDArray[np.float64]:
-    """Points from `start` (left out) to `end`, at most `stride_px` apart, `(n, 2)`."""
+    """Points from `start` (excluded) to `end`, at most `stride_px` apart, `(n, 2)`."""
     n_points = max(1, math.ceil(float(np.hypot(*(end - start))) / stride_px))
     return start + np.linspace(0, 1, n_points + 1)[1:, None] * (end - start)
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:  # noqa: ARG001  # pose and keypoints alike
-    """The part of the tasks that show the block's pose or keypoints."""
+    """For the tasks that observe the block's pose or keypoints."""
     return ScriptedDemonstrator(demonstrator)
 
 
 def demonstrator(task: TaskSpec) -> ShootingDemonstrator:
-    """The demonstrator for a task of this folder.
+    """The policy for a task of this folder.
 
     Raises:
-        ConfigError: when the task shows pictures only.
+        ConfigError: for a task that observes images only.
     """
     if "environment_state" not in task.observations:
-        raise ConfigError(f"{task.id}: the scripted demonstrator needs the block's pose or keypoints, not pictures.")
+        raise ConfigError(f"{task.id}: the scripted demonstrator needs the block's pose or keypoints, not images.")
     return ShootingDemonstrator()

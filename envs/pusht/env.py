@@ -24,44 +24,41 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """Push a T-shaped block onto its goal pose with a round finger.
 
     ## Action space
-    `Box(0, 512, (2,), float32)`: where the finger is to go, x and y in px, y down. Not clipped: beyond the bounds the
-    finger leaves the window, as published. A PD controller drives the finger for 0.1 s (10 Hz).
+    `Box(0, 512, (2,), float32)`: target position of the finger, x and y in px, y down. Not clipped: beyond the bounds
+    the finger leaves the window, as in the published environment. A PD controller drives it for 0.1 s (10 Hz).
 
     ## Observation space
-    A `Dict`; `obs_mode` chooses what stands beside the agent's position.
+    A `Dict`; `obs_mode` chooses what is observed besides the finger's position.
 
     | key | obs_mode | shape | meaning | unit |
     |---|---|---|---|---|
     | `agent_pos` | all | (2,) | finger x, y | px |
     | `environment_state` | `state` | (3,) | block x, y (middle of the bar's top edge), angle in [0, 2 pi) | px, rad |
     | `environment_state` | `keypoints` | (18,) | nine points of the block, x0, y0, x1, ... | px |
-    | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the scene without the action's mark | RGB |
+    | `pixels` / `top` | `image` | (96, 96, 3) uint8 | the scene without the action's marker | RGB |
 
     ## Reward
-    `min(coverage / 0.95, 1)`, coverage being the share of the goal's area under the block. The score of the literature
-    is the maximum of this reward over an episode.
+    `min(coverage / 0.95, 1)`, where coverage is the share of the goal's area that the block covers. Published scores
+    are the maximum of this reward over an episode.
 
     ## Start
     `reset(seed=...)` draws finger, block and angle from the environment's generator. Options:
-    `draw="legacy"` takes the published draw from numpy's legacy generator, seeded with `seed`;
-    `set_order="legacy"` sets the block's position before its angle, which moves it (published evaluation does both);
-    `state=(agent x, y, block x, y, angle)` sets a state.
+    `draw="legacy"` draws as the published environment does, from numpy's legacy generator seeded with `seed`;
+    `set_order="legacy"` sets the block's position before its angle, which moves it (published evaluations use both);
+    `state=(agent x, y, block x, y, angle)` starts from a given state.
 
     ## End
     `terminated` when coverage exceeds 0.95; `truncated` after 300 steps (registered time limit).
 
     ## Info
-    `is_success` (bool), `coverage` (0 to 1), `n_contacts` (contact points a sub-step, rounded up), `mode` (side of the
-    T that was touched first, a number in the task's modes; -1 before), at every step.
-
-    ## Versions
-    v0: first.
+    `is_success` (bool), `coverage` (0 to 1), `n_contacts` (contact points per sub-step, rounded up), `mode` (which side
+    of the T was touched first, an index into the task's modes; -1 before), at every step.
 
     Args:
         obs_mode: `"state"`, `"keypoints"` or `"image"`.
         render_mode: `"rgb_array"`, `"human"` (needs pygame) or None.
-        render_size: side of rendered frames, px.
-        space_damping: share of velocity that the block keeps each second; 0 as published.
+        render_size: side length of rendered frames, px.
+        space_damping: share of its velocity that the block keeps per second; 0 in the published environment.
         block_cog: centre of gravity in the block's frame, px; None for the published (0, 45).
 
     Raises:
@@ -114,14 +111,14 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observation(), world.reward, world.is_success, False, self._info()
 
     def get_state(self) -> NDArray[np.float64]:
-        """Agent x, y, block x, y (px), block angle (rad), finger velocity x, y (px / s); `(7,)`."""
+        """Agent x, y, block x, y (px), block angle (rad), finger velocity x, y (px/s); `(7,)`."""
         return self._world.get_state()
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Meet a state of `get_state` (or its first five values) exactly.
+        """Set a state of `get_state`, or its first five values.
 
-        Contact forces of the step before are not part of the state: out of contact the future is the same to the
-        last bit, in contact the solver starts cold, as at a reset.
+        The contact forces of the previous step are not part of the state. Without contact the episode continues bit for
+        bit as before; in contact the solver starts without them, as after a reset.
         """
         self._world.set_state(state)
 
@@ -131,7 +128,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return np.concatenate([step["keypoints"], step["agent_pos"]])
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A frame, `(render_size, render_size, 3)` RGB, or None when it goes to the window."""
+        """A frame, `(render_size, render_size, 3)` RGB; None when it is shown in the window."""
         if self.render_mode is None:
             return None
         frame = self._world.frame(self._render_size)
@@ -141,13 +138,13 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return None
 
     def human_action(self) -> NDArray[np.float32] | None:
-        """Where the mouse points in the window, px, once it has touched the finger; None before.
+        """Position of the mouse in the window, px, once it has touched the finger; None before.
 
         Raises:
             ConfigError: unless `render_mode` is `"human"`.
         """
         if self.render_mode != "human":
-            raise ConfigError("the mouse needs a window: gym.make(..., render_mode='human').")
+            raise ConfigError("mouse control needs a window: gym.make(..., render_mode='human').")
         agent_x, agent_y, *_ = self._world.started().state()
         return self._human_window().mouse_target((agent_x, agent_y))
 
@@ -156,7 +153,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._human_window().keys()
 
     def store_step(self) -> dict[str, NDArray[np.float32]]:
-        """The state as the public data set has it: `agent_pos` (2,), `block_pose` (3,), `keypoints` (18,)."""
+        """The state as the published data set stores it: `agent_pos` (2,), `block_pose` (3,), `keypoints` (18,)."""
         agent_x, agent_y, x, y, angle, *_ = self._world.get_state().tolist()
         return {
             "agent_pos": np.array([agent_x, agent_y], dtype=np.float32),
@@ -165,7 +162,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         }
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Close the window."""
         if self._window is not None:
             self._window.close()
             self._window = None

@@ -1,7 +1,7 @@
 """The T's shape, its coverage of the goal, and its keypoints, all in px.
 
-Source: shape and goal of `pusht_env.py` (real-stanford/diffusion_policy), scale 30, length 4. The body's origin is the
-middle of the bar's top edge, y points down the stem.
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/pusht/pusht_env.py`, with scale 30 and length 4.
+The body's origin is the middle of the bar's top edge; its y axis points down the stem.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ KEYPOINTS = np.array(
 )
 """Nine points of the block in its body frame, in the order of the released data.
 
-They come from farthest-point sampling and random jitter in the original; here they are the medians over the 25,650
-recorded steps of the data set's keypoints moved into the recorded body frame (median residual 2e-4 px)."""
+In the published environment they come from farthest-point sampling and random jitter. These are medians over the 25,650
+steps of the data set, of its keypoints in the recorded body frame (median residual 2e-4 px)."""
 
 _BOXES = ((-60.0, 60.0, 0.0, 30.0), (-15.0, 15.0, 30.0, 120.0))
 """Bar and stem of the goal in its own frame: x from, to, y from, to."""
 _REACH = 2 * math.hypot(15.0, 120.0)
-"""Two T's whose origins are further apart cannot touch."""
+"""Two Ts whose origins are farther apart cannot touch."""
 
 
 def coverage(x: float, y: float, angle: float) -> float:
     """Share of the goal's area that the block covers, 0 to 1.
 
-    The block's outline is moved into the goal's frame, where bar and stem are axis-parallel boxes; the area inside a
-    box is the sum over the outline's edges of the integral of the edge's height, clamped to the box.
+    In the goal's frame, bar and stem are axis-aligned boxes. The block's area inside a box is the sum, over the edges
+    of its outline, of the integral of the edge's height, clamped to the box.
 
     Args:
         x: of the block's origin, px.

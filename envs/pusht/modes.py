@@ -1,4 +1,4 @@
-"""The two ways to go about Push-T: from which of the T's sides the finger comes (Chi et al. 2023, Fig. 3)."""
+"""The two behaviour modes of Push-T: the side of the T from which the finger comes (Chi et al. 2023, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ State = tuple[float, float, float, float, float]
 """Agent x, y, block x, y (px), block angle (rad)."""
 
 MODES = ("left", "right")
-"""Of the stem, seen from the bar: body x below and above 0."""
+"""Side of the stem, seen from the bar: body x below and above 0."""
 _BEHIND_PX, _BEFORE_PX = 90.0, 170.0
 _AXIS = (-math.sin(GOAL_POSE[2]), math.cos(GOAL_POSE[2]))
 """The goal's own axis, from bar to stem; also a diagonal of the window."""
@@ -28,21 +28,20 @@ SYMMETRIC_START: State = (
     GOAL_POSE[1] - _BEHIND_PX * _AXIS[1],
     GOAL_POSE[2],
 )
-"""Goal, block, finger and window are their own mirror images: the block has to come 90 px along its stem, so the finger
-must get from the stem's end behind the bar, around either side. The idea is that of the paper's Fig. 3; its state is
-not published."""
+"""A mirror-symmetric state: the block must move 90 px along its stem, so the finger must go from the stem's end to
+behind the bar, around either side. The idea is from Fig. 3 of the paper, whose state is not published."""
 PLAN_PX = 15.0
-"""A plan that stays closer to the axis than this tells no side."""
+"""A plan that stays closer to the axis than this shows no side."""
 MOVED_PX = 2.0
 
 
 def behaviour(task: TaskSpec) -> Behaviour:  # noqa: ARG001  # one for all observation modes
-    """Plans, and chunks in pictures."""
+    """Plans, and chunks drawn into images."""
     return Behaviour(plan_of, chunk_pixels)
 
 
 def side_of(state: State) -> int:
-    """0 for left, 1 for right: the finger's place in the block's frame."""
+    """0 for left, 1 for right: the finger's position in the block's frame."""
     return int(_lateral(state[0], state[1], state[2:]) > 0)
 
 
@@ -51,11 +50,11 @@ def plan_of(
     environment_state: NDArray[np.floating[Any]] | None,
     chunk: NDArray[np.floating[Any]],
 ) -> tuple[str, str] | None:
-    """The side by which a chunk of targets passes the block of the symmetric start, until the block moves.
+    """The side on which a chunk of targets passes the block, from the symmetric start until the block moves.
 
     Args:
         agent_pos: `(2,)` px.
-        environment_state: pose or keypoints of the block; None (pictures) tells nothing.
+        environment_state: pose or keypoints of the block; None for images, which show no plan.
         chunk: `(n, 2)` px.
     """
     if environment_state is None:
@@ -73,12 +72,12 @@ def plan_of(
 
 
 def chunk_pixels(
-    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are places already
+    agent_pos: NDArray[np.floating[Any]],  # noqa: ARG001  # targets are positions already
     environment_state: NDArray[np.floating[Any]] | None,  # noqa: ARG001
     chunks: NDArray[np.floating[Any]],
     size_px: int,
 ) -> NDArray[np.float64]:
-    """Targets `(N, n, 2)` in window px to columns and rows of a picture."""
+    """Targets `(N, n, 2)` in window px as columns and rows of an image."""
     return chunks.astype(np.float64) * size_px / 512.0
 
 

@@ -1,11 +1,11 @@
 """Push-T physics: a kinematic finger pushes a T-shaped block, stepped through pymunk's C functions.
 
-Source: `pusht_env.py` of real-stanford/diffusion_policy (Chi et al. 2023), whose constants and slips are kept, since
-the published scores depend on them: the inertia of the stem is computed from the bar, friction is set on bodies (where
-it has no effect) and the centre of gravity is the plain mean of the two parts.
+Source: real-stanford/diffusion_policy (5ba07ac), `diffusion_policy/env/pusht/pusht_env.py` (Chi et al. 2023). Its
+errors are kept, because published scores depend on them: the inertia of the stem is computed from the bar, friction is
+set on bodies, where it has no effect, and the centre of gravity is the unweighted mean of the two parts.
 
-Difference: the sub-step loop calls Chipmunk through pymunk's cffi handle, without Python objects. States are equal
-to the last bit (tests hold them to gym-pusht); a control step takes about a tenth of the time.
+Difference: the sub-step loop calls Chipmunk through pymunk's cffi handle, without Python objects. States are equal bit
+for bit (the tests compare them with gym-pusht), and a control step takes about a tenth of the time.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .geometry import BAR, STEM
 PHYSICS_DT_S = 0.01
 SUBSTEPS = 10
 STIFFNESS = 100.0
-"""Of the finger's controller, 1 / s^2."""
+"""Of the finger's PD controller, 1/s^2."""
 DAMPING = 20.0
-"""Of the finger's controller, 1 / s."""
+"""Of the finger's PD controller, 1/s."""
 AGENT_RADIUS_PX = 15.0
 BLOCK_MASS = 1.0
 WALLS = (((5, 506), (5, 5)), ((5, 5), (506, 5)), ((506, 5), (506, 506)), ((5, 506), (506, 506)))
@@ -39,7 +39,7 @@ class Physics:
     """One Push-T world.
 
     Attributes:
-        n_contact_points: contact points solved since it was last set to 0, over all sub-steps.
+        n_contact_points: contact points over all sub-steps since it was last set to 0.
     """
 
     def __init__(self, space_damping: float = 0.0, block_centre_of_gravity: tuple[float, float] | None = None) -> None:
@@ -50,12 +50,12 @@ class Physics:
         static = self._space.static_body
         self._space.add(*(pymunk.Segment(static, start, end, WALL_RADIUS_PX) for start, end in WALLS))
 
-        # A kinematic finger is not stopped by walls, as published.
+        # Walls do not stop a kinematic body; the published environment has one, too.
         self._agent = pymunk.Body(body_type=pymunk.Body.KINEMATIC)
         self._agent.position = (256, 400)
         self._space.add(self._agent, pymunk.Circle(self._agent, AGENT_RADIUS_PX))
 
-        # The published inertia takes the bar twice.
+        # As in the published environment: the bar counts twice.
         inertia = 2 * pymunk.moment_for_poly(BLOCK_MASS, vertices=list(BAR))
         self._block = pymunk.Body(BLOCK_MASS, inertia)
         parts = [pymunk.Poly(self._block, list(BAR)), pymunk.Poly(self._block, list(STEM))]
@@ -84,7 +84,7 @@ class Physics:
         handler.postSolveFunc = self._callback
 
     def place(self, state: State) -> None:
-        """Put agent and block exactly there, without a sub-step."""
+        """Set the positions of agent and block, without a sub-step."""
         agent_x, agent_y, block_x, block_y, angle = state
         self._agent.position = (agent_x, agent_y)
         self._block.angle = angle
@@ -93,13 +93,12 @@ class Physics:
         self._space.reindex_shapes_for_body(self._block)
 
     def set_state(self, state: State, legacy: bool) -> None:
-        """Put agent and block somewhere, then run one sub-step, as the published environment does at its start.
+        """Set the positions of agent and block, then run one sub-step, as the published environment does at reset.
 
         Args:
             state: agent x, y, block x, y (px), block angle (rad).
-            legacy: set the position before the angle, as the published evaluation does. Turning is about
-                the centre of gravity, so that the block ends elsewhere than asked for. False meets the
-                state exactly.
+            legacy: set the position before the angle, as the published evaluation does. The body rotates about its
+                centre of gravity, so that it ends up elsewhere. False sets the state exactly.
         """
         agent_x, agent_y, block_x, block_y, angle = state
         if legacy:
@@ -111,7 +110,7 @@ class Physics:
         _lib.cpSpaceStep(self._c_space, PHYSICS_DT_S)
 
     def set_agent_velocity(self, velocity: tuple[float, float]) -> None:
-        """Velocity of the finger, px / s."""
+        """Velocity of the finger, px/s."""
         _lib.cpBodySetVelocity(self._c_agent, velocity)
 
     def step(self, target_x: float, target_y: float) -> None:
@@ -133,6 +132,6 @@ class Physics:
         return agent.x, agent.y, block.x, block.y, _lib.cpBodyGetAngle(self._c_block)
 
     def agent_velocity(self) -> tuple[float, float]:
-        """Velocity of the finger, px / s."""
+        """Velocity of the finger, px/s."""
         velocity = _lib.cpBodyGetVelocity(self._c_agent)
         return velocity.x, velocity.y

@@ -1,8 +1,9 @@
-"""Pictures of Push-T, drawn with OpenCV the way the published environment draws them with pygame.
+"""Images of Push-T, drawn with OpenCV as the published environment draws them with pygame.
 
-Source: colours, order and line widths of `_render_frame` in diffusion_policy's `pusht_env.py` and of its draw options:
-a white 512 px window with light grey walls, the goal in light green, the finger in royal blue, the block in slate
-grey with a darker outline; smaller pictures are resized bilinearly, so that they alias as the published ones do.
+Source: real-stanford/diffusion_policy (5ba07ac), `_render_frame` in `diffusion_policy/env/pusht/pusht_env.py` and its
+`pymunk_override.py`: colours, order and line widths. A white 512 px window with light grey walls, the goal in light
+green, the finger in royal blue, the block in slate grey with a darker outline. Smaller images are resized bilinearly,
+so that they alias like the published ones.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def draw(state: State, size_px: int, action: tuple[float, float] | None = None) 
 
     Args:
         state: agent x, y, block x, y (px), block angle (rad).
-        size_px: side of the picture.
+        size_px: side length of the image.
         action: target to mark with a red cross, px.
     """
     scene = _background().copy()
@@ -78,10 +79,10 @@ def _fill(scene: NDArray[np.uint8], points: NDArray[np.int32], colour: tuple[int
 
 
 def _thick_line(start: tuple[int, int], end: tuple[int, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """A line as the published draw options compose it, as two quadrilaterals.
+    """A thick line as the published draw options draw it: two quadrilaterals.
 
-    First a band whose width counts along the axis across which it is steeper, one pixel before and two behind; over
-    it one whose sides are offset by the absolute normal, which widens half of all directions only.
+    The first is a band along the steeper axis, from one pixel before the line to two after it. The second is offset by
+    the absolute value of the normal, which makes only half of all directions wider.
     """
     (x0, y0), (x1, y1) = start, end
     dx, dy = abs(x1 - x0), abs(y1 - y0)
@@ -96,7 +97,7 @@ def _thick_line(start: tuple[int, int], end: tuple[int, int]) -> tuple[list[tupl
 
 
 def _joint(scene: NDArray[np.uint8], centre: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    """A disc of radius 2 as pygame draws it: four pixels wide, without its corners."""
+    """A disc of radius 2 as pygame draws it: four pixels wide, without corners."""
     x, y = centre
     scene[max(0, y - 2) : max(0, y + 2), max(0, x - 1) : max(0, x + 1)] = colour
     scene[max(0, y - 1) : max(0, y + 1), max(0, x - 2) : max(0, x + 2)] = colour
@@ -114,7 +115,7 @@ def _agent(scene: NDArray[np.uint8], x: float, y: float) -> None:
 
 @cache
 def _agent_disc() -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The finger with its darker rim, and where it is: discs of even width, as pygame draws them."""
+    """The finger with its darker rim, and its mask: discs of even width, as pygame draws them."""
     offsets = np.arange(-AGENT_RADIUS_PX, AGENT_RADIUS_PX) + 0.5
     squared = (offsets[:, None] ** 2 + offsets**2)[:, :, None]
     rim, inner = (radius**2 - radius / 2 for radius in (AGENT_RADIUS_PX, AGENT_RADIUS_PX - RIM_PX))

@@ -22,7 +22,7 @@ WINDOW_PX = 512.0
 IMAGE_PX = 96
 N_KEYPOINTS = 9
 
-# The finger stays between its targets; the block can be squeezed out through a wall (seen at x = 862 px).
+# The block can be squeezed out through a wall; the farthest seen was x = 862 px.
 _LOW_PX, _HIGH_PX = -1024.0, 1536.0
 
 ACTION = ActionSpec(
@@ -52,12 +52,22 @@ KEYPOINTS_SPEC = ArraySpec(
 )
 PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
-# The shipped configuration evaluates 50 starts from seed 100000, all in the legacy draw and order.
+# The published configuration evaluates 50 starts from seed 100000, with legacy draw and order.
 _LEGACY = {"draw": "legacy", "set_order": "legacy"}
 EVALUATION = (
-    EvaluationStarts("legacy-100000", 100_000, 50, _LEGACY, "diffusion_policy task/pusht_lowdim.yaml: test_start_seed"),
     EvaluationStarts(
-        "legacy-4300000", 4_300_000, 50, _LEGACY, "evaluation log published with diffusion_policy's README"
+        "legacy-100000",
+        100_000,
+        50,
+        _LEGACY,
+        "real-stanford/diffusion_policy, diffusion_policy/config/task/pusht_lowdim.yaml: test_start_seed",
+    ),
+    EvaluationStarts(
+        "legacy-4300000",
+        4_300_000,
+        50,
+        _LEGACY,
+        "evaluation log linked in the README of real-stanford/diffusion_policy",
     ),
     EvaluationStarts(
         "symmetric", 100_000, 50, {"state": SYMMETRIC_START}, "ours, after Chi et al. 2023, Fig. 3: one state, 50 times"

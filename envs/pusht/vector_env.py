@@ -1,4 +1,4 @@
-"""Many Push-T environments in one process, as a Gymnasium VectorEnv."""
+"""A batch of Push-T environments in one process, as a Gymnasium VectorEnv."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Observation = dict[str, Any]
 
 
 class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
-    """`num_envs` Push-T worlds; each gives the same bits as a single `PushTEnv` with the same seed and actions.
+    """`num_envs` Push-T worlds; each is equal, bit for bit, to a `PushTEnv` with the same seed and actions.
 
     Arrays are batched: observations `(N, ...)`, rewards `(N,)`, infos `is_success`, `coverage`, `n_contacts`,
-    `mode` `(N,)`. Episodes are truncated after `max_episode_steps`. Autoreset as Gymnasium defines it: NEXT_STEP (the
-    step after the end is a reset and ignores its action), SAME_STEP (`final_obs` and `final_info` in the infos) or
-    DISABLED (reset with `options={"reset_mask": ...}`).
+    `mode` `(N,)`. Episodes are truncated after `max_episode_steps`. Autoreset modes are Gymnasium's: NEXT_STEP (the
+    step after the end of an episode resets and ignores its action), SAME_STEP (`final_obs` and `final_info` in the
+    infos) or DISABLED (reset with `options={"reset_mask": ...}`).
 
     Args:
         num_envs: number of worlds (N).
         obs_mode: `"state"`, `"keypoints"` or `"image"`.
         render_mode: `"rgb_array"` or None.
         render_size: side of rendered frames, px.
-        max_episode_steps: time limit; None for none.
+        max_episode_steps: time limit, None for no limit.
         autoreset_mode: see above.
 
     Raises:
-        ConfigError: for an unknown mode, or no world at all.
+        ConfigError: for an unknown mode, or fewer than one world.
     """
 
     metadata = {**PushTEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012  # as Gymnasium has it
@@ -56,7 +56,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         if num_envs < 1:
             raise ConfigError(f"num_envs = {num_envs}: expected at least 1.")
         if render_mode not in (None, "rgb_array"):
-            raise ConfigError(f"render_mode = {render_mode!r}: many worlds have {RENDER_MODES[0]!r} or None.")
+            raise ConfigError(f"render_mode = {render_mode!r}: a batch supports {RENDER_MODES[0]!r} or None.")
         self.num_envs = num_envs
         self.render_mode = render_mode
         self._render_size = render_size
@@ -80,7 +80,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
 
         Args:
             seed: one for each world, or the first of consecutive ones.
-            options: as of `PushTEnv.reset`, and `reset_mask` (N,) bool.
+            options: those of `PushTEnv.reset`, and `reset_mask` (N,) bool.
 
         Raises:
             ConfigError: for seeds or a mask of another length.
@@ -101,32 +101,32 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
 
         Raises:
             ActionError: unless `actions` is `(N, 2)` finite numbers.
-            ConfigError: when autoreset is disabled and a world is over.
+            ConfigError: when autoreset is disabled and an episode is over.
         """
         targets = ACTION.check(actions, (self.num_envs,)).tolist()
         if self._mode == AutoresetMode.DISABLED and self._over.any():
             over = np.flatnonzero(self._over).tolist()
             raise ConfigError(f"episodes {over} are over and autoreset is disabled; reset them with 'reset_mask'.")
-        renewed = self._over & (self._mode == AutoresetMode.NEXT_STEP)
+        restarted = self._over & (self._mode == AutoresetMode.NEXT_STEP)
         for index, (target_x, target_y) in enumerate(targets):
-            if renewed[index]:
+            if restarted[index]:
                 self._reset_one(index, None, {})
             else:
                 self._worlds[index].step(target_x, target_y)
-        self._steps = np.where(renewed, 0, self._steps + 1)
+        self._steps = np.where(restarted, 0, self._steps + 1)
         rewards = np.array([world.reward for world in self._worlds])
-        rewards[renewed] = 0.0
-        terminated = np.array([world.is_success for world in self._worlds]) & ~renewed
+        rewards[restarted] = 0.0
+        terminated = np.array([world.is_success for world in self._worlds]) & ~restarted
         truncated = np.zeros(self.num_envs, dtype=np.bool_)
         if self._max_episode_steps is not None:
-            truncated = (self._steps >= self._max_episode_steps) & ~renewed
+            truncated = (self._steps >= self._max_episode_steps) & ~restarted
         self._over = terminated | truncated
-        final = self._renew_at_once() if self._mode == AutoresetMode.SAME_STEP else {}
+        final = self._restart_finished() if self._mode == AutoresetMode.SAME_STEP else {}
         every = np.ones(self.num_envs, dtype=np.bool_)
         return self._observations(), rewards, terminated, truncated, {**self._infos(every), **final}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """One frame a world, `(render_size, render_size, 3)` RGB."""
+        """One frame per world, `(render_size, render_size, 3)` RGB."""
         if self.render_mode is None:
             return None
         return tuple(world.frame(self._render_size) for world in self._worlds)
@@ -141,7 +141,9 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         if isinstance(seed, (int, np.integer)):
             return [int(seed) + index for index in range(self.num_envs)]
         if len(seed) != self.num_envs:
-            raise ConfigError(f"{len(seed)} seeds for {self.num_envs} worlds; give one each, or a single first one.")
+            raise ConfigError(
+                f"{len(seed)} seeds for {self.num_envs} worlds; give one per world, or the first as one number."
+            )
         return list(seed)
 
     def _reset_one(self, index: int, seed: int | None, options: dict[str, Any]) -> None:
@@ -153,7 +155,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._steps[index] = 0
         self._over[index] = False
 
-    def _renew_at_once(self) -> dict[str, Any]:
+    def _restart_finished(self) -> dict[str, Any]:
         if not self._over.any():
             return {}
         over = self._over.copy()

@@ -13,7 +13,7 @@ from dpbench.errors import MissingExtraError
 from .task import WINDOW_PX
 
 GRAB_PX = 30.0
-"""The mouse takes the finger when it comes this near (demo script of diffusion_policy)."""
+"""The mouse grabs the finger within this distance (real-stanford/diffusion_policy, 5ba07ac, `demo_pusht.py`)."""
 
 
 class Window:
@@ -27,7 +27,7 @@ class Window:
         try:
             import pygame  # optional extra
         except ImportError as error:
-            raise MissingExtraError("a window needs pygame: pip install 'dpbench[human]'") from error
+            raise MissingExtraError("the window needs pygame: pip install 'dpbench[human]'") from error
         self._pygame: Any = pygame
         self._size_px = size_px
         self._rate_hz = rate_hz
@@ -47,7 +47,7 @@ class Window:
         self._clock.tick(self._rate_hz)
 
     def mouse_target(self, agent: tuple[float, float]) -> NDArray[np.float32] | None:
-        """The mouse's position in the task's px once it has come near the finger, else None."""
+        """Position of the mouse in the task's px once it has grabbed the finger, else None."""
         self._collect()
         x, y = (value / self._size_px * WINDOW_PX for value in self._pygame.mouse.get_pos())
         if math.hypot(x - agent[0], y - agent[1]) < GRAB_PX:
@@ -55,7 +55,7 @@ class Window:
         return np.array([x, y], dtype=np.float32) if self._grabbed else None
 
     def release(self) -> None:
-        """Let the finger go, for a new episode."""
+        """Release the finger for a new episode."""
         self._grabbed = False
 
     def keys(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One Push-T world: physics with start states, coverage and observations; what both environments are made of."""
+"""One Push-T world: physics, start states, coverage and observations, shared by both environments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .task import AGENT_POS, BLOCK_POSE, IMAGE_PX, KEYPOINTS_SPEC, PIXELS, SUCCE
 ObsMode = Literal["state", "keypoints", "image"]
 OPTIONS = {"draw", "set_order", "state"}
 LEGACY_SEEDS = 25_536
-"""The published environment draws its seed below this number when it is given none."""
+"""Without a seed, the published environment draws one below this number."""
 
 
 class World:
@@ -31,9 +31,9 @@ class World:
     Attributes:
         physics: None before the first reset.
         coverage: share of the goal covered by the block, 0 to 1.
-        n_contacts: contact points a sub-step in the last control step, rounded up.
+        n_contacts: contact points per sub-step in the last control step, rounded up.
         last_action: last target, px; None after a reset.
-        side: from which side the finger first touched the block, a number in the task's modes; -1 before.
+        side: from which side the finger first touched the block, an index into the task's modes; -1 before.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class World:
         self.side = -1
 
     def reset(self, rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> None:
-        """A new start state, in a fresh physics.
+        """Start from a new state, in a new physics simulation.
 
         Args:
-            rng: the only source of randomness, but for the legacy draw.
-            seed: the seed that was given to `reset`; the legacy draw is a function of it.
+            rng: the source of randomness, except for the legacy draw.
+            seed: that of `reset`; it decides the legacy draw.
             options: `draw`: `"uniform"` (default) or `"legacy"`; `set_order`: `"exact"` (default) or `"legacy"`;
                 `state`: see `set_state`.
 
@@ -81,11 +81,11 @@ class World:
         self._settle()
 
     def set_state(self, state: Sequence[float] | NDArray[np.float64]) -> None:
-        """Meet a state exactly, without a sub-step; contacts of the past are forgotten.
+        """Set a state exactly, without a sub-step; contact forces of earlier steps are dropped.
 
         Args:
             state: `(5,)` agent x, y, block x, y (px), block angle (rad), or `(7,)` with the finger's velocity x, y
-                (px / s) behind.
+                (px/s) appended.
 
         Raises:
             ConfigError: for another shape, or NaN or infinite values.
@@ -123,7 +123,7 @@ class World:
         return self.coverage > SUCCESS_COVERAGE
 
     def observe(self) -> tuple[State, NDArray[Any]]:
-        """The state (agent x, y first) and the array of the observation mode beside the agent's position."""
+        """The state, and the array that the observation mode adds to the agent's position."""
         state = self.started().state()
         _, _, x, y, angle = state
         if self._obs_mode == "state":
@@ -133,7 +133,7 @@ class World:
         return state, self.frame(IMAGE_PX, with_action=False)
 
     def frame(self, size_px: int, with_action: bool = True) -> NDArray[np.uint8]:
-        """A picture of the scene, `(size, size, 3)` RGB."""
+        """An image of the scene, `(size, size, 3)` RGB."""
         return draw(self.started().state(), size_px, self.last_action if with_action else None)
 
     def started(self) -> Physics:
@@ -143,7 +143,7 @@ class World:
             ConfigError: before the first reset.
         """
         if self.physics is None:
-            raise ConfigError("Push-T has no state yet; call reset() first.")
+            raise ConfigError("Push-T has no state before reset(); call it first.")
         return self.physics
 
     def _new_physics(self) -> Physics:
@@ -165,9 +165,9 @@ def uniform_start(rng: np.random.Generator) -> State:
 
 
 def legacy_start(seed: int) -> State:
-    """The published draw: numpy's legacy generator, and an angle that is Gaussian with standard deviation 2 pi.
+    """The published draw: numpy's legacy generator, and a Gaussian angle with standard deviation 2 pi.
 
-    Source: `reset` of diffusion_policy's `pusht_env.py`.
+    Source: real-stanford/diffusion_policy (5ba07ac), `reset` in `diffusion_policy/env/pusht/pusht_env.py`.
     """
     rng = np.random.RandomState(seed)
     agent_x, agent_y = float(rng.randint(50, 450)), float(rng.randint(50, 450))
@@ -183,7 +183,7 @@ def observation_space(obs_mode: ObsMode) -> gym.spaces.Dict:
 
 
 def as_observation(obs_mode: ObsMode, agent_pos: NDArray[np.float32], second: NDArray[Any]) -> dict[str, Any]:
-    """The two arrays under the standard keys."""
+    """Both arrays under the standard keys."""
     if obs_mode == "image":
         return {"agent_pos": agent_pos, "pixels": {"top": second}}
     return {"agent_pos": agent_pos, "environment_state": second}

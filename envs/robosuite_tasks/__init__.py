@@ -1,4 +1,4 @@
-"""robosuite's Lift, Can, Square, ToolHang and Transport (strings only; see task.py)."""
+"""robosuite's Lift, Can, Square, ToolHang and Transport (registry rows; see task.py)."""
 
 from dpbench.tasks import TaskEntry
 
@@ -10,7 +10,7 @@ VARIANTS = {
     "Image": ("image", "delta"),
     "ImageAbs": ("image", "absolute"),
 }
-"""End of a task's name -> what it shows and how it is moved."""
+"""Suffix of a task's name -> observation mode and action mode."""
 
 
 def _entry(scene: str, variant: str) -> TaskEntry:

@@ -1,9 +1,9 @@
-"""Where robomimic publishes its human demonstrations (Mandlekar et al. 2021), strings and numbers only.
+"""Where robomimic publishes its human demonstrations (Mandlekar et al. 2021).
 
-Source: robomimic's `robomimic/__init__.py` (v0.5: Hugging Face, `v1.5/<task>/<people>/low_dim_v15.hdf5`; its earlier
-address `amandlek/robomimic` leads to the same), the revision of April 2025. The sums are those that Hugging Face shows
-for the files of that revision, as projects that use them write them down; they could not be compared here. Files with
-pictures are not published: they are rendered from the states.
+Source: ARISE-Initiative/robomimic v0.5, `robomimic/__init__.py` (Hugging Face,
+`v1.5/<task>/<people>/low_dim_v15.hdf5`; the former address `amandlek/robomimic` redirects there), revision of April
+2025. The checksums are those that Hugging Face shows for that revision, as other projects quote them; the files could
+not be downloaded here to compare them. Files with images are not published; images are rendered from the states.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FILES: dict[tuple[str, str], tuple[int, int | None, str | None]] = {
 
 
 def archives(scene: str) -> tuple[DatasetSpec, ...]:
-    """`robomimic/<task>/ph` and, where it exists, `.../mh` of a scene."""
+    """`robomimic/<task>/ph` of a scene and, where it exists, `robomimic/<task>/mh`."""
     found = []
     for (name, people), (size_bytes, n_steps, sha256) in _FILES.items():
         if name == scene:

@@ -1,8 +1,9 @@
 """The operational-space controller and the physics sub-steps of one control step, compiled.
 
-robosuite runs this in Python, 25 times a control step; here it is one call that reads MuJoCo's arrays in place and
-calls its C functions. The formulas (Khatib 1987) are robosuite's own compiled functions and every sum is taken in
-its order, since contacts make a difference of one bit grow: so trajectories are equal, not close.
+robosuite runs this in Python, 25 times per control step. Here it is one compiled call that reads MuJoCo's arrays in
+place and calls its C functions. The formulas (Khatib 1987) are robosuite's own compiled functions, and every sum is
+taken in robosuite's order: contacts amplify a difference of a single bit, so that only equal sums give equal
+trajectories.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ N_JOINTS = 7
 KP, DAMPING_RATIO = 150.0, 1.0
 """Stiffness and damping ratio of all six axes; source as `env_args.CONTROLLER`."""
 GRIPPER_SPEED = 0.2
-"""Share of half its range by which the gripper's command moves in a control step."""
+"""Change of the gripper's command in a control step, as a share of half its range."""
 
 
 def _load_mujoco() -> None:
-    """Make MuJoCo's C functions known to the compiler by name, so that compiled code can be cached on disk."""
+    """Make MuJoCo's C functions callable by name, so that the compiled code can be cached on disk."""
     folder = os.path.dirname(mujoco.__file__)
     libraries = glob.glob(os.path.join(folder, "libmujoco*")) + glob.glob(os.path.join(folder, "mujoco.dll"))
     llvmlite.binding.load_library_permanently(libraries[0])
@@ -46,11 +47,11 @@ _mj_jac_site: Any = types.ExternalFunction("mj_jacSite", types.void(*_POINTERS, 
 
 @dataclass(frozen=True)
 class ArmIndices:
-    """Where one arm stands in MuJoCo's arrays.
+    """Indices of one arm in MuJoCo's arrays.
 
     Attributes:
-        site: number of the site between the fingers that is controlled.
-        qpos: of the first of its seven joints in `qpos`.
+        site: the controlled site between the fingers.
+        qpos: the first of its seven joints in `qpos`.
         dof: the same in `qvel`.
         actuator: the same in `ctrl`.
         gripper: the first of its two gripper actuators in `ctrl`.
@@ -72,18 +73,18 @@ class Stepper:
 
     Attributes:
         gripper: command of each arm's fingers in [-1, 1], `(A, 2)`; part of the state.
-        initial_joints: angles that the null space pulls towards, `(A, 7)` rad; part of the state.
+        initial_joints: reference angles of the null-space controller, `(A, 7)` rad; part of the state.
         first_mass: mass matrices `(A, 7, 7)` for the first physics step of an episode, zeros afterwards; part of the
-            state. robosuite's controllers take them before the fingers are put in place and keep them for that step.
+            state. robosuite computes them before it positions the fingers, and uses them for that step.
     """
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arms: tuple[ArmIndices, ...]) -> None:
-        self._keep = (model, data)  # the addresses below are theirs
+        self._keep = (model, data)  # keeps the addresses below valid
         self._addresses = (int(model._address), int(data._address))
         self._indices = np.stack([arm.as_row() for arm in arms])
         for arm in arms:
             parents = model.dof_parentid[arm.dof : arm.dof + N_JOINTS].tolist()
-            assert parents == [-1, *range(arm.dof, arm.dof + N_JOINTS - 1)], "each joint hangs on the one before"
+            assert parents == [-1, *range(arm.dof, arm.dof + N_JOINTS - 1)], "each joint is the child of the one before"
         self.gripper = np.zeros((len(arms), 2))
         self.initial_joints = np.zeros((len(arms), N_JOINTS))
         self.first_mass = np.zeros((len(arms), N_JOINTS, N_JOINTS))
@@ -100,12 +101,12 @@ class Stepper:
         grippers: NDArray[np.float64],
         n_substeps: int,
     ) -> None:
-        """One control step; afterwards poses in `data` are those of the new state.
+        """One control step; afterwards the poses in `data` are those of the new state.
 
         Args:
             positions: goals in the world, `(A, 3)` m.
             rotations: goals in the world, `(A, 3, 3)`.
-            grippers: their signs count: negative opens, positive closes, `(A,)`.
+            grippers: negative opens, positive closes, `(A,)`; only the sign matters.
             n_substeps: physics steps.
         """
         closing = GRIPPER_SPEED * np.sign(grippers)[:, None] * (-1.0, 1.0)
@@ -158,7 +159,7 @@ def _torques(
     position_jacobian, rotation_jacobian = jac_position[:, dofs].copy(), jac_rotation[:, dofs].copy()
     jacobian = np.empty((6, N_JOINTS))
     jacobian[:3], jacobian[3:] = position_jacobian, rotation_jacobian
-    mass = np.empty((N_JOINTS, N_JOINTS)).T  # in Fortran's order, as robosuite's slices leave it
+    mass = np.empty((N_JOINTS, N_JOINTS)).T  # in Fortran order, like robosuite's slices
     if first_mass[0, 0] > 0.0:
         mass[:] = first_mass
     else:

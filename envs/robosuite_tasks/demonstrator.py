@@ -1,7 +1,7 @@
 """Scripted demonstrators of Lift, Can and Square.
 
-An episode draws a style: which way to go, how to grasp, how fast, how steady the hand is, and whether it hesitates or
-is pushed off its way; the recipes are in scripts.py.
+Each episode draws a style: path, grasp, speed, steadiness of the hand, and whether there is a pause or a disturbance.
+The scripts are in demonstrator_scripts.py.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from dpbench.policies.protocol import Observations
 from dpbench.rotations import matrix_from_quat, matrix_from_rotvec, rotvec_from_matrix, sixd_from_matrix
 from dpbench.spec import Horizon, TaskSpec
 
+from .demonstrator_scripts import SCRIPTS, Command, Script, Style, Vector, View
 from .env_args import scene_name
-from .scripts import SCRIPTS, Command, Script, Style, Vector, View
 from .task import MAX_DELTA_M
 
 HAND_TO_SITE = matrix_from_rotvec(np.array([0.0, 0.0, -math.pi / 2]))
-"""From the frame of the hand that is observed to that of the point between the fingers, which is controlled."""
+"""Rotation from the observed frame of the hand to the controlled frame between the fingers."""
 GAIN, TURN_GAIN = 2.0, 1.5
-"""The arm covers about a third of a commanded displacement in a control step; so it does not creep to its goals."""
+"""In a control step the arm covers about a third of a commanded displacement; the gain makes up for it."""
 MAX_TURN_RAD = 0.25
 BUMP_M, BUMP_STEPS = 0.035, 5
 
 
 def draw_style(rng: np.random.Generator) -> Style:
-    """Draw the way and the grasp evenly, and the rest as people differ."""
+    """Draw path and grasp uniformly, and the rest with the variation of human demonstrations."""
     direction = rng.standard_normal(3)
     return Style(
         way=int(rng.integers(3)),
@@ -56,7 +56,7 @@ class _Episode:
 
 
 class RobosuiteDemonstrator:
-    """One action a step; each episode draws its style when it is first asked."""
+    """One action per step; each episode draws its style at its first step."""
 
     horizon = Horizon(n_obs_steps=1, horizon=1, n_action_steps=1)
 
@@ -69,7 +69,7 @@ class RobosuiteDemonstrator:
         self._episodes.clear()
 
     def style(self, episode: int) -> Style:
-        """The style that an episode drew."""
+        """The style of an episode."""
         return self._episodes[episode].style
 
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
@@ -95,7 +95,7 @@ class RobosuiteDemonstrator:
 
     def _action(self, view: View, command: Command, episode: _Episode, rng: np.random.Generator) -> Vector:
         style = episode.style
-        # An AR(1) process: the hand wanders rather than trembles.
+        # An AR(1) process, so that the hand drifts instead of trembling.
         style.wander = 0.8 * style.wander + rng.normal(0.0, 0.6 * style.noise_m, 3)
         step = _capped(GAIN * (command.place - view.hand), style.speed * MAX_DELTA_M) + style.wander
         if 0 <= episode.step - style.bump_step < BUMP_STEPS and style.bump_step >= 0:
@@ -109,26 +109,26 @@ class RobosuiteDemonstrator:
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:
-    """The part of the tasks with a script; for pictures it acts on the poses of the same episode."""
+    """For the tasks with a script; with images it acts on the poses of the same episode."""
     return ScriptedDemonstrator(
         demonstrator, None if "environment_state" in task.observations else task.id.replace("Image", "")
     )
 
 
 def demonstrator(task: TaskSpec) -> RobosuiteDemonstrator:
-    """The demonstrator for a task of this folder.
+    """The policy for a task of this folder.
 
     Raises:
-        ConfigError: when the task shows pictures only, or has no script.
+        ConfigError: for a task without a script, or one that observes images only.
     """
     scene = scene_name(task)
     if scene not in SCRIPTS or "environment_state" not in task.observations:
-        raise ConfigError(f"{task.id}: there is a script for {', '.join(SCRIPTS)} from the objects' poses only.")
+        raise ConfigError(f"{task.id}: scripts exist for {', '.join(SCRIPTS)}, and need the objects' poses.")
     return RobosuiteDemonstrator(scene, absolute=task.action.kind == "position")
 
 
 def _down(yaw: float) -> Vector:
-    """The hand pointing down, its fingers' axis in this direction."""
+    """Rotation of a hand that points down, with its fingers' axis at this angle."""
     return np.array([[-math.sin(yaw), math.cos(yaw), 0.0], [math.cos(yaw), math.sin(yaw), 0.0], [0.0, 0.0, -1.0]])
 
 

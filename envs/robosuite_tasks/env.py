@@ -31,20 +31,20 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ## Action space
     One arm: 7 or 10 numbers; two arms: those of the first arm, then those of the second.
 
-    `action_mode="delta"`: displacement (3) in m and turn (3, axis times angle in rad) of the point between the
-    fingers, in the world's frame, relative to where it is; `Box(+-0.05 m, +-0.5 rad)`. robosuite and robomimic write
-    the same as numbers in [-1, 1].
-    `"absolute"`: its goal in the world, place (3) in m and the first two rows of its rotation matrix (6, any two rows
-    that are neither zero nor parallel; else the orientation is kept).
-    Last in both: gripper, negative opens, positive closes.
+    `action_mode="delta"`: displacement (3) in m and rotation (3, axis times angle in rad) of the point between the
+    fingers, in the world frame, relative to its current pose; `Box(+-0.05 m, +-0.5 rad)`. robosuite and robomimic
+    scale the same numbers to [-1, 1].
+    `"absolute"`: its goal in the world frame, position (3) in m and the first two rows of its rotation matrix (6; the
+    orientation is kept if a row is zero or both are parallel).
+    The last number of either is the gripper: negative opens, positive closes.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
     |---|---|---|---|---|
     | `environment_state` | `state` | 10, 14, 14, 44 or 41 | robosuite's `object-state`; the TaskSpec names each value \
 | m, quaternions x, y, z, w |
-    | `agent_pos` | all | 9 an arm | end effector's place (3), orientation (4), finger joints (2) | m, quaternion, m |
-    | `pixels` / camera | `image` | (84, 84, 3) uint8, ToolHang (240, 240, 3) | upright pictures | RGB |
+    | `agent_pos` | all | 9 per arm | end-effector position (3), orientation (4), finger joints (2) | m, quaternion, m |
+    | `pixels` / camera | `image` | (84, 84, 3) uint8, ToolHang (240, 240, 3) | upright images | RGB |
 
     Observations are those of the state after the step; robosuite's own are up to a control step old.
 
@@ -52,23 +52,23 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     1 in a step after which the task is solved, else 0.
 
     ## Start
-    As robosuite draws it: `reset(seed=s)` gives the start of robosuite's reset with a hard reload and the generator
-    `numpy.random.default_rng(s)`. `options={"state": ...}` sets a state of `get_state`.
+    `reset(seed=s)` gives the start of robosuite's own reset with a hard reload and the generator
+    `numpy.random.default_rng(s)`. `options={"state": ...}` starts from a state of `get_state`.
 
     ## End
     `terminated` when the task is solved; `truncated` after the registered time limit.
 
     ## Info
-    `is_success`; `progress`: 0, 0.5 when an object is 2 cm higher than at the start, 1 when the task is solved;
-    `mode`: number in the task's modes, -1 before one is shown.
+    `is_success`; `progress`: 0, 0.5 once an object is 2 cm higher than at the start, 1 when the task is solved;
+    `mode`: index into the task's modes, -1 before one is shown.
 
     Args:
         scene: `"Lift"`, `"Can"`, `"Square"`, `"ToolHang"` or `"Transport"`.
         obs_mode: `"state"` or `"image"`.
         action_mode: `"delta"` or `"absolute"`.
         render_mode: `"rgb_array"` or None.
-        render_size: side of rendered frames, px.
-        exact_pictures: robosuite's pictures to the bit instead of the fast ones.
+        render_size: side length of rendered frames, px.
+        exact_pictures: images equal to robosuite's, bit for bit, instead of the fast ones.
 
     Raises:
         ConfigError: for an unknown mode or scene.
@@ -129,7 +129,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """One control step.
 
         Raises:
-            ActionError: unless `action` is as many finite numbers as the space has.
+            ActionError: for another length, or NaN or infinite values.
         """
         self._stepper.step(*self._goals(self._action.check(action)), SUBSTEPS)
         hands, objects, solved = self._look()
@@ -137,17 +137,17 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._observe(hands, objects), float(solved), solved, False, self._info(solved)
 
     def get_state(self) -> NDArray[np.float64]:
-        """The physics state and all that the controller, the cube's size and the labels add to it, one vector."""
+        """The physics state, and that of the controller, the cube's size and the mode tracker, in one vector."""
         mujoco.mj_getState(self._model, self._data, self._physics, PHYSICS)
         stepper = self._stepper
         parts = (self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._size)
         return np.concatenate([*(part.ravel() for part in parts), self._tracker.numbers()])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        """Meet a state of `get_state` exactly.
+        """Set a state of `get_state`.
 
         Raises:
-            ConfigError: unless it is as many finite numbers.
+            ConfigError: for another length, or NaN or infinite values.
         """
         values = np.asarray(state, dtype=np.float64)
         stepper = self._stepper
@@ -163,16 +163,17 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._tracker = Tracker.from_numbers(self._name, numbers.tolist())
 
     def set_simulator_state(self, state: NDArray[np.float64]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Meet a state as robomimic's files store it: time, joint positions, joint velocities, `(1 + nq + nv,)`.
+        """Set a state as robomimic's files store it: time, joint positions, joint velocities, `(1 + nq + nv,)`.
 
-        Such a state lacks the grippers' commands, the solver's warm start, the cube's size and the joint angles that
-        the null space pulls towards. Commands become 0; the angles are those of the start, as a state at time 0 shows.
+        Such a state lacks the gripper commands, the solver's warm start, the cube's size and the reference angles of
+        the null-space controller. Commands become 0. The reference angles are the state's joint angles at
+        time 0, and later those of a default start.
 
         Returns:
             The observation and info, as `reset` gives them.
 
         Raises:
-            ConfigError: unless it is as many finite numbers.
+            ConfigError: for another length, or NaN or infinite values.
         """
         model, data = self._model, self._data
         values = np.asarray(state, dtype=np.float64)
@@ -199,7 +200,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return self._picture(self.scene.cameras[0], self._render_size, exact=True)
 
     def close(self) -> None:
-        """Give the cameras back."""
+        """Close the cameras."""
         while self._cameras:
             self._cameras.popitem()[1].close()
 
@@ -216,7 +217,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._stepper.first_mass[:] = start.first_mass
 
     def _first(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Observation and info of an episode that begins here."""
+        """Observation and info of an episode that starts in the current state."""
         hands, objects, solved = self._look()
         self._tracker = Tracker.starting(self._name, objects)
         return self._observe(hands, objects), self._info(solved)
@@ -224,14 +225,14 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def _goals(
         self, values: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Goal places `(A, 3)` m, orientations `(A, 3, 3)` and gripper commands `(A,)` of an action."""
+        """Goal positions `(A, 3)` m, orientations `(A, 3, 3)` and gripper commands `(A,)` of an action."""
         commands = np.clip(values, self._low, self._high).reshape(self.scene.n_arms, -1)
         places, turns = commands[:, :3].copy(), []
         for number, (arm, command) in enumerate(zip(self._reference.arms, commands, strict=True)):
             now = self._data.site_xmat[arm.site].reshape(3, 3)
             if not self._absolute:
                 places[number] += self._data.site_xpos[arm.site]
-                # robosuite's own functions, which round to float32 in between.
+                # robosuite's own functions, which round to float32.
                 turns.append(np.dot(transform_utils.quat2mat(transform_utils.axisangle2quat(command[3:6])), now))
                 continue
             try:

@@ -1,7 +1,7 @@
-"""What a robomimic file says of the environment it was recorded in, beside ours (no simulator).
+"""The environment that a robomimic file was recorded in, compared with ours (no simulator).
 
 Files of robosuite before 1.5 have one flat controller configuration; since then it stands under
-`body_parts: {right: ...}`. For two arms either layout may be a list with one a robot.
+`body_parts: {right: ...}`. For two arms, either layout may be a list with one entry per robot.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dpbench.spec import TaskSpec
 from .task import MAX_DELTA_M, MAX_TURN_RAD, RATE_HZ, SCENES, Scene
 
 VERSION = (1, 5)
-"""robosuite's, of these environments."""
+"""Of robosuite, for these environments."""
 LIMITS = [MAX_DELTA_M] * 3 + [MAX_TURN_RAD] * 3
 CONTROLLER = {
     "type": "OSC_POSE",
@@ -40,25 +40,25 @@ def scene_name(task: TaskSpec) -> str:
 
 
 def is_old(env_args: Mapping[str, Any]) -> bool:
-    """Whether a file is of robosuite before 1.5; the first files do not say their version."""
+    """Whether a file is from robosuite before 1.5; the first files do not name their version."""
     version = _version(env_args)
     return version < VERSION if version else not any("body_parts" in part for part in _configurations(env_args))
 
 
 def controllers(env_args: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Configuration of each arm's controller, either layout; one may stand for all arms."""
+    """Configuration of each arm's controller, from either layout; one entry may be for all arms."""
     return [dict(part.get("body_parts", {}).get("right", part)) for part in _configurations(env_args)]
 
 
 def is_absolute(env_args: Mapping[str, Any]) -> bool:
-    """Whether actions are goals rather than displacements."""
+    """Whether actions are absolute goals instead of displacements."""
     return any(
         part.get("control_delta") is False or part.get("input_type") == "absolute" for part in controllers(env_args)
     )
 
 
 def ours(task: TaskSpec, version: str) -> dict[str, Any]:
-    """Our environment in robomimic's words, so that its scripts can make robosuite's again."""
+    """Our environment as robomimic describes it, so that its scripts can create robosuite's."""
     scene = SCENES[scene_name(task)]
     absolute = task.action.kind == "position"
     part = {**CONTROLLER, "control_delta": not absolute, "input_type": "absolute" if absolute else "delta"}
@@ -86,7 +86,7 @@ def differences(attributes: Mapping[str, Any], task: TaskSpec) -> list[str]:
     """How the environment of a file differs from the task's, one sentence each."""
     env_args: Mapping[str, Any] = attributes.get("env_args") or {}
     if not env_args:
-        return ["the file does not say in which environment it was recorded (no env_args); nothing could be compared."]
+        return ["the file does not describe its environment (no env_args), so that nothing could be compared."]
     scene, kwargs = SCENES[scene_name(task)], env_args.get("env_kwargs", {})
     robots = kwargs.get("robots", [])
     pairs: list[tuple[str, Any, Any]] = [
@@ -104,19 +104,19 @@ def differences(attributes: Mapping[str, Any], task: TaskSpec) -> list[str]:
 def _version_differences(env_args: Mapping[str, Any]) -> list[str]:
     wanted = ".".join(map(str, VERSION))
     if not _version(env_args):
-        return [f"the file does not say which version of robosuite it was recorded with; this task is of {wanted}."]
+        return [f"the file does not name the version of robosuite it was recorded with; this task uses {wanted}."]
     return [] if _version(env_args) == VERSION else [_sentence("robosuite's version", env_args["env_version"], wanted)]
 
 
 def _controller_differences(env_args: Mapping[str, Any], task: TaskSpec, scene: Scene) -> list[str]:
     parts = controllers(env_args)
     if not parts:
-        return ["the file does not say how its arms were controlled (no controller_configs)."]
+        return ["the file does not describe the controller of its arms (no controller_configs)."]
     sentences = []
     for number, part in enumerate(parts):
         arm = f"arm {number}: " if scene.n_arms > 1 and len(parts) > 1 else ""
         for key, wanted in CONTROLLER.items():
-            found = part.get(key, part.get(_OTHER_NAMES.get(key, key), _unsaid(key, env_args, wanted)))
+            found = part.get(key, part.get(_OTHER_NAMES.get(key, key), _default(key, env_args, wanted)))
             if found != wanted:
                 sentences.append(_sentence(f"{arm}controller's {key}", found, wanted))
     if is_absolute(env_args) != (task.action.kind == "position"):
@@ -126,8 +126,8 @@ def _controller_differences(env_args: Mapping[str, Any], task: TaskSpec, scene: 
     return sentences
 
 
-def _unsaid(key: str, env_args: Mapping[str, Any], wanted: Any) -> Any:
-    """What robosuite takes where a file says nothing; before 1.5 all actions were in the world's frame."""
+def _default(key: str, env_args: Mapping[str, Any], wanted: Any) -> Any:
+    """Robosuite's default for a key that a file lacks; before 1.5 all actions were in the world frame."""
     return "base" if key == "input_ref_frame" and not is_old(env_args) else wanted
 
 

@@ -1,6 +1,6 @@
-"""What an episode has shown so far: how far the task is, and in which of its ways.
+"""Progress and behaviour mode of an episode, computed from poses.
 
-Everything is read off poses, so that any policy's episodes can be labelled, a person's too.
+So the episodes of any policy, and human demonstrations, can be labelled.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ Vector = NDArray[np.float64]
 LIFTED_M = 0.02
 """An object this much higher than at the start is lifted."""
 ABOVE_M, ASIDE_M = 0.10, 0.03
-"""Lift: the hand comes from aside when it is so far off the cube as it passes this height above it."""
+"""Lift: the hand comes from the side if it is this far off as it passes this height above the cube."""
 DETOUR_M = 0.05
-"""Can, Square: an object goes around when it is so far off the straight line half-way to the goal."""
+"""Can, Square: the path goes around if the object is this far off the straight line halfway to the goal."""
 CAN_GOAL_M, PEG_M = (0.1975, 0.4025), (0.23, 0.10)
 _HEIGHT = {"Lift": 2, "Can": 9, "Square": 9}
-"""Where an object's height stands in `environment_state`."""
+"""Index of the object's height in `environment_state`."""
 FINGER_AXIS = 1
 """The fingers open along this axis of the hand's frame."""
 
 
 @dataclass
 class Tracker:
-    """Follows one episode.
+    """Progress and mode of one episode so far.
 
     Attributes:
         scene: name of the scene.
         start_z: height of the object at the start, m.
-        lifted_x: where the object was when it was lifted first, m; NaN before.
+        lifted_x: where the object was first lifted, m; 0 before.
         lifted_y: the same.
-        way: number of the way, -1 while it is open.
-        grasp: number of the grasp at that moment, -1 before.
-        end: number of the final pose, -1 before the task is solved.
+        way: index of the path, -1 while undecided.
+        grasp: index of the grasp when the object was lifted, -1 before.
+        end: index of the final pose, -1 before the task is solved.
         progress: 0, 0.5 or 1.
     """
 
@@ -56,17 +56,17 @@ class Tracker:
 
     @classmethod
     def starting(cls, scene: str, objects: Vector) -> Tracker:
-        """Follow an episode that begins with these values of `environment_state`."""
+        """Of an episode that starts with these values of `environment_state`."""
         return cls(scene, float(objects[_HEIGHT.get(scene, 0)]))
 
     def see(self, hands: Vector, objects: Vector, solved: bool) -> None:
-        """Take in one step: `agent_pos`, `environment_state`, and whether the task is solved now."""
+        """Update after a step, with `agent_pos`, `environment_state`, and whether the task is solved."""
         half_done = FOLLOW.get(self.scene, _flags)(self, hands, objects, solved)
         self.progress = 1.0 if solved else max(self.progress, 0.5 * half_done)
 
     @property
     def mode(self) -> int:
-        """Number in the task's modes, -1 while none is shown."""
+        """Index into the task's modes, -1 while none is shown."""
         if self.scene in ("Lift", "Can") and min(self.way, self.grasp) >= 0:
             return self.way * 2 + self.grasp
         if self.scene == "Square" and min(self.way, self.end) >= 0:
@@ -74,7 +74,7 @@ class Tracker:
         return -1
 
     def numbers(self) -> list[float]:
-        """All of it as numbers, for a state vector."""
+        """All fields as numbers, for a state vector."""
         return [self.start_z, self.lifted_x, self.lifted_y, self.way, self.grasp, self.end, self.progress]
 
     @classmethod
@@ -84,13 +84,13 @@ class Tracker:
         return cls(scene, start_z, x, y, int(way), int(grasp), int(end), progress)
 
     def lift(self, place: Vector, grasp: int, solved: bool) -> bool:
-        """Note where and how the object was lifted; True once it was."""
+        """Remember where and how the object was lifted; returns whether it was lifted yet."""
         if self.grasp < 0 and (solved or place[2] - self.start_z > LIFTED_M):
             self.lifted_x, self.lifted_y, self.grasp = float(place[0]), float(place[1]), grasp
         return self.grasp >= 0
 
     def detour_m(self, place: Vector, goal: tuple[float, float]) -> float | None:
-        """How far left of the straight line from the place of lifting to the goal; None before half-way."""
+        """Distance to the left of the straight line from where it was lifted to the goal; None before halfway."""
         line = np.subtract(goal, (self.lifted_x, self.lifted_y))
         length = float(np.linalg.norm(line))
         done = place[:2] - (self.lifted_x, self.lifted_y)

@@ -1,7 +1,7 @@
-"""Where the objects are and whether the task is solved: robosuite's observables and rules, read off MuJoCo's arrays.
+"""Object poses and success: robosuite's observables and rules, computed from MuJoCo's arrays.
 
-Lift, Can and Square are written out here, since robosuite's Python takes up to a sixth of a control step; tests hold
-them to it. The others ask robosuite.
+Lift, Can and Square have functions here, because robosuite's Python takes up to a sixth of a control step; tests
+compare them with robosuite. The other tasks use robosuite's.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Vector = NDArray[np.float64]
 Reader = Callable[[mujoco.MjData, Vector], tuple[Vector, bool]]
 """`(data, agent_pos) -> (environment_state, solved)`."""
 LIFT_HEIGHT_M = 0.04
-"""Lift is solved when the cube's centre is so far above the table."""
+"""Lift is solved when the cube's centre is this far above the table."""
 BIN_HEIGHT_M, AWAY_M = 0.1, float(np.arctanh(0.4)) / 10
-"""Can, Square: the object counts when the hand is at least so far from its middle (robosuite: r_reach < 0.6)."""
+"""Can, Square: the hand must be this far from the object's middle (robosuite: r_reach < 0.6)."""
 PEG_RADIUS_M, PEG_HEIGHT_M = 0.03, 0.05
 
 

@@ -1,7 +1,7 @@
-"""robosuite's own environment, one a process and scene: it builds the model, draws starts and reads objects.
+"""robosuite's own environment, one per process and scene: it builds the model, draws starts and reads objects.
 
-Environments share it; each has a model and data of its own. What the reference does is a function of its arguments
-alone, in a used process too.
+All environments of a process share it, and each has its own model and data. Its results depend on the arguments only,
+not on what the process did before.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .simulator import robosuite
 from .task import SCENES, Scene
 
 PHYSICS = mujoco.mjtState.mjSTATE_INTEGRATION
-"""All that the next physics step depends on, the solver's warm start included."""
+"""All that the next physics step depends on, including the solver's warm start."""
 CUBE_SIZE_M = (0.020, 0.022)
-"""Lift's cube: half of each side is drawn in this range (robosuite 1.5, `lift.py`)."""
+"""Lift's cube: range of its half sides (ARISE-Initiative/robosuite 1.5.2, `environments/manipulation/lift.py`)."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """How an episode begins.
+    """Start state of an episode.
 
     Attributes:
         physics: MuJoCo's state, `PHYSICS`.
@@ -59,16 +59,16 @@ class Reference:
         self.look = reader(self, self._env, self._own[0])
 
     def model(self) -> mujoco.MjModel:
-        """A copy of the model, the cube of `size` whatever was drawn since."""
+        """A copy of the model, with a cube of the initial `size`."""
         model = copy.copy(self._own[0])
         if self.size.size:
             self.resize(model, self.size)
         return model
 
     def draw(self, rng: np.random.Generator) -> Start:
-        """Draw a start as robosuite's reset with a hard reload does, from `rng`, which goes on."""
+        """Draw a start like robosuite's reset with a hard reload, from `rng`, which is advanced."""
         env, (model, data) = self._env, self._own
-        generator = env.rng.bit_generator  # the samplers keep it, so that it must be set in place
+        generator = env.rng.bit_generator  # the samplers hold a reference to it, so it is set in place
         generator.state = rng.bit_generator.state
         size = self.size
         if size.size:
@@ -88,7 +88,7 @@ class Reference:
         )
 
     def resize(self, model: mujoco.MjModel, size: NDArray[np.float64]) -> None:
-        """Give the cube of a model its half sides, and all that the compiler derives from them."""
+        """Set the half sides of a model's cube, and all that the compiler derives from them."""
         body = model.body("cube_main")
         for geom in range(int(body.geomadr[0]), int(body.geomadr[0] + body.geomnum[0])):
             model.geom_size[geom] = size
@@ -104,7 +104,7 @@ class Reference:
         mujoco.mj_setConst(model, mujoco.MjData(model))
 
     def xml(self, size: NDArray[np.float64]) -> str:
-        """The model as robosuite writes it (MJCF), the cube with these half sides."""
+        """The model as robosuite writes it (MJCF), with these half sides of the cube."""
         root = copy.deepcopy(self._env.model.root)
         if size.size:
             for name in ("cube_g0", "cube_g0_vis"):
@@ -113,7 +113,7 @@ class Reference:
         return str(ElementTree.tostring(root, encoding="unicode"))
 
     def read(self, data: mujoco.MjData, hands: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:  # noqa: ARG002
-        """`object-state` by robosuite's own functions, relative poses fresh (its are a step old), and its success."""
+        """Robosuite's `object-state`, with up-to-date relative poses (its own are a step old), and its success rule."""
         mujoco.mj_copyData(self._own[1], self._own[0], data)
         seen: dict[str, Any] = {}
         for name in self._sensors.in_order_of_need:
@@ -124,7 +124,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Sensors:
-    """Robosuite's functions of its observables, in the order in which each finds what it needs."""
+    """robosuite's observable functions, ordered so that each finds its inputs."""
 
     functions: dict[str, Any]
     in_order_of_need: tuple[str, ...]
@@ -154,7 +154,7 @@ def make_robosuite(scene: Scene, **changes: Any) -> Any:
     Source: ARISE-Initiative/robomimic (d309eae), `env_args` in `docs/modules/environments.md`.
     """
     config = robosuite.load_composite_controller_config(controller="BASIC", robot="Panda")
-    # Actions in the world's frame, as in robosuite before 1.5 and in robomimic's data.
+    # Actions in the world frame, as in robosuite before 1.5 and in robomimic's data.
     config["body_parts"] = {"right": {**config["body_parts"]["right"], "input_ref_frame": "world"}}
     options: dict[str, Any] = {
         "has_renderer": False,

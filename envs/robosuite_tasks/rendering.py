@@ -1,15 +1,15 @@
-"""Pictures of robosuite's scenes with MuJoCo's renderer: robosuite's own to the bit, or the same scene much faster.
+"""Images of robosuite's scenes with MuJoCo's renderer: equal to robosuite's bit for bit, or close to them and faster.
 
-Where no graphics card draws, robosuite's picture of 84x84 px costs about 50 ms (measured with Mesa's llvmpipe, one
-thread): 180,000 triangles, most smaller than a pixel; all of them again for every mirror; and four samples a pixel.
-Shadows, sky and the size of the frame buffer cost nothing. The fast pictures therefore have
+Without a graphics card, robosuite takes about 50 ms for an image of 84x84 px (Mesa's llvmpipe, one thread). It draws
+180,000 triangles, most of them smaller than a pixel, all of them again for every mirror, with four samples per pixel.
+Shadows, sky and the size of the frame buffer cost next to nothing. The fast images therefore have
 
 * no mirror images: 2.5 times as fast,
-* nothing that lies outside the view, and simplified meshes (a quarter of the triangles): 2 to 4 times,
-* twice the rows and columns, averaged, in place of four samples: edges as smooth, 1.5 to 2 times.
+* nothing outside the view, and simplified meshes with a quarter of the triangles: 2 to 4 times as fast,
+* twice the rows and columns, averaged, instead of four samples: 1.5 to 2 times as fast, with edges as smooth.
 
-They differ from robosuite's by 1 to 6 of 255 on average, at edges and in the wood's grain. All environments of a
-process with equal models share meshes, textures and buffers, and all draw in one GL context, so in one thread.
+They differ from robosuite's by 1 to 6 of 255 on average, at edges and in the wood grain. Environments with equal models
+share meshes, textures and buffers. All of a process draw in one GL context, and so in one thread.
 """
 
 from __future__ import annotations
@@ -31,59 +31,63 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, UnknownNameError
 
-# MuJoCo is imported where it is used: with a wrong MUJOCO_GL its import fails, and `choose_gl` is to say so first.
+# MuJoCo is imported where it is used: with an invalid MUJOCO_GL its import fails, and `choose_gl` explains it better.
 if TYPE_CHECKING:
     import mujoco
 
 CELLS = 32
-"""Vertices of a mesh in the same of so many cells along its longest side become one."""
+"""Cells along the longest side of a mesh; vertices in the same cell are merged."""
 SUPERSAMPLED_PX = 160
-"""Pictures up to this side are drawn with twice the rows and columns; larger ones would cost four times as much."""
+"""Images up to this side length are supersampled; larger ones would take four times as long."""
 MAX_GEOMS = 1000
-"""Places in a scene; robosuite's tasks fill about 100."""
+"""Capacity of a scene; robosuite's tasks use about 100."""
 MODULES = {"egl": "egl", "osmesa": "osmesa", "glfw": "glfw", "glx": "glfw", "wgl": "glfw", "cgl": "cgl"}
-"""MUJOCO_GL -> part of MuJoCo with its `GLContext`."""
+"""MUJOCO_GL -> module of MuJoCo with its `GLContext`."""
 COPIED = (
     "tex_type", "tex_width", "tex_height", "tex_data", "hfield_data", "mesh_vert", "mesh_normal", "mesh_texcoord",
     "mesh_faceadr", "mesh_face", "mesh_facenormal", "mesh_facetexcoord",
 )  # fmt: skip
-"""Arrays of a model that go to the GL side."""
+"""Arrays of a model that are copied to OpenGL."""
 CANDIDATES = {"darwin": ("cgl",), "win32": ("wgl",)}.get(sys.platform, ("egl", "osmesa"))
-INSTALL = "`apt-get install libegl1 libopengl0 libgl1-mesa-dri` brings EGL without a graphics card, `libosmesa6` OSMesa"
+INSTALL = (
+    "`apt-get install libegl1 libopengl0 libgl1-mesa-dri` installs EGL without a graphics card; `libosmesa6` OSMesa"
+)
 
 
 def choose_gl() -> str:
-    """The name of the way to OpenGL, written to MUJOCO_GL where the user has not: EGL, or else OSMesa.
+    """The OpenGL backend: that of MUJOCO_GL, else EGL, else OSMesa; MUJOCO_GL is set to it.
 
-    The first picture calls it. robosuite's import writes `egl` over whatever stands there: whoever imports robosuite
-    first must put the user's value back, or OSMesa is never tried.
-    Mesa gets no threads of its own unless LP_NUM_THREADS says so: at this size they bring nothing, and they do not
-    survive a fork, so that a child's first picture would wait for ever.
+    Called for the first image. robosuite's import overwrites MUJOCO_GL with `egl`: the module that imports robosuite
+    restores the user's value, or OSMesa would never be tried.
+    Mesa gets no threads unless LP_NUM_THREADS is set. At this image size they do not help, and they do not survive a
+    fork, so that the first image of a child process would never be finished.
 
     Raises:
-        ConfigError: for an unknown MUJOCO_GL, or where it is unset and nothing works.
+        ConfigError: for an unknown MUJOCO_GL, or if it is unset and no backend works.
     """
     os.environ.setdefault("LP_NUM_THREADS", "0")
     if chosen := os.environ.get("MUJOCO_GL", "").lower().strip():
         if chosen not in MODULES:
-            raise ConfigError(f"MUJOCO_GL={chosen}: expected {', '.join(MODULES)}; unset, it is found by trying.")
+            raise ConfigError(
+                f"MUJOCO_GL={chosen}: expected {', '.join(MODULES)}, or unset, which tries EGL and OSMesa."
+            )
         return chosen
     for candidate in CANDIDATES:
         if _works(candidate):
             os.environ["MUJOCO_GL"] = candidate
             return candidate
-    raise ConfigError(f"No OpenGL for pictures: tried {' and '.join(CANDIDATES)}; {INSTALL}.")
+    raise ConfigError(f"no OpenGL for images: tried {' and '.join(CANDIDATES)}; {INSTALL}.")
 
 
 class Cameras:
     """The cameras of a model.
 
     Args:
-        model: of a robosuite task. Sizes, places and colours may change later, meshes and textures not.
-        exact: robosuite's pictures to the bit, instead of the fast ones.
+        model: of a robosuite task. Sizes, positions and colours may change later; meshes and textures may not.
+        exact: images equal to robosuite's, bit for bit, instead of the fast ones.
 
     Raises:
-        ConfigError: where OpenGL does not work.
+        ConfigError: if OpenGL does not work.
     """
 
     def __init__(self, model: mujoco.MjModel, exact: bool) -> None:
@@ -93,7 +97,7 @@ class Cameras:
         DRAWINGS[key] = self._drawing
 
     def picture(self, data: mujoco.MjData, camera: str, height: int, width: int) -> NDArray[np.uint8]:
-        """What the camera sees, `(height, width, 3)` RGB, upright (robosuite's own rows run upwards).
+        """The camera's image, `(height, width, 3)` RGB, upright (robosuite's own is upside down).
 
         Args:
             data: after `mj_forward`.
@@ -106,16 +110,16 @@ class Cameras:
             ConfigError: after `close`.
         """
         if self._drawing is None:
-            raise ConfigError("These cameras are closed; make new ones.")
+            raise ConfigError("these cameras are closed; make new ones.")
         return self._drawing.picture(self._model, data, camera, height, width)
 
     def close(self) -> None:
-        """Let go of the shared meshes, textures and buffers; the last to do so frees them."""
+        """Release the shared meshes, textures and buffers; they are freed with their last user."""
         self._drawing = None
 
 
 class _Drawing:
-    """What equal models share. The model is an argument of every picture: sizes and colours are read from it."""
+    """What equal models share. The model is an argument of every image: sizes and colours are read from it."""
 
     def __init__(self, model: mujoco.MjModel, exact: bool) -> None:
         import mujoco
@@ -125,12 +129,12 @@ class _Drawing:
         self._scene = mujoco.MjvScene(model, maxgeom=MAX_GEOMS)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = exact
         self._option, self._perturbation = mujoco.MjvOption(), mujoco.MjvPerturb()
-        self._option.geomgroup[0] = 0  # shapes for collisions, which robosuite does not show
+        self._option.geomgroup[0] = 0  # collision shapes, which robosuite hides
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         _gl_context().make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
-        weakref.finalize(self, _free, self._context).atexit = False  # EGL may have ended before
+        weakref.finalize(self, _free, self._context).atexit = False  # EGL may have been shut down before
 
     def picture(
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: str, height: int, width: int
@@ -149,10 +153,10 @@ class _Drawing:
             outside = _outside(model, data, number, width / height).tolist()
             for geom in self._scene.geoms[: self._scene.ngeom]:
                 if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and outside[geom.objid]:
-                    geom.type = mujoco.mjtGeom.mjGEOM_LABEL  # which draws nothing but its empty text
+                    geom.type = mujoco.mjtGeom.mjGEOM_LABEL  # draws only its text, which is empty
         context, viewport = self._context, mujoco.MjrRect(0, 0, scale * width, scale * height)
         _gl_context().make_current()
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)  # another drawing's may be bound
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)  # another drawing's buffer may be bound
         if viewport.width > context.offWidth or viewport.height > context.offHeight:
             size = max(viewport.width, context.offWidth), max(viewport.height, context.offHeight)
             mujoco.mjr_resizeOffscreen(*size, context)
@@ -165,11 +169,11 @@ class _Drawing:
 
 
 DRAWINGS: weakref.WeakValueDictionary[tuple[bool, bytes], _Drawing] = weakref.WeakValueDictionary()
-"""Those in use in this process."""
+"""The drawings in use in this process."""
 
 
 def _works(backend: str) -> bool:
-    """Whether a context can be made. In a process of its own, because PyOpenGL keeps its first choice for ever."""
+    """Whether a context can be created; tried in a new process, because PyOpenGL keeps its first choice."""
     code = f"import {__name__} as rendering; rendering._make_gl_context({backend!r})"
     environment = {**os.environ, "MUJOCO_GL": backend}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
@@ -180,21 +184,19 @@ def _make_gl_context(backend: str) -> Any:
     try:
         import mujoco
 
-        context = importlib.import_module(f"mujoco.{MODULES[backend]}").GLContext(
-            8, 8
-        )  # its own window, which nobody sees
+        context = importlib.import_module(f"mujoco.{MODULES[backend]}").GLContext(8, 8)  # with an invisible window
         context.make_current()
         mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), mujoco.mjtFontScale.mjFONTSCALE_50).free()
     except Exception as error:  # PyOpenGL has no exception of its own for a missing library
         raise ConfigError(f"MUJOCO_GL={backend} does not work here ({error}); {INSTALL}.") from error
-    # Never collected: at exit EGL may end before it, and its own end would then print a traceback.
+    # Never freed: at exit EGL may be shut down first, and freeing it would then print a traceback.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(context))
     return context
 
 
 @functools.cache
 def _gl_context() -> Any:
-    """The one of this process."""
+    """The GL context of this process."""
     return _make_gl_context(choose_gl())
 
 
@@ -204,7 +206,7 @@ def _free(context: Any) -> None:
 
 
 def _looks(model: mujoco.MjModel) -> bytes:
-    """A digest of what is copied to the GL side: the rest of the model is read anew for every picture."""
+    """A digest of what is copied to OpenGL; the rest of the model is read for every image."""
     digest = hashlib.sha1(usedforsecurity=False)
     for name in COPIED:
         digest.update(getattr(model, name).tobytes())
@@ -213,7 +215,7 @@ def _looks(model: mujoco.MjModel) -> bytes:
 
 
 def _simplified(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy with one sample a pixel, where near vertices of a mesh are one and triangles without area are gone."""
+    """A copy with one sample per pixel, near vertices of a mesh merged, and triangles without area removed."""
     model = copy.deepcopy(model)
     model.vis.quality.offsamples = 0
     for mesh in range(model.nmesh):
@@ -226,7 +228,7 @@ def _simplified(model: mujoco.MjModel) -> mujoco.MjModel:
         faces = kept[place][model.mesh_face[start : start + n_faces]]  # (F, 3) numbers of vertices
         a, b, c = faces.T
         rows = np.flatnonzero((a != b) & (b != c) & (c != a))
-        if len(rows) == 0:  # MuJoCo takes no empty mesh
+        if len(rows) == 0:  # MuJoCo rejects empty meshes
             continue
         end = start + len(rows)
         model.mesh_face[start:end] = faces[rows]
@@ -237,7 +239,7 @@ def _simplified(model: mujoco.MjModel) -> mujoco.MjModel:
 
 
 def _outside(model: mujoco.MjModel, data: mujoco.MjData, camera: int, aspect: float) -> NDArray[np.bool_]:
-    """Geoms `(G,)` whose bounding sphere is behind the camera or beside its view."""
+    """Geoms `(G,)` whose bounding sphere is behind the camera or outside its view."""
     centres = (data.geom_xpos - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
     right, up, depth = np.abs(centres[:, 0]), np.abs(centres[:, 1]), -centres[:, 2]
     radius = model.geom_rbound

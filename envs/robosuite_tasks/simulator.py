@@ -1,4 +1,4 @@
-"""robosuite, imported quietly, or one line about what to install."""
+"""Imports robosuite without its warnings, or says in one line what to install."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dpbench.errors import MissingExtraError
 
 INSTALL = "install it with: pip install 'dpbench[robosuite]'"
 
-# robosuite warns at import of optional parts and at every reset of controllers for limbs that an arm does not have.
+# robosuite warns at import about optional packages, and at every reset about controllers for limbs that do not exist.
 logging.getLogger("robosuite_logs").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 _gl = os.environ.get("MUJOCO_GL")
@@ -22,10 +22,9 @@ except ImportError as error:
     raise MissingExtraError(f"this task needs robosuite ({error}); {INSTALL}") from error
 
 if tuple(map(int, mujoco.__version__.split(".")[:2])) >= (3, 10):
-    raise MissingExtraError(f"robosuite {robosuite.__version__} breaks with mujoco {mujoco.__version__}; {INSTALL}")
+    raise MissingExtraError(f"robosuite {robosuite.__version__} fails with mujoco {mujoco.__version__}; {INSTALL}")
 if _gl is None:
-    os.environ.pop(
-        "MUJOCO_GL", None
-    )  # robosuite writes it, and `rendering.choose_gl` would take it for the user's choice
+    # robosuite sets it, and `rendering.choose_gl` would take that for the user's choice.
+    os.environ.pop("MUJOCO_GL", None)
 
 __all__ = ["control_utils", "robosuite", "transform_utils"]

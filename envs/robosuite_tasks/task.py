@@ -18,13 +18,13 @@ from . import MAX_EPISODE_STEPS, VARIANTS
 
 RATE_HZ = 20.0
 PACKAGES = ("mujoco", "robosuite", "numba")
-"""Numba compiles the controller: another version may round another way."""
+"""Numba compiles the controller; another version may round differently."""
 MAX_DELTA_M, MAX_TURN_RAD = 0.05, 0.5
 """Largest displacement and turn of one control step and axis; source as `env_args.CONTROLLER`."""
 WORKSPACE_M = ((-1.0, -1.0, 0.0), (1.0, 1.0, 2.0))
-"""Lower and upper corner of where absolute goals may be; the arms' reach is inside."""
+"""Lower and upper corner of the box for absolute goals, which contains the arms' reach."""
 _FAR_M = 100.0
-"""Objects can be thrown off the table."""
+"""Bound of object positions: objects can be thrown off the table."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Scene:
 
     Attributes:
         environment: robosuite's name for it.
-        n_arms: one robot each.
-        configuration: how two robots stand to each other.
+        n_arms: number of arms, one robot each.
+        configuration: how two robots are placed relative to each other.
         objects: names of the values of `object-state`, in robosuite's order.
         cameras: names of the cameras.
-        image_px: side of their pictures.
-        success: the rule in one sentence.
+        image_px: side length of their images.
+        success: the success rule in one sentence.
         modes: names of the behaviour modes.
-        demonstrator: whether there is a script.
+        demonstrator: whether there is a scripted demonstrator.
     """
 
     environment: str
@@ -64,12 +64,12 @@ def _place(name: str) -> tuple[str, ...]:
 
 _ONE_ARM = ("agentview", "robot0_eye_in_hand")
 LIFT_MODES = tuple(f"{way}, {faces}" for way in ("above", "left", "right") for faces in ("x faces", "y faces"))
-"""How the hand came down to the cube, and which of its pairs of faces the fingers hold."""
+"""From where the hand approached the cube, and which pair of faces the fingers hold."""
 _WAYS = ("straight", "left", "right")
 CAN_MODES = tuple(f"{way}, fingers along {axis}" for way in _WAYS for axis in "yx")
-"""On which side of the straight line the can was half-way to its bin, and how the fingers stood as it was lifted."""
+"""On which side of the straight line the can was halfway to its bin, and the fingers' direction at lift-off."""
 SQUARE_MODES = tuple(f"{way}, handle {end}" for way in _WAYS for end in ("+x", "+y", "-x", "-y"))
-"""The same for the nut on its way to the peg, and where its handle points in the end."""
+"""The same for the nut on its way to the peg, and where its handle points at the end."""
 SCENES = {
     "Lift": Scene(
         "Lift", 1, "default", (*_pose("cube"), *_place("gripper to cube")), _ONE_ARM, 84,
@@ -107,7 +107,7 @@ SCENES = {
 
 
 def agent_pos(scene: Scene) -> ArraySpec:
-    """End effector's place (3), orientation (4) and finger joints (2) of each arm, `(9 A,)`."""
+    """End-effector position (3), orientation (4) and finger joints (2) of each arm, `(9 A,)`."""
     names = [
         f"{prefix}{name}"
         for prefix in _prefixes(scene)
@@ -126,14 +126,14 @@ def environment_state(scene: Scene) -> ArraySpec:
 
 
 def pixels(scene: Scene) -> ArraySpec:
-    """The picture of one camera."""
+    """The image of one camera."""
     return ArraySpec((scene.image_px, scene.image_px, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
 
 def action(scene: Scene, action_mode: str) -> ActionSpec:
-    """7 numbers an arm for `"delta"`, 10 for `"absolute"`."""
+    """7 numbers per arm for `"delta"`, 10 for `"absolute"`."""
     if action_mode == "delta":
-        names: tuple[str, ...] = ("dx", "dy", "dz", "turn x", "turn y", "turn z", "gripper")
+        names: tuple[str, ...] = ("dx", "dy", "dz", "rotation x", "rotation y", "rotation z", "gripper")
         high: tuple[float, ...] = (MAX_DELTA_M,) * 3 + (MAX_TURN_RAD,) * 3 + (1.0,)
         low: tuple[float, ...] = tuple(-value for value in high)
         unit = "m, rad, -1 (open) to 1 (close)"
@@ -159,8 +159,8 @@ def _prefixes(scene: Scene) -> tuple[str, ...]:
 
 
 PARTS: dict[type[object], str] = {
-    PublicDemonstrations: "dpbench.envs.robosuite_tasks.recordings:public",
-    ArchiveWriter: "dpbench.envs.robosuite_tasks.recordings:writer",
+    PublicDemonstrations: "dpbench.envs.robosuite_tasks.demonstrations:public",
+    ArchiveWriter: "dpbench.envs.robosuite_tasks.demonstrations:writer",
     PublishedResults: "dpbench.envs.robosuite_tasks.published:results",
 }
 SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosuite_tasks.demonstrator:scripted"}

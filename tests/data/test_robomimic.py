@@ -130,7 +130,7 @@ def test_files_of_2021_and_of_today_become_the_same_store(
 
 @pytest.mark.parametrize("name", ["Can", "ToolHang", "Transport"])
 def test_what_is_relative_to_the_hands_follows_from_the_poses_in_the_world(name: str) -> None:
-    from dpbench.envs.robosuite_tasks.recordings import environment_state  # type: ignore[import-not-found]
+    from dpbench.envs.robosuite_tasks.demonstrations import environment_state  # type: ignore[import-not-found]
     from dpbench.envs.robosuite_tasks.task import SCENES  # type: ignore[import-not-found]
 
     env = gym.make(f"dpbench/{name}-v0")
@@ -154,7 +154,7 @@ def test_a_filter_chooses_episodes_and_differences_are_printed(
     source = written(tmp_path, lift, old=True)
     command = ["data", "import", str(source), "--task", "lift", "--format", "robomimic-hdf5"]
     assert main([*command, "--filter", "train", "--out", str(tmp_path / "train.zarr")]) == 0
-    assert "note: the file does not say which version of robosuite" in capsys.readouterr().err
+    assert "note: the file does not name the version of robosuite" in capsys.readouterr().err
     store = EpisodeStore.open(tmp_path / "train.zarr")
     assert store.episode_ends.tolist() == [20, 35]
     assert store.attributes["filter"] == "train"

@@ -241,7 +241,7 @@ def test_the_first_that_works_is_written_down(monkeypatch: pytest.MonkeyPatch) -
 def test_without_opengl_one_sentence_says_what_to_install() -> None:
     """EGL has no device 99, and PyOpenGL is kept from OSMesa; so where neither is installed."""
     done = run(CHOOSE, MUJOCO_EGL_DEVICE_ID="99", PYOPENGL_PLATFORM="egl")
-    assert "ConfigError: No OpenGL for pictures: tried egl and osmesa; `apt-get install" in done.stderr
+    assert "ConfigError: no OpenGL for images: tried egl and osmesa; `apt-get install" in done.stderr
 
 
 def test_a_choice_that_does_not_work_is_named() -> None:

@@ -1,6 +1,6 @@
-"""Recipes of Lift, Can and Square: generators that are sent what is seen and yield where the hand should go next.
+"""Scripts for Lift, Can and Square: generators that receive observations and yield where the hand should go next.
 
-They look at every step, so that they recover from their own noise and try again when the object slips.
+They use every new observation, so that they compensate their own noise and grasp again when the object slips.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ OPEN, CLOSE = -1.0, 1.0
 DEFAULT_YAW = -math.pi / 2
 """Direction of the fingers' axis in the world when an episode starts, rad."""
 MAX_YAW = math.radians(110)
-"""The wrist turns so far from there to either side without reaching a limit."""
+"""How far the wrist can turn from there, to either side, before it reaches a limit."""
 NEAR_M, NEAR_RAD = 0.012, 0.12
 CLOSING_STEPS, OPENING_STEPS = 10, 6
 HANDLE_M = 0.062
-"""Where a nut is held, from its middle along its x axis."""
+"""Grasp position on the nut's handle, from the nut's middle along its x axis."""
 ABOVE_PEG_M, PEG_TOP_M = 1.01, 0.955
-"""Heights of a nut's middle over the peg, and where the peg is inside it."""
+"""Heights of the nut's middle: above the peg, and where the peg is already inside."""
 LOST_M = 0.1
-"""An object this far from a closed hand has slipped out of it."""
+"""An object this far from a closed hand has slipped out."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What is seen: the hand's place and rotation, the object's place and rotation, in the world."""
+    """Positions and rotations of hand and object, in the world frame."""
 
     hand: Vector
     turn: Vector
@@ -43,7 +43,7 @@ class View:
 
 @dataclass(frozen=True)
 class Command:
-    """Where the hand should go: place (m), direction of the fingers' axis (rad), gripper."""
+    """Goal of the hand: position (m), direction of the fingers' axis (rad), gripper."""
 
     place: Vector
     yaw: float
@@ -56,19 +56,19 @@ Step = Generator[Command, View, View]
 
 @dataclass
 class Style:
-    """How one episode is done.
+    """How one episode is performed.
 
     Attributes:
         way: 0 above or straight, 1 left, 2 right.
         turn: which of the possible grasps or final poses.
-        speed: share of the largest displacement.
-        noise_m: standard deviation of the hand's unsteadiness, of a command.
-        pause_steps: of a pause before the grasp, 0 for none.
-        slip_m: where the hand first goes wrong before the grasp, `(3,)`, zeros for not at all.
-        bump_step: step at which the hand is pushed off its way, -1 for never.
-        bump_m: how, `(3,)`.
-        spread: two numbers in [-1, 1] for places that may vary.
-        wander: the hand's unsteadiness now, `(3,)` m.
+        speed: factor on the largest displacement.
+        noise_m: standard deviation of the hand's drift.
+        pause_steps: length of a pause before the grasp, 0 for none.
+        slip_m: error of a first approach before the grasp, `(3,)`; zeros for none.
+        bump_step: step at which the hand is disturbed, -1 for never.
+        bump_m: displacement of the disturbance, `(3,)`.
+        spread: two numbers in [-1, 1] that vary positions.
+        wander: current drift of the hand, `(3,)` m.
     """
 
     way: int
@@ -84,7 +84,7 @@ class Style:
 
 
 def lift(view: View, style: Style) -> Script:
-    """Come from above, left or right, hold one pair of faces, and lift."""
+    """Approach from above, left or right, grasp one pair of faces, and lift."""
     aside = np.array([0.0, (0.0, 0.075, -0.075)[style.way], ABOVE_M + 0.02])
     start_z = view.object[2]
     yaw = _nearest(_yaw(view.object_turn, axis=style.turn))
@@ -99,7 +99,7 @@ def lift(view: View, style: Style) -> Script:
 
 
 def can(view: View, style: Style) -> Script:
-    """Grasp with the fingers along y or x, carry straight, left or right of the line, lower, let go and move up."""
+    """Grasp with the fingers along y or x, carry straight or around the left or right, lower, release and move up."""
     start_z = view.object[2]
     yaw = _nearest(DEFAULT_YAW + style.turn * math.pi / 2 + 0.25 * style.spread[0])
     goal = np.array([CAN_GOAL_M[0] + 0.03 * style.spread[1], CAN_GOAL_M[1] + 0.03 * style.spread[0], 0.0])
@@ -119,7 +119,7 @@ def can(view: View, style: Style) -> Script:
 
 
 def square(view: View, style: Style) -> Script:
-    """Take the nut by its handle, carry it straight, left or right, turn it to one of two sides, and put it down."""
+    """Grasp the nut's handle, carry it straight or around the left or right, turn it one of two ways, and lower it."""
     while True:
         nut_yaw = _yaw(view.object_turn, axis=0)
         yaw = _nearest(_yaw(view.object_turn, axis=1))
@@ -149,14 +149,14 @@ def _handle(view: View) -> Vector:
 
 
 def _turn_to_peg(nut_yaw: float, yaw: float, choice: int) -> float:
-    """Turn (rad) that lays the nut's sides along the peg's, the handle at +y, -x or -y: the least or the next one."""
+    """Rotation (rad) that aligns nut and peg, with the handle at +y, -x or -y: the smallest, or the next one."""
     turns = [_wrap(end - nut_yaw) for end in (math.pi / 2, math.pi, -math.pi / 2)]
     possible = sorted((turn for turn in turns if abs(yaw + turn - DEFAULT_YAW) < MAX_YAW), key=abs)
     return possible[min(choice, len(possible) - 1)] if possible else min(turns, key=abs)
 
 
 def _approach(view: View, style: Style, aside: Vector, grip: Callable[[View], Vector], yaw: float) -> Step:
-    """Open, come over (or beside) the object, hesitate as the style has it, and go down to the grip."""
+    """Open, move above (or beside) the object, pause if the style says so, and go to the grasp position."""
     view = yield from _move(view, lambda view: grip(view) + aside, yaw, OPEN, 80)
     if style.slip_m.any():
         view = yield from _move(view, lambda view: grip(view) + aside + style.slip_m, yaw, OPEN, 15)
@@ -173,7 +173,7 @@ def _hold(view: View, yaw: float) -> Step:
 def _carry(
     view: View, style: Style, held: Vector, goal: Vector, height: float, yaw: float, last_yaw: float | None = None
 ) -> Step:
-    """Up, to a point half-way on or beside the straight line, and over the goal; all for the object that is held."""
+    """Lift the held object, move it to a waypoint on or beside the straight line, then above the goal."""
     last_yaw = yaw if last_yaw is None else last_yaw
     line = (goal - held)[:2]
     left = np.array([-line[1], line[0]]) / np.linalg.norm(line)
@@ -185,7 +185,7 @@ def _carry(
 
 
 def _bring(place: Vector, view: View) -> Vector:
-    """Where the hand brings what it holds to a place."""
+    """Position of the hand at which the held object is at `place`."""
     target: Vector = view.hand + place - view.object
     return target
 
@@ -197,7 +197,7 @@ def _stay(place: Vector, _: View) -> Vector:
 def _move(
     view: View, place: Callable[[View], Vector], yaw: float, gripper: float, n_steps: int, near_m: float = NEAR_M
 ) -> Step:
-    """Go to a place that may move, until it is met or the steps are used up."""
+    """Move to a position that may change, until it is reached or the steps are used up."""
     for _ in range(n_steps):
         target = place(view)
         off_yaw = abs(_wrap(yaw - _yaw(view.turn, FINGER_AXIS)))
@@ -216,7 +216,7 @@ def _wait(view: View, yaw: float, gripper: float, n_steps: int) -> Step:
 
 
 def _yaw(turn: Vector, axis: int) -> float:
-    """Direction of an axis of a frame in the plane, rad."""
+    """Direction of a frame's axis in the horizontal plane, rad."""
     return math.atan2(turn[1, axis], turn[0, axis])
 
 
@@ -226,7 +226,7 @@ def _raised(place: Vector, height_m: float) -> Vector:
 
 
 def _nearest(yaw: float) -> float:
-    """The same line (fingers' axis) turned by half turns, nearest to where the fingers are at the start."""
+    """The angle of the fingers' axis, modulo half a turn, nearest to the fingers' initial direction."""
     return DEFAULT_YAW + (yaw - DEFAULT_YAW + math.pi / 2) % math.pi - math.pi / 2
 
 

@@ -1,9 +1,10 @@
-"""From robomimic's files to the arrays of the episode store, and back.
+"""robomimic's files as arrays of the episode store, and back.
 
 Delta actions of a file are in [-1, 1]; ours are in m and rad. Absolute goals follow from a delta action and the
-observed pose of the hand, as Diffusion Policy's conversion script computes them with the simulator. Of the objects only
-the poses in the world are taken from a file. What is relative to the hand is computed anew: robosuite before 1.5 orders
-it otherwise (and has Lift's with the other sign), and robosuite 1.5 writes it a control step late.
+observed pose of the hand; Diffusion Policy computes them with the simulator (real-stanford/diffusion_policy, 5ba07ac,
+`diffusion_policy/scripts/robomimic_dataset_conversion.py`). Of the objects, only poses in the world are read. Poses
+relative to the hand are computed anew: robosuite before 1.5 orders them differently (and gives Lift's with the opposite
+sign), and robosuite 1.5 writes them one control step late.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ _HAND_KEYS = (("eef_pos", 3), ("eef_quat", 4), ("gripper_qpos", 2))
 
 
 def public(task: TaskSpec) -> PublicDemonstrations:
-    """What robomimic publishes of the task's scene."""
+    """What robomimic publishes for the task's scene."""
     return PublicDemonstrations(store_arrays, archives=archives(scene_name(task)), differences=differences)
 
 
 def writer(task: TaskSpec) -> ArchiveWriter:  # noqa: ARG001  # one for all scenes
-    """Of robomimic's files."""
+    """Writes robomimic's format."""
     return ArchiveWriter(export)
 
 
@@ -58,7 +59,7 @@ def store_arrays(archive: Arrays, attributes: Mapping[str, Any], task: TaskSpec)
         archive: `actions` (T, 7 A), `obs/object`, `obs/robot<i>_eef_pos`, `..._eef_quat`, `..._gripper_qpos`, and for
             tasks with pictures `obs/<camera>_image` or the `states` to render them from.
         attributes: `env_args` of the file, `model_file` of the episode.
-        task: which arrays are wanted.
+        task: decides which arrays are returned.
 
     Returns:
         `action`, `agent_pos` float32 and `environment_state` float32 or `pixels.<camera>` uint8.
@@ -149,7 +150,7 @@ def _pixels(archive: Arrays, scene: Scene, task: TaskSpec, model: str) -> dict[s
 
 
 def _rendered(name: str, states: Vector, model: str) -> dict[str, NDArray[np.uint8]]:
-    """Pictures of simulator states (T, S); the size of Lift's cube is in the model of the episode only."""
+    """Images of simulator states (T, S); only the episode's model holds the size of Lift's cube."""
     env = _camera_env(name)
     n_numbers, rest = len(env.simulator_state()), env.get_state()
     if states.shape[1] != n_numbers:
@@ -184,7 +185,7 @@ def _camera_env(name: str) -> Any:
 
 
 def export(path: Path, task: TaskSpec, replays: Iterable[Replay]) -> None:
-    """Write episodes as robomimic's scripts of today do, `states` and the model included."""
+    """Write episodes as robomimic's current scripts do, including `states` and the model."""
     from .simulator import robosuite  # its version
 
     write(path, (_demo(task, replay) for replay in replays), ours(task, robosuite.__version__))
