@@ -143,7 +143,7 @@ class World:
             ConfigError: before the first reset.
         """
         if self.physics is None:
-            raise ConfigError("Push-T has no state before reset(); call it first.")
+            raise ConfigError("Push-T has no state yet: call reset() first.")
         return self.physics
 
     def _new_physics(self) -> Physics:

@@ -96,6 +96,6 @@ def test_labels_need_no_script() -> None:
 
 def test_scenes_without_a_script_say_so() -> None:
     assert not has_demonstrator(load_task("dpbench/ToolHang-v0"))
-    with pytest.raises(ConfigError, match="there is a script for Lift, Can, Square"):
+    with pytest.raises(ConfigError, match="scripts exist for Lift, Can, Square"):
         demonstrator(load_task("dpbench/Transport-v0"))
     assert RobosuiteDemonstrator("Lift", absolute=False).horizon.n_action_steps == 1
