@@ -95,21 +95,36 @@ def fill(
         DataError: for damaged blocks, or arrays that `convert` cannot convert.
     """
     store: EpisodeStore | None = None
+    for episode in converted(archive, episodes, convert, source):
+        if store is None:
+            store = EpisodeStore.create(folder, step_shapes(episode), attributes)
+        store.append(episode, durable=False)
+        on_done(1)
+
+
+def converted(
+    archive: Archive,
+    episodes: NDArray[np.int64],
+    convert: Callable[[Arrays, Attributes], Arrays],
+    source: Path,
+) -> Iterator[Arrays]:
+    """Some episodes of an archive, as `convert` makes them of the arrays and the attributes of each.
+
+    Raises:
+        DataError: for damaged blocks and attributes, NaN, or arrays that `convert` cannot convert.
+    """
     starts = np.concatenate([[0], archive.episode_ends[:-1]])
     for number in episodes.tolist():
         arrays = _Episode(archive, int(starts[number]), int(archive.episode_ends[number]), source)
         about = {**archive.attributes, **_about(archive, number, source)}
         try:
-            with np.errstate(over="ignore"):  # what becomes infinite in float32 is refused below
+            with np.errstate(over="ignore"):  # what becomes infinite in float32 is refused later
                 episode = convert(arrays, about)
         except KeyError as error:
             raise DataError(f"{source} has no array {error}, which this task needs; it is another data set.") from error
         except (ValueError, IndexError, TypeError, AttributeError, ArithmeticError) as error:
             raise DataError(f"{source} has arrays of another shape ({error}); it is another data set.") from error
-        if store is None:
-            store = EpisodeStore.create(folder, step_shapes(episode), attributes)
-        store.append(episode, durable=False)
-        on_done(1)
+        yield episode
 
 
 def _about(archive: Archive, number: int, source: Path) -> Mapping[str, Any]:

@@ -82,7 +82,9 @@ def read(path: Path) -> Archive:
     if path.is_dir():
         inside = next((found for found in sorted(path.rglob(f"{_ENDS}/.zarray"))), None)
         if inside is None:
-            raise DataError(f"{path} has no {_ENDS}; expected an unpacked diffusion_policy archive (zarr format 2).")
+            raise DataError(
+                f"{path} has no {_ENDS}; it is not a diffusion_policy archive (zarr format 2); download it again."
+            )
         root = inside.parents[2]
         return _archive(FolderFiles(root), (found.parent.name for found in root.glob("data/*/.zarray")), path)
     try:
@@ -94,7 +96,9 @@ def read(path: Path) -> Archive:
         raise DataError(f"{path} names {outside!r:.80}, which is outside its folder; get the archive from its source.")
     prefix = next((name[: -len(f"{_ENDS}/.zarray")] for name in names if name.endswith(f"{_ENDS}/.zarray")), None)
     if prefix is None:
-        raise DataError(f"{path} has no {_ENDS}: it is not a diffusion_policy archive (zarr format 2).")
+        raise DataError(
+            f"{path} has no {_ENDS}: it is not a diffusion_policy archive (zarr format 2); download it again."
+        )
     parts = (name.removeprefix(f"{prefix}data/").split("/") for name in names if name.startswith(f"{prefix}data/"))
     return _archive(ZipFiles(path, prefix), {part[0] for part in parts if part[1:] == [".zarray"]}, path)
 

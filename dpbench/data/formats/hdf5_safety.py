@@ -83,8 +83,8 @@ def read_dataset(dataset: Any, start: int, stop: int) -> Any:
             skipped = chunk.filter_mask >> _pipeline(dataset).index(_DEFLATE) & 1
             if not skipped and not _inflates(dataset, chunk):
                 raise DataError(
-                    f"{dataset.name} has a chunk that does not inflate to its {_chunk_bytes(dataset)} bytes; download "
-                    "the file again."
+                    f"{dataset.file.filename}: {dataset.name} has a chunk that does not inflate to its "
+                    f"{_chunk_bytes(dataset)} bytes; download the file again."
                 )
     return dataset[start:stop]
 

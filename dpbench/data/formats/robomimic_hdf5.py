@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.formats import Archive
+from dpbench.data.formats.hdf5_probe import probe
 from dpbench.data.formats.hdf5_safety import Attributes, check_dataset, open_inside, read_dataset
 from dpbench.errors import DataError, MissingExtraError
 
@@ -63,6 +64,18 @@ class _Joined:
 
 
 def read(path: Path) -> Archive:
+    """As `open_archive`, after the file's structure has been read in another process without a crash.
+
+    Raises:
+        MissingExtraError: without h5py.
+        DataError: as `open_archive`.
+    """
+    _h5py()
+    probe(path)
+    return open_archive(path)
+
+
+def open_archive(path: Path) -> Archive:
     """Open a file: demos in the order of their numbers, arrays `data/actions`, `data/states`, `data/obs/<key>`, ...
 
     Raises:
@@ -88,7 +101,7 @@ def _archive(h5py: Any, file: Any) -> Archive:
     data = open_inside(h5py, file, "data")
     names = _demo_names(data) if isinstance(data, h5py.Group) else []
     if not names:
-        raise DataError("it has no data/demo_0; expected one of robomimic's files.")
+        raise DataError("it has no data/demo_0; it is not one of robomimic's; download it again.")
     demos = [open_inside(h5py, data, name) for name in names]
     lengths = [_length(h5py, demo) for demo in demos]
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -106,6 +119,8 @@ def _archive(h5py: Any, file: Any) -> Archive:
             check_dataset(h5py, dataset)
         arrays[f"data/{name}"] = _Joined(demos, name, ends)
     about = [Attributes(demo.attrs) for demo in demos]
+    for mapping in about:
+        dict(mapping)  # now, while a damaged attribute does no harm
     return Archive(arrays, ends, {ENV_ARGS: _env_args(data)}, about, _filters(h5py, file, names))
 
 
@@ -126,7 +141,7 @@ def _length(h5py: Any, demo: Any) -> int:
     """Steps of a demo."""
     actions = open_inside(h5py, demo, "actions")
     if actions is None:
-        raise DataError(f"{demo.name} has no actions; expected one of robomimic's files.")
+        raise DataError(f"{demo.name} has no actions; it is not one of robomimic's; download it again.")
     check_dataset(h5py, actions)
     length = actions.shape[0] if actions.shape else 0
     counted = Attributes(demo.attrs).get("num_samples", length) if "num_samples" in demo.attrs else length
