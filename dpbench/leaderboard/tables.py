@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -13,6 +14,8 @@ from dpbench.leaderboard.columns import NONE, Column, columns_of, legend, tables
 
 WIDE_FROM = 170
 """Terminal width from which both tables of a task are shown as one."""
+PADDING = 2
+"""Characters beside each column."""
 
 
 def as_text(part: pd.DataFrame, columns: Sequence[Column] | None = None) -> pd.DataFrame:
@@ -41,21 +44,30 @@ def by_task(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def print_table(table: pd.DataFrame, console: Console) -> None:
-    """One table a task; a narrow terminal gets the main columns."""
+    """One table a task; a terminal gets the main columns that fit, and a wide one all of them."""
     explained: list[Column] = []
     for task, part in by_task(table):
         first, second = tables(part)
         heads = {column.head for column in first}
         wide = (*first, *(column for column in second if column.head not in heads))
-        shown = wide if console.width >= WIDE_FROM else first
+        text = as_text(part, wide if console.width >= WIDE_FROM else first)
+        heads = set(_fitting(text, console.width))
+        shown = [column for column in wide if column.head in heads]
         result = Table(title=task, box=box.SIMPLE_HEAD, title_justify="left")
         for column in shown:
-            result.add_column(column.head, no_wrap=column.head == "policy")
+            result.add_column(column.head, no_wrap=True)
         for row in as_text(part, shown).itertuples(index=False):
             result.add_row(*map(str, row))
         console.print(result)
         explained += shown
     _print_legend(explained, console)
+
+
+def _fitting(text: pd.DataFrame, width: int) -> list[str]:
+    """Heads of the columns, in order of importance, that fit side by side; the first two in any case."""
+    needed = [max(len(head), *map(len, cells)) + PADDING for head, cells in text.items()]
+    n_fitting = int((np.cumsum(needed) + PADDING <= width).sum())
+    return list(text.columns[: max(2, n_fitting)])
 
 
 def print_one(table: pd.DataFrame, console: Console) -> None:
