@@ -20,14 +20,14 @@ class DiffusionConfig(ChunkConfig):
     """What both networks share; defaults are those of every published configuration.
 
     Attributes:
-        n_train_steps: diffusion steps in training (T).
+        num_train_timesteps: diffusion steps in training (T).
         prediction: what the network is trained to predict: `epsilon`, `sample` or `v`.
         sampler: `ddpm`, `ddim` or `dpm-solver++`.
         n_inference_steps: denoising steps at inference, 1 to T.
         eta: noise of the DDIM sampler, 0 (deterministic) to 1; the others ignore it.
     """
 
-    n_train_steps: int = 100
+    num_train_timesteps: int = 100
     prediction: str = "epsilon"
     sampler: str = "ddpm"
     n_inference_steps: int = 100
@@ -41,7 +41,7 @@ class DiffusionConfig(ChunkConfig):
         ):
             if value not in known:
                 raise UnknownNameError(f"unknown {kind} {value!r}; known are {', '.join(known)}.")
-        inference_steps(self.n_train_steps, self.n_inference_steps)
+        inference_steps(self.num_train_timesteps, self.n_inference_steps)
         check_eta(self.eta)
 
 

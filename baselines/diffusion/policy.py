@@ -54,7 +54,7 @@ class Diffusion(nn.Module):
         super().__init__()
         self._config = config
         self._shape = (config.horizon, dim_action)
-        self._schedule = squared_cosine(config.n_train_steps)
+        self._schedule = squared_cosine(config.num_train_timesteps)
         signal = torch.tensor(self._schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alphas_cumprod", signal, persistent=False)
         self.encoder = encoder
@@ -68,7 +68,9 @@ class Diffusion(nn.Module):
         """Mean squared error of the prediction over the whole horizon (Chi et al. 2023, Eq. 3 and 5)."""
         actions = batch.actions  # (B, Tp, Da)
         noise = torch.randn(actions.shape, generator=generator, device=actions.device)
-        steps = torch.randint(self._config.n_train_steps, (len(actions),), generator=generator, device=actions.device)
+        steps = torch.randint(
+            self._config.num_train_timesteps, (len(actions),), generator=generator, device=actions.device
+        )
         alpha_bar = self.alphas_cumprod[steps].view(-1, 1, 1)
         output = self.network(add_noise(actions, noise, alpha_bar), steps, self.encoder(batch.observations))
         target = training_target(self._config.prediction, actions, noise, alpha_bar)
@@ -114,6 +116,8 @@ def build_transformer(config: DiffusionTransformerConfig, features: Features) ->
     return Diffusion(config, encoder, network, features.dim_action)
 
 
+FORMER_NAMES = {"n_train_steps": "num_train_timesteps"}
+
 # 5,000 epochs of about 95 batches over the 206 human episodes.
 CNN_TRAINING = TrainingConfig(n_steps=475_000)
 CNN = Baseline(
@@ -135,6 +139,7 @@ CNN = Baseline(
     },
     build=build_cnn,
     sampling=CNN_SAMPLING,
+    renamed=FORMER_NAMES,
 )
 
 TRANSFORMER_TRAINING = TrainingConfig(
@@ -155,4 +160,5 @@ TRANSFORMER = Baseline(
     },
     build=build_transformer,
     sampling=TRANSFORMER_SAMPLING,
+    renamed=FORMER_NAMES,
 )

@@ -31,17 +31,17 @@ Noise = Callable[[], Tensor]
 """Fresh standard normal noise of the sample's shape, `(B, Tp, Da)`."""
 
 
-def inference_steps(n_train_steps: int, n_steps: int) -> NDArray[np.int64]:
-    """The diffusion steps visited, from noisy to clean: `n_steps` multiples of `n_train_steps // n_steps`.
+def inference_steps(num_train_timesteps: int, n_steps: int) -> NDArray[np.int64]:
+    """The diffusion steps visited, from noisy to clean: `n_steps` multiples of `num_train_timesteps // n_steps`.
 
     Raises:
-        ConfigError: unless 1 <= n_steps <= n_train_steps.
+        ConfigError: unless 1 <= n_steps <= num_train_timesteps.
     """
-    if not 1 <= n_steps <= n_train_steps:
+    if not 1 <= n_steps <= num_train_timesteps:
         raise ConfigError(
-            f"{n_steps} inference steps: expected 1 to {n_train_steps}, the number of steps of the training schedule."
+            f"{n_steps} inference steps: expected 1 to {num_train_timesteps}, the steps of the training schedule."
         )
-    return (np.arange(n_steps) * (n_train_steps // n_steps))[::-1].astype(np.int64)
+    return (np.arange(n_steps) * (num_train_timesteps // n_steps))[::-1].astype(np.int64)
 
 
 def check_eta(eta: float) -> None:
@@ -66,8 +66,8 @@ def sample_ddpm(
     Returns:
         The sample, `(B, Tp, Da)`, in [-1, 1] up to the network's error.
     """
-    stride = schedule.n_train_steps // n_steps
-    for step in inference_steps(schedule.n_train_steps, n_steps):
+    stride = schedule.num_train_timesteps // n_steps
+    for step in inference_steps(schedule.num_train_timesteps, n_steps):
         alpha_bar, alpha_bar_previous = _signal(schedule, step), _signal(schedule, step - stride)
         alpha = alpha_bar / alpha_bar_previous
         clean = predict(x, int(step)).clean
@@ -91,8 +91,8 @@ def sample_ddim(
     once a step when it is above 0.
     """
     check_eta(eta)
-    stride = schedule.n_train_steps // n_steps
-    for step in inference_steps(schedule.n_train_steps, n_steps):
+    stride = schedule.num_train_timesteps // n_steps
+    for step in inference_steps(schedule.num_train_timesteps, n_steps):
         alpha_bar, alpha_bar_previous = _signal(schedule, step), _signal(schedule, step - stride)
         prediction = predict(x, int(step))
         variance = eta**2 * (1 - alpha_bar_previous) / (1 - alpha_bar) * (1 - alpha_bar / alpha_bar_previous)
@@ -102,14 +102,14 @@ def sample_ddim(
     return x
 
 
-def solver_steps(n_train_steps: int, n_steps: int) -> NDArray[np.int64]:
+def solver_steps(num_train_timesteps: int, n_steps: int) -> NDArray[np.int64]:
     """The diffusion steps that DPM-Solver++ visits: evenly from the noisiest on, the clean end left out.
 
     Raises:
-        ConfigError: unless 1 <= n_steps <= n_train_steps.
+        ConfigError: unless 1 <= n_steps <= num_train_timesteps.
     """
-    inference_steps(n_train_steps, n_steps)
-    spaced = np.linspace(0, n_train_steps - 1, n_steps + 1).round()[1:]
+    inference_steps(num_train_timesteps, n_steps)
+    spaced = np.linspace(0, num_train_timesteps - 1, n_steps + 1).round()[1:]
     visited: NDArray[np.int64] = np.unique(spaced)[::-1].astype(np.int64)  # T steps are one more than there are gaps
     return visited
 
@@ -121,7 +121,7 @@ def sample_dpm_solver(
 
     Arguments as for `sample_ddpm`; deterministic, without noise and eta.
     """
-    steps = solver_steps(schedule.n_train_steps, n_steps)
+    steps = solver_steps(schedule.num_train_timesteps, n_steps)
     clean_before, log_snr_before = None, 0.0
     for step, step_next in zip(steps, [*steps[1:], None], strict=True):
         clean = predict(x, int(step)).clean

@@ -29,26 +29,26 @@ class Schedule:
     alphas_cumprod: NDArray[np.float64]
 
     @property
-    def n_train_steps(self) -> int:
+    def num_train_timesteps(self) -> int:
         """Number of diffusion steps in training (T)."""
         return len(self.alphas_cumprod)
 
 
-def squared_cosine(n_train_steps: int, max_beta: float = 0.999) -> Schedule:
+def squared_cosine(num_train_timesteps: int, max_beta: float = 0.999) -> Schedule:
     """The squared-cosine schedule ("squaredcos_cap_v2").
 
     Raises:
         ConfigError: for fewer than one step.
     """
-    if n_train_steps < 1:
-        raise ConfigError(f"n_train_steps = {n_train_steps}: a schedule needs at least 1 step.")
+    if num_train_timesteps < 1:
+        raise ConfigError(f"num_train_timesteps = {num_train_timesteps}: a schedule needs at least 1 step.")
 
     def signal(time: float) -> float:
         return math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
 
     betas = [
-        min(1 - signal((step + 1) / n_train_steps) / signal(step / n_train_steps), max_beta)
-        for step in range(n_train_steps)
+        min(1 - signal((step + 1) / num_train_timesteps) / signal(step / num_train_timesteps), max_beta)
+        for step in range(num_train_timesteps)
     ]
     return Schedule(np.cumprod(1.0 - np.asarray(betas), dtype=np.float64))
 

@@ -56,10 +56,10 @@ def settings(prediction: str = "epsilon") -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("n_train_steps", [1, 10, 16, 100, 1000])
-def test_schedule_equals_diffusers(n_train_steps: int) -> None:
-    theirs = DDPMScheduler(num_train_timesteps=n_train_steps, beta_schedule="squaredcos_cap_v2")
-    ours = squared_cosine(n_train_steps).alphas_cumprod
+@pytest.mark.parametrize("num_train_timesteps", [1, 10, 16, 100, 1000])
+def test_schedule_equals_diffusers(num_train_timesteps: int) -> None:
+    theirs = DDPMScheduler(num_train_timesteps=num_train_timesteps, beta_schedule="squaredcos_cap_v2")
+    ours = squared_cosine(num_train_timesteps).alphas_cumprod
     np.testing.assert_allclose(ours, theirs.alphas_cumprod.numpy(), rtol=1e-4, atol=1e-7)
 
 
