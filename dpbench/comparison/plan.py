@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.comparison.evaluate import evaluate, time_policy
@@ -35,7 +36,7 @@ class Step:
         cell: what is compared.
         action: what is done.
         record: what is known, None where nothing is.
-        missing: why the task cannot run here, None where it can.
+        missing: why nothing can be run here, None where it can or where nothing has to.
     """
 
     cell: ResolvedCell
@@ -56,17 +57,21 @@ def plan(
             is shown.
         retime: measure the latency of known records again.
     """
-    extras = {cell.task.id: missing_extra(cell.task.id) for cell in cells}
-    return tuple(_step(cell, known, commit, retime, extras[cell.task.id]) for cell in cells)
+    missing = cache(missing_extra)
+    return tuple(_step(cell, known, commit, retime, missing) for cell in cells)
 
 
-def _step(cell: ResolvedCell, known: KnownRecords, commit: str | None, retime: bool, missing: str | None) -> Step:
-    record = known.of(cell, None if missing else commit)
-    if missing:
-        return Step(cell, Action.SHOW if record else Action.LEAVE_OUT, record, missing)
-    if record is None:
-        return Step(cell, Action.EVALUATE, None)
-    return Step(cell, Action.TIME if retime else Action.SHOW, record)
+def _step(
+    cell: ResolvedCell, known: KnownRecords, commit: str | None, retime: bool, missing: Callable[[str], str | None]
+) -> Step:
+    record = known.of(cell, commit)
+    if record is not None and not retime:
+        return Step(cell, Action.SHOW, record)
+    why = missing(cell.task.id)  # imports a simulator, therefore only where something has to run
+    if why is not None:
+        older = known.of(cell)
+        return Step(cell, Action.SHOW if older is not None else Action.LEAVE_OUT, older, why)
+    return Step(cell, Action.EVALUATE if record is None else Action.TIME, record)
 
 
 def carry_out(

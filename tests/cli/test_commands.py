@@ -122,7 +122,7 @@ def test_train_evaluate_export_and_compare(
     assert {row["policy"] for row in rows} == {"diffusion-cnn", "random", "hold", "demonstrator"}
     monkeypatch.setattr("dpbench.comparison.plan.missing_extra", lambda _: "this task needs a simulator")
     capsys.readouterr()
-    assert main([*compare, "--fresh", "--json"]) == 0
+    assert main([*compare, "--retime", "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.err.count("not run, this task needs a simulator") == 4
     assert len(json.loads(captured.out)) == 4, "shown as they were measured before"

@@ -89,8 +89,7 @@ def test_a_comparison_with_nothing_to_do_builds_no_network_and_reads_no_weights(
     steps = plan(select(selection(zoo)), known)
     assert [step.action for step in steps] == [Action.SHOW] * len(steps)
     assert {step.cell.policy.baseline for step in steps} == {"mlp-bc", "hold", "random", "demonstrator"}
-    shown = [carry_out(step, known, n_workers=1) for step in steps]
-    assert all(record is not None for record in shown)
+    assert all(carry_out(step, known, n_workers=1) is not None for step in steps)
     assert counted == {"built": 0, "read": 0}
 
 
@@ -130,6 +129,18 @@ def test_only_records_of_the_wanted_commit_are_reused(zoo: Path, records: Path) 
     (commit,) = {record.provenance.commit.id for record in known.all()}
     assert {step.action for step in plan(cells, known, commit)} == {Action.SHOW}
     assert {step.action for step in plan(cells, known, "0" * 40)} == {Action.EVALUATE}
+
+
+def test_a_comparison_with_nothing_to_do_imports_no_simulator(
+    zoo: Path, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(planning, "missing_extra", asked.append)
+    cells, known = select(selection(zoo)), KnownRecords(records)
+    plan(cells, known)
+    assert asked == []
+    plan(cells, known, retime=True)
+    assert asked == [TASK.id], "once a task"
 
 
 def test_timing_again_keeps_the_episodes(zoo: Path, tmp_path: Path) -> None:
