@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from dpbench.errors import NameTakenError, UnknownNameError
+
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Registry:
         failed = "".join(f" (Not loaded: {problem})" for problem in self.problems)
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}{failed}")
 
-    def load(self, name: str) -> Any:
+    def load(self, name: str) -> object:
         """Import and return what `name` points to.
 
         Raises:
@@ -67,9 +69,20 @@ class Registry:
         """
         return resolve(self.entry(name).target)
 
-    def load_all(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def load_as(self, name: str, kind: type[Loaded]) -> Loaded:
+        """As `load`, for a name that must point to an object of this type.
+
+        Raises:
+            UnknownNameError: when it points to something else.
+        """
+        loaded = self.load(name)
+        if not isinstance(loaded, kind):
+            raise UnknownNameError(f"{self.kind} {name!r} is a {type(loaded).__name__}, expected a {kind.__name__}.")
+        return loaded
+
+    def load_all(self) -> tuple[dict[str, object], tuple[str, ...]]:
         """Everything that can be imported, by name, and one line for each name or plugin that cannot."""
-        loaded: dict[str, Any] = {}
+        loaded: dict[str, object] = {}
         problems = list(self.problems)
         for name in self.names():
             try:
@@ -80,10 +93,11 @@ class Registry:
         return loaded, tuple(problems)
 
 
-def resolve(target: str) -> Any:
+def resolve(target: str) -> object:
     """Import `"module:attribute"`."""
     module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    found: object = getattr(import_module(module), attribute)
+    return found
 
 
 def build(kind: str, points: Iterable[EntryPoint]) -> Registry:

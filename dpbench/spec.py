@@ -217,7 +217,7 @@ class TaskSpec:
 
 def _import(task_id: str, kind: str, target: str) -> Callable[[TaskSpec], object]:
     try:
-        function: object = resolve(target)
+        function = resolve(target)
     except MissingExtraError:
         raise
     except (ImportError, AttributeError, ValueError) as error:

@@ -95,7 +95,7 @@ def load_task(name: str) -> TaskSpec:
     """
     task_id = find_task(name)
     entry: TaskEntry = registry("task").entry(task_id).target
-    found: object = resolve(entry.spec)
+    found = resolve(entry.spec)
     spec: object = found.get(task_id) if isinstance(found, Mapping) else found
     if not isinstance(spec, TaskSpec) or spec.id != task_id:
         raise TaskError(f"{entry.spec} is not the TaskSpec of {task_id}.")

@@ -85,6 +85,8 @@ def test_a_strangers_baseline_goes_all_the_way(dpbench: Path, tmp_path: Path) ->
     rows = json.loads(compared.stdout[compared.stdout.index("[") :])
     assert "linear-bc" in {row["policy"] for row in rows}
     assert "'broken' of broken-package: ModuleNotFoundError" in compared.stderr, "named, and the rest goes on"
+    checked = json.loads(run(dpbench, tmp_path, "check", "baseline", "linear-bc", "--json").stdout)["linear-bc"]
+    assert {finding["name"] for finding in checked if finding["passed"]} >= {"loss", "rows", "weights", "learning"}
     listed = run(dpbench, tmp_path, "baselines", "--task", TASK, "--json")
     row = {row["name"]: row for row in json.loads(listed.stdout)}["linear-bc"]
     assert row["from"] == "my-baseline"

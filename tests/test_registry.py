@@ -85,3 +85,11 @@ def test_every_entry_can_be_imported(kind: str) -> None:
     assert not found.problems
     for name in found.names():
         assert found.load(name) is not None
+
+
+@pytest.mark.usefixtures("stranger")
+def test_an_entry_of_another_type_is_named() -> None:
+    found = build("baseline", [point("theirs", "stranger:BASELINES")])
+    assert found.load_as("my-policy", int) == 42
+    with pytest.raises(UnknownNameError, match="baseline 'my-policy' is a int, expected a str"):
+        found.load_as("my-policy", str)

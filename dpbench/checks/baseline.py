@@ -38,7 +38,7 @@ def check_baseline(
         baseline: name of an installed method, or a method that is not registered yet.
         config: what it is checked with, best small enough to train in seconds; by default that of the preset `small`,
             or of the first.
-        n_steps: gradient steps within which it must learn 8 windows by heart; 0 leaves that check out.
+        n_steps: gradient steps within which it must learn five windows by heart; 0 skips that check.
 
     Returns:
         One finding a check; when the method cannot be loaded or built, that alone.

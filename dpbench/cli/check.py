@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
     )
     baseline.add_argument(
-        "--steps", type=int, default=1000, help="gradient steps to learn 8 windows; 0 skips it (default 1000)"
+        "--steps", type=int, default=1000, help="gradient steps to learn 5 windows; 0 skips it (default 1000)"
     )
     dataset = kinds.add_parser("dataset", help="are stored demonstrations those of a task?")
     dataset.add_argument("names", nargs="+", metavar="TASK", help="task that the demonstrations are for")

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dpbench.data.episodes import EpisodeStore, store_name
-from dpbench.data.formats import Archive
+from dpbench.data.formats import Archive, open_archive
 from dpbench.data.importing import fill, store_archive
 from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
@@ -66,7 +66,7 @@ def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None =
             return store, False
         raise DataError(f"{path} has other data than {dataset.name!r}; move it away to fetch the published data.")
     archive_path = _locate(dataset, root, source)
-    archive = registry("format").load(dataset.format)(archive_path)
+    archive = open_archive(dataset.format, archive_path)
     _check_layout(archive, dataset, archive_path)
     with new_folder(path) as temporary:
         _build(archive, dataset, task, temporary, archive_path)
@@ -89,7 +89,7 @@ def fetch_archive(
     if path.exists():
         return EpisodeStore.open(path), False
     archive_path = _locate(dataset, root, source)
-    archive = registry("format").load(dataset.format)(archive_path)
+    archive = open_archive(dataset.format, archive_path)
     _check_layout(archive, dataset, archive_path)
     sha256 = _file_sha256(archive_path)
     if dataset.sha256 is None:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore, step_shapes
-from dpbench.data.formats import Archive
+from dpbench.data.formats import Archive, open_archive
 from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, public_demonstrations
 from dpbench.errors import DataError
 from dpbench.files import new_folder
-from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 
 
@@ -47,7 +46,7 @@ def import_archive(
     public_demonstrations(task)
     if path.exists():
         raise DataError(f"{path} exists already; move it away, or choose another place with --out.")
-    archive: Archive = registry("format").load(file_format)(source)
+    archive = open_archive(file_format, source)
     attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
     return store_archive(task, archive, source, path, attributes, on_done, filter_name, say)
 

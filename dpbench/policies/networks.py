@@ -29,7 +29,7 @@ def method_of(description: Mapping[str, Any], options: Mapping[str, str]) -> tup
         UnknownNameError: for a method that is not installed.
         ConfigError: for a configuration or options that the method does not have.
     """
-    baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
+    baseline: Baseline[Any] = registry("baseline").load_as(description["baseline"], Baseline)
     return baseline, baseline.with_options(baseline.config(description["config"]), options)
 
 

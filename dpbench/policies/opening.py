@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.policies.delayed import DelayedPolicy, delayed_horizon
 from dpbench.policies.ensembled import TemporalEnsemble, ensembled_horizon
 from dpbench.policies.learned import MICRO_BATCH
@@ -95,7 +95,9 @@ def _source_of(text: str) -> tuple[str, str]:
 
 
 def _source(name: str) -> PolicySource:
-    source: PolicySource = registry("policy_source").load(name)
+    source = registry("policy_source").load(name)
+    if not isinstance(source, PolicySource):
+        raise UnknownNameError(f"policy source {name!r} is a {type(source).__name__}, expected a PolicySource.")
     return source
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dpbench.errors import ConfigError
 from dpbench.policies.protocol import Policy
@@ -49,6 +49,7 @@ class PolicyDescription:
     packages: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class PolicySource(Protocol):
     """One way to get policies; `describe` is cheap where the source allows it."""
 

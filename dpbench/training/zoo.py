@@ -99,7 +99,7 @@ def model_card(description: Mapping[str, Any], name: str) -> str:
         description: of the checkpoint, as its `checkpoint.json` has it.
         name: of the checkpoint's folder.
     """
-    baseline: Baseline[Any] = registry("baseline").load(description["baseline"])
+    baseline: Baseline[Any] = registry("baseline").load_as(description["baseline"], Baseline)
     task_id = str(description["task"])
     averaged = description["training"]["ema_power"] is not None
     which = "the exponential moving average" if averaged else "the last gradient step"

@@ -41,7 +41,7 @@ def make_device(kind: str, name: str, options: Mapping[str, Any]) -> Any:
         UnknownNameError: with the nearest known names.
         ConfigError: if arguments are missing or unknown.
     """
-    factory = registry(kind).load(name)
+    factory: Any = registry(kind).load(name)  # a class of the protocol that `kind` stands for
     try:
         signature(factory).bind(**options)
     except TypeError as error:

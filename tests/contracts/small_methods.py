@@ -40,7 +40,7 @@ N_STEPS = {
     "act": 1000,
     "vq-bet": 1500,
 }
-"""Gradient steps within which a method learns eight windows by heart; 500 for the others."""
+"""Gradient steps within which a method learns five windows by heart; 500 for the others."""
 
 
 def learned() -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def broken(kind: str, path: Path) -> Path:
         ("no zip", "not a complete zip archive"),
         ("renamed", "not a diffusion_policy archive"),
         ("other values", "the values of data/action are not the published ones"),
-        ("wrong shape", "another shape|not the published ones"),
+        ("wrong shape", "holds steps of shape|not the published ones"),
         ("array missing", "lacks the arrays data/keypoint"),
         ("other length", "another data set"),
         ("damaged block", "damaged|broken|not a complete zip"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dpbench.errors import DataError
+from dpbench.registry import registry
 
 FORMATS = {
     "diffusion-policy-zarr": "dpbench.data.formats.diffusion_policy_zarr:read",
@@ -46,3 +50,17 @@ class Archive:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     episodes: Sequence[Mapping[str, Any]] = ()
     filters: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+def open_archive(name: str, path: Path) -> Archive:
+    """Open an archive with the reader of that name.
+
+    Raises:
+        UnknownNameError: for a format that is not installed.
+        DataError: when the archive cannot be read, or the reader returns something else.
+    """
+    read = registry("format").load(name)
+    archive: object = read(path) if callable(read) else None
+    if not isinstance(archive, Archive):
+        raise DataError(f"format {name!r} is {read!r}, expected a function from a path to an Archive.")
+    return archive
