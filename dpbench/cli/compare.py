@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.train:
         from dpbench.training.missing import train_missing
 
-        train_missing(arguments.zoo, arguments.device, arguments.data_dir)
+        train_missing(arguments.zoo, arguments.device, arguments.data_dir, say=_warn)
     selection = Selection(
         zoo=arguments.zoo,
         tasks=names(arguments.tasks),

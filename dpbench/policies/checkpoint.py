@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from dpbench.data.normalise import Normaliser
-from dpbench.errors import CheckpointError
+from dpbench.errors import CheckpointError, DataError
 from dpbench.files import write_bytes, write_json
 
 CHECKPOINT_JSON = "checkpoint.json"
@@ -98,10 +98,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         tensors = load(content)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a safetensors file ({error}); copy or train it again.") from error
-    normalisers = {
-        key: Normaliser(tensors[f"normaliser.{key}.scale"].numpy(), tensors[f"normaliser.{key}.offset"].numpy())
-        for key in sorted({name.split(".", 1)[1].rsplit(".", 1)[0] for name in tensors if name.startswith("norm")})
-    }
+    try:
+        normalisers = _normalisers(tensors)
+    except (DataError, KeyError) as error:
+        raise CheckpointError(f"{path}: its normalisers cannot be used ({error}); copy or train it again.") from error
     weights = {name[len("weights.") :]: value.float() for name, value in tensors.items() if name.startswith("weights.")}
     return Checkpoint(description, weights, normalisers, sha256)
 
@@ -126,6 +126,11 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has format_version {version!r}, expected {FORMAT_VERSION}; update dpbench.")
     if missing := [key for key in REQUIRED if key not in description]:
         raise CheckpointError(f"{path} lacks {', '.join(missing)}; copy or train it again.")
+    # A path here would let a file from a stranger name any file to be read, and the next save would delete it.
+    if not _is_plain_name(description["weights"]):
+        raise CheckpointError(
+            f"{path}: weights = {description['weights']!r} is not the name of a file beside it; copy or train it again."
+        )
     return description
 
 
@@ -143,6 +148,18 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     content = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
     write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _normalisers(tensors: Mapping[str, Tensor]) -> dict[str, Normaliser]:
+    keys = sorted({name.split(".", 1)[1].rsplit(".", 1)[0] for name in tensors if name.startswith("normaliser.")})
+    return {
+        key: Normaliser(tensors[f"normaliser.{key}.scale"].numpy(), tensors[f"normaliser.{key}.offset"].numpy())
+        for key in keys
+    }
+
+
+def _is_plain_name(name: object) -> bool:
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
 
 
 def _weights_file(folder: Path) -> Path | None:

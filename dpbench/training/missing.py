@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dpbench.policies.checkpoint import CHECKPOINT_JSON
@@ -21,7 +22,13 @@ def missing_checkpoints(zoo: Path) -> tuple[ZooEntry, ...]:
     return tuple(entry for entry in manifest(zoo) if not (zoo / entry.name / CHECKPOINT_JSON).exists())
 
 
-def train_missing(zoo: Path, device: str, data_dir: str | None, runs: Path = RUNS) -> None:
+def train_missing(
+    zoo: Path,
+    device: str,
+    data_dir: str | None,
+    runs: Path = RUNS,
+    say: Callable[[str], object] = lambda _: None,
+) -> None:
     """Train each of them and export it into the zoo; an interrupted run resumes.
 
     Args:
@@ -29,6 +36,7 @@ def train_missing(zoo: Path, device: str, data_dir: str | None, runs: Path = RUN
         device: torch device.
         data_dir: data root, None for the default.
         runs: folder of the runs.
+        say: told what the user should know about the data.
 
     Raises:
         DpbenchError: for missing data, a full disk, a loss that diverges.
@@ -37,5 +45,5 @@ def train_missing(zoo: Path, device: str, data_dir: str | None, runs: Path = RUN
         run = make_run(
             entry.baseline, entry.task, entry.preset, entry.seed, runs / entry.name, entry.overrides, data_dir
         )
-        execute(run, Execution(device=device, bf16=entry.bf16, compile=entry.compile))
+        execute(run, Execution(device=device, bf16=entry.bf16, compile=entry.compile), say=say)
         export(run.folder, zoo / entry.name)

@@ -153,3 +153,25 @@ def test_observations_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     broken["agent_pos"][0, 0, 0] = np.nan
     with pytest.raises(DataError, match="observation 'agent_pos' holds NaN"):
         policy.act(broken, NoiseStreams.from_seeds(0, range(2)))
+
+
+@pytest.mark.parametrize("name", ["../victim", "/etc/passwd", "a/b", "..", "", "a\\b", "c:x", None, 5])
+def test_weights_are_a_file_beside_the_description(tmp_path: Path, name: object) -> None:
+    folder = write(tmp_path / "run")
+    victim = tmp_path / "victim"
+    victim.write_text("stays")
+    path = folder / CHECKPOINT_JSON
+    path.write_text(json.dumps({**json.loads(path.read_text()), "weights": name}))
+    with pytest.raises(CheckpointError, match="is not the name of a file beside it"):
+        load_checkpoint(folder)
+    write(folder, step=11)
+    assert victim.read_text() == "stays", "the next save deletes nothing outside of its folder"
+
+
+def test_a_normaliser_that_cannot_be_used_is_named_with_its_file(tmp_path: Path) -> None:
+    broken = {**{key: normaliser(2) for key in ("agent_pos", "action")}, "environment_state": normaliser(3)}
+    object.__setattr__(broken["action"], "scale", np.zeros(2, dtype=np.float32))
+    description = json.loads((write(tmp_path / "whole") / CHECKPOINT_JSON).read_text())
+    save_checkpoint(tmp_path / "broken", description, {}, broken)
+    with pytest.raises(CheckpointError, match=r"weights-10.safetensors: its normalisers cannot be used .*zero"):
+        load_checkpoint(tmp_path / "broken")
