@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,7 @@ N_TRIES = 100
 _HEAD = struct.Struct("<B")
 _RECORD = struct.Struct(f"<{N_STATE + N_SCENE}d")
 _CHECK = struct.Struct("<I")
+_SLOT = _RECORD.size + _CHECK.size
 
 
 class TwinProcess:
@@ -47,7 +49,7 @@ class TwinProcess:
 
     def __init__(self, faults: Faults, seed: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._shared = context.RawArray(ctypes.c_char, _RECORD.size + _CHECK.size)
+        self._shared = context.RawArray(ctypes.c_char, 2 * _SLOT)
         self._lock = threading.Lock()
         self._n_asked = 0
         self._pipe, far_end = context.Pipe()
@@ -129,12 +131,18 @@ class TwinProcess:
         return record
 
     def _record(self) -> tuple[float, ...] | None:
-        # The twin may be writing during this read. The checksum shows it, and the next copy is complete.
+        # The twin writes to two slots in turn. It may be writing to one of them now, or be suspended while it does. The
+        # checksum shows that, and the other slot is complete.
         for _ in range(N_TRIES):
             copy = bytes(self._shared)
-            numbers, (check,) = copy[: _RECORD.size], _CHECK.unpack(copy[_RECORD.size :])
-            if check == zlib.crc32(numbers):
-                return _RECORD.unpack(numbers)
+            slots = (copy[:_SLOT], copy[_SLOT:])
+            records = [
+                _RECORD.unpack(slot[: _RECORD.size])
+                for slot in slots
+                if _CHECK.unpack(slot[_RECORD.size :])[0] == zlib.crc32(slot[: _RECORD.size])
+            ]
+            if records:
+                return max(records, key=_written_s)
         return None
 
 
@@ -146,7 +154,7 @@ def _run(pipe: Connection, shared: Any, faults: tuple[float, ...], seed: int) ->
     due = time.monotonic()
     view = memoryview(shared).cast("B")
     with contextlib.suppress(EOFError, OSError):
-        while True:
+        for slot in itertools.cycle((0, _SLOT)):
             while pipe.poll():
                 kind, *numbers = _unpacked(pipe.recv_bytes())
                 controller.handle(int(kind), numbers, time.monotonic())
@@ -155,9 +163,14 @@ def _run(pipe: Connection, shared: Any, faults: tuple[float, ...], seed: int) ->
             now = time.monotonic()
             controller.tick(now)
             record = _RECORD.pack(*controller.state, *controller.scene(now))
-            view[:] = record + _CHECK.pack(zlib.crc32(record))
+            view[slot : slot + _SLOT] = record + _CHECK.pack(zlib.crc32(record))
             due = max(due + period, time.monotonic() - period)  # missed ticks are not caught up
             time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _written_s(record: tuple[float, ...]) -> float:
+    """When a record was written: the time of its scene."""
+    return record[N_STATE]
 
 
 def _unpacked(message: bytes) -> tuple[float, ...]:

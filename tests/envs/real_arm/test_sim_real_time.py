@@ -104,6 +104,24 @@ def test_the_twin_keeps_its_own_time_until_it_is_closed() -> None:
         servo.read()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be suspended there")
+def test_a_twin_that_is_suspended_while_it_writes_is_still_read() -> None:
+    with connected() as (servo, _):
+        pid, shared = servo.pid, servo._twin._shared  # type: ignore[union-attr]
+        assert pid is not None
+        wait_until(lambda: servo.scene().n_ticks >= 2, within_s=4.0)  # both slots are written
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(0.05)
+            half, before = len(shared) // 2, bytes(shared)
+            for slot in (0, half):
+                shared[slot + 5] = bytes([before[slot + 5] ^ 255])
+                assert servo.read().position == pytest.approx(HOME_M, abs=0.001), "the other slot is complete"
+                shared[slot + 5] = before[slot + 5 : slot + 6]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_it_reaches_waypoints_over_any_link() -> None:
     clean = {"latency_s": 0.0, "jitter_s": 0.0, "drop_share": 0.0, "reorder_share": 0.0}
     with connected() as (servo, loop):
