@@ -14,7 +14,7 @@ from dpbench.leaderboard.columns import NONE, Column, columns_of, legend, tables
 
 WIDE_FROM = 170
 """Terminal width from which both tables of a task are shown as one."""
-PADDING = 2
+PADDING = 3
 """Characters beside each column."""
 
 
