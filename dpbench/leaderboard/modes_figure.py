@@ -69,7 +69,10 @@ def _figure(part: pd.DataFrame) -> Figure:
         axis.set_xticks(places, names, rotation=90 if upright else 15, fontsize=6 if upright else 7)
         axis.tick_params(axis="y", labelsize=7)
     task = part["task"][0].rsplit("/", 1)[-1]
-    figure.suptitle(f"{task}: share of successful episodes by mode (line: the demonstrator's)", fontsize=11)
+    title = f"{task}: share of successful episodes by mode"
+    line = "" if theirs is None else " (line: the demonstrator's)"
+    # One panel is narrower than the whole title.
+    figure.suptitle(title + line, fontsize=11 if n_columns > 1 else 9, wrap=True)
     return figure
 
 
