@@ -6,6 +6,11 @@ trajectories tell it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
 from dpbench.metrics import of_episode
 from dpbench.metrics.behaviour import Behaviour
 from dpbench.metrics.chunks import chunk_statistics
@@ -19,6 +24,7 @@ from dpbench.spec import Stage, TaskSpec
 D3IL = "Jia et al. 2024 (D3IL, arXiv 2402.14606)"
 OVER_ROLLOUTS = "basic bootstrap over rollouts (Davison & Hinkley 1997, Eq. 5.6)"
 OVER_STATES = "bootstrap over the probed states"
+OVER_BOTH = "basic bootstrap over the rollouts of both"
 
 
 def _behaviour(task: TaskSpec) -> Behaviour:
@@ -42,16 +48,17 @@ def _energy_ratio(records: RecordedMetrics) -> float | None:
     return energy / floor if energy is not None and floor else None
 
 
-def _total_variation(records: RecordedMetrics) -> Estimate | None:
-    theirs = records.demonstrator.mode_counts() if records.demonstrator is not None else None
-    ours = records.mode_counts()
-    return histogram_distance(total_variation, ours, theirs) if ours is not None and theirs is not None else None
+def _from_demonstrator(
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+) -> Callable[[RecordedMetrics], Estimate | None]:
+    """A distance between the mode histograms of policy and demonstrator; None where one of them is missing."""
 
+    def of(records: RecordedMetrics) -> Estimate | None:
+        theirs = records.demonstrator.mode_counts() if records.demonstrator is not None else None
+        ours = records.mode_counts()
+        return histogram_distance(distance, ours, theirs) if ours is not None and theirs is not None else None
 
-def _jensen_shannon(records: RecordedMetrics) -> Estimate | None:
-    theirs = records.demonstrator.mode_counts() if records.demonstrator is not None else None
-    ours = records.mode_counts()
-    return histogram_distance(jensen_shannon, ours, theirs) if ours is not None and theirs is not None else None
+    return of
 
 
 METRICS: tuple[Metric, ...] = (
@@ -103,12 +110,12 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "total_variation", "0 to 1", "lower",
         "total variation between the mode histograms of policy and demonstrator, from 0 (equal) to 1 (disjoint)",
-        OfRecords(_total_variation, "basic bootstrap over the rollouts of both"), WITH_MODES, Shown.IN_SECOND_TABLE,
-        "mode distance", with_interval=True,
+        OfRecords(_from_demonstrator(total_variation), OVER_BOTH), WITH_MODES, Shown.IN_SECOND_TABLE, "mode distance",
+        with_interval=True,
     ),
     Metric(
         "jensen_shannon", "bits", "lower", "Jensen-Shannon divergence between the same histograms",
-        OfRecords(_jensen_shannon, "basic bootstrap over the rollouts of both"), WITH_MODES, Shown.IN_CSV,
+        OfRecords(_from_demonstrator(jensen_shannon), OVER_BOTH), WITH_MODES, Shown.IN_CSV,
         source="Lin 1991", with_interval=True,
     ),
     Metric(
