@@ -28,7 +28,7 @@ from dpbench.baseline import (
     TrainingConfig,
     small_training,
 )
-from dpbench.errors import ConfigError
+from dpbench.fields import Layers, Share, Size, Steps, Weight
 from dpbench.nets.gpt import check_heads
 from dpbench.nets.observations import ObservationEncoder
 
@@ -50,22 +50,20 @@ class ActConfig(ChunkConfig):
         dropout: of the transformers.
     """
 
-    n_obs_steps: int = 1
-    horizon: int = 100
-    n_action_steps: int = 100
-    dim: int = 512
-    dim_feedforward: int = 3200
-    n_heads: int = 8
-    n_encoder_layers: int = 4
-    n_decoder_layers: int = 7
-    dim_latent: int = 32
-    kl_weight: float = 10.0
-    dropout: float = 0.1
+    n_obs_steps: Steps = 1
+    horizon: Steps = 100
+    n_action_steps: Steps = 100
+    dim: Size = 512
+    dim_feedforward: Size = 3200
+    n_heads: Layers = 8
+    n_encoder_layers: Layers = 4
+    n_decoder_layers: Layers = 7
+    dim_latent: Size = 32
+    kl_weight: Weight = 10.0
+    dropout: Share = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.n_encoder_layers, self.n_decoder_layers, self.dim_latent, self.dim_feedforward) < 1:
-            raise ConfigError(f"{self}: layers, dim_latent and dim_feedforward must be at least 1.")
         check_heads(self.dim, self.n_heads)
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
@@ -29,7 +31,7 @@ from dpbench.baseline import (
     read_options,
     small_training,
 )
-from dpbench.errors import ConfigError
+from dpbench.fields import Layers, Share, Size, Steps
 from dpbench.nets.categorical import draw
 from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import Gpt, check_heads
@@ -49,18 +51,16 @@ class ActionTokensConfig(ChunkConfig):
         temperature: of the sampling; 0 decodes greedily.
     """
 
-    horizon: int = 9
-    n_bins: int = 256
-    n_layers: int = 8
-    n_heads: int = 4
-    dim: int = 256
-    dropout: float = 0.1
-    temperature: float = 0.0
+    horizon: Steps = 9
+    n_bins: Annotated[int, Ge(2), Le(65_536)] = 256
+    n_layers: Layers = 8
+    n_heads: Layers = 4
+    dim: Size = 256
+    dropout: Share = 0.1
+    temperature: Annotated[float, Ge(0)] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_bins < 2 or self.n_layers < 1 or not self.temperature >= 0:
-            raise ConfigError(f"{self}: n_bins must be at least 2, n_layers at least 1, temperature 0 or more.")
         check_heads(self.dim, self.n_heads)
 
 

@@ -29,6 +29,7 @@ from dpbench.baseline import (
     small_training,
 )
 from dpbench.errors import ConfigError
+from dpbench.fields import Layers, Share, Size, Steps, Weight
 from dpbench.nets.categorical import draw, focal_loss
 from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import Gpt, check_heads
@@ -51,23 +52,24 @@ class BetConfig(ChunkConfig):
         offset_scale: weight of the offset's mean squared error.
     """
 
-    n_obs_steps: int = 3
-    horizon: int = 3
-    n_action_steps: int = 1
-    n_bins: int = 24
-    n_layers: int = 4
-    n_heads: int = 4
-    dim: int = 72
-    dropout: float = 0.1
-    gamma: float = 2.0
-    offset_scale: float = 1000.0
+    n_obs_steps: Steps = 3
+    horizon: Steps = 3
+    n_action_steps: Steps = 1
+    n_bins: Size = 24
+    n_layers: Layers = 4
+    n_heads: Layers = 4
+    dim: Size = 72
+    dropout: Share = 0.1
+    gamma: Weight = 2.0
+    offset_scale: Weight = 1000.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.horizon != self.n_obs_steps or self.n_action_steps != 1:
-            raise ConfigError("bet predicts one action for each observed step: horizon = n_obs_steps, one executed.")
-        if min(self.n_bins, self.n_layers) < 1:
-            raise ConfigError(f"{self}: n_bins and n_layers must be at least 1.")
+            raise ConfigError(
+                f"horizon = {self.horizon}, n_obs_steps = {self.n_obs_steps}, n_action_steps = {self.n_action_steps}: "
+                "bet predicts one action for each observed step, expected horizon = n_obs_steps and n_action_steps = 1."
+            )
         check_heads(self.dim, self.n_heads)
 
 

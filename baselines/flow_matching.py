@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal, get_args
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from dpbench.baseline import (
@@ -27,15 +29,15 @@ from dpbench.baseline import (
     read_options,
     small_training,
 )
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.fields import Layers, Share
 from dpbench.nets.decay import all_but_matrices
 from dpbench.nets.gpt import check_heads
 from dpbench.nets.observations import ObservationEncoder
 from dpbench.nets.transformer import ConditionalTransformer
-from dpbench.nets.unet import ConditionalUnet1D, check_horizon
+from dpbench.nets.unet import Channels, ConditionalUnet1D, Frequencies, Kernel, check_horizon
 
-SOLVERS = ("euler", "heun")
-BACKBONES = ("cnn", "transformer")
+Solver = Literal["euler", "heun"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
 TIME_SCALE = 100.0
 MAX_STEPS = 100
 
@@ -57,24 +59,19 @@ class FlowMatchingConfig(ChunkConfig):
         dropout: of the transformer.
     """
 
-    backbone: str = "cnn"
-    sampler: str = "euler"
-    n_inference_steps: int = 10
-    down_dims: tuple[int, ...] = (256, 512, 1024)
-    dim_step: int = 256
-    kernel_size: int = 5
-    n_layers: int = 8
-    n_heads: int = 4
-    dim: int = 256
-    dropout: float = 0.01
+    backbone: Literal["cnn", "transformer"] = "cnn"
+    sampler: Solver = "euler"
+    n_inference_steps: Annotated[int, Ge(1), Le(MAX_STEPS)] = 10
+    down_dims: Channels = (256, 512, 1024)
+    dim_step: Frequencies = 256
+    kernel_size: Kernel = 5
+    n_layers: Layers = 8
+    n_heads: Layers = 4
+    dim: Frequencies = 256
+    dropout: Share = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for value, kind, known in ((self.backbone, "backbone", BACKBONES), (self.sampler, "sampler", SOLVERS)):
-            if value not in known:
-                raise UnknownNameError(f"unknown {kind} {value!r}; known are {', '.join(known)}.")
-        if not 1 <= self.n_inference_steps <= MAX_STEPS:
-            raise ConfigError(f"{self.n_inference_steps} inference steps: expected 1 to {MAX_STEPS}.")
         if self.backbone == "cnn":
             check_horizon(self.horizon, self.down_dims, self.kernel_size)
         check_heads(self.dim, self.n_heads)
@@ -143,7 +140,7 @@ def _network(config: FlowMatchingConfig, dim_condition: int, dim_action: int) ->
 class FlowSampling:
     """How a trained velocity field is followed."""
 
-    sampler: str = option(f"one of {', '.join(SOLVERS)}")
+    sampler: Solver = option(f"one of {', '.join(SOLVERS)}")
     steps: int = option(f"1 to {MAX_STEPS}")
 
     def __str__(self) -> str:

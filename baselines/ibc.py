@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal, get_args
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
@@ -29,11 +31,12 @@ from dpbench.baseline import (
     read_options,
     small_training,
 )
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.fields import Count, Layers, Share, Size, Steps
 from dpbench.nets.categorical import draw
 from dpbench.nets.observations import ObservationEncoder
 
-OPTIMISERS = ("dfo", "langevin")
+Optimiser = Literal["dfo", "langevin"]
+OPTIMISERS: tuple[Optimiser, ...] = get_args(Optimiser)
 POSITIVE_JITTER = 1e-4
 LANGEVIN_CLIP = 0.1
 """Largest move a Langevin step, in normalised action units (delta_action_clip of the published code)."""
@@ -61,31 +64,19 @@ class IbcConfig(ChunkConfig):
         n_langevin_steps: of the Langevin chain.
     """
 
-    n_obs_steps: int = 2
-    horizon: int = 2
-    n_action_steps: int = 1
-    width: int = 1024
-    depth: int = 4
-    dropout: float = 0.1
-    counter_examples: str = "uniform"
-    n_counter_examples: int = 1024
-    sampler: str = "dfo"
-    n_samples: int = 1024
-    n_iterations: int = 5
-    noise_std: float = 0.03
-    n_langevin_steps: int = 100
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sampler not in OPTIMISERS:
-            raise UnknownNameError(f"unknown sampler {self.sampler!r}; known are {', '.join(OPTIMISERS)}.")
-        if self.counter_examples not in ("uniform", "langevin"):
-            raise UnknownNameError(
-                f"unknown counter_examples {self.counter_examples!r}; known are uniform and langevin."
-            )
-        counts = (self.width, self.depth, self.n_counter_examples, self.n_samples, self.n_iterations)
-        if min(*counts, self.n_langevin_steps) < 1 or not 0.0 <= self.dropout < 1.0 or self.noise_std < 0:
-            raise ConfigError(f"{self}: counts must be at least 1, dropout from 0 to below 1, noise_std 0 or more.")
+    n_obs_steps: Steps = 2
+    horizon: Steps = 2
+    n_action_steps: Steps = 1
+    width: Size = 1024
+    depth: Layers = 4
+    dropout: Share = 0.1
+    counter_examples: Literal["uniform", "langevin"] = "uniform"
+    n_counter_examples: Count = 1024
+    sampler: Optimiser = "dfo"
+    n_samples: Count = 1024
+    n_iterations: Count = 5
+    noise_std: Annotated[float, Ge(0), Le(2)] = 0.03  # actions are in [-1, 1]
+    n_langevin_steps: Count = 100
 
 
 class Ibc(nn.Module):
@@ -196,7 +187,7 @@ def _gradient_penalty(energy: Energy, x: Tensor) -> Tensor:
 class IbcSampling:
     """How the lowest energy is looked for."""
 
-    sampler: str = option(f"one of {', '.join(OPTIMISERS)}")
+    sampler: Optimiser = option(f"one of {', '.join(OPTIMISERS)}")
     steps: int = option("iterations of the sampler, 1 or more")
 
     def __str__(self) -> str:
@@ -215,7 +206,8 @@ def with_sampling(config: IbcConfig, options: Mapping[str, str]) -> IbcConfig:
         ConfigError: for another option, or a value that does not fit.
     """
     # Each sampler has a number of iterations of its own.
-    config = replace(config, sampler=options.get("sampler", config.sampler))
+    named = {key: text for key, text in options.items() if key == "sampler"}
+    config = replace(config, sampler=read_options(sampling_of(config), named).sampler)
     chosen = read_options(sampling_of(config), options)
     if config.sampler == "langevin":
         return replace(config, n_langevin_steps=chosen.steps)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
@@ -32,6 +34,7 @@ from dpbench.baseline import (
     small_training,
 )
 from dpbench.errors import ConfigError
+from dpbench.fields import Layers, Size, Steps
 from dpbench.nets.categorical import draw
 from dpbench.nets.observations import ObservationEncoder
 
@@ -49,22 +52,23 @@ class LstmGmmConfig(ChunkConfig):
         reset_every: control steps after which the recurrent state is reset; 0 keeps it to the episode's end.
     """
 
-    n_obs_steps: int = 1
-    horizon: int = 10
-    n_action_steps: int = 1
-    dim_hidden: int = 400
-    n_layers: int = 2
-    n_modes: int = 5
-    min_std: float = 1e-4
+    n_obs_steps: Steps = 1
+    horizon: Steps = 10
+    n_action_steps: Steps = 1
+    dim_hidden: Size = 400
+    n_layers: Layers = 2
+    n_modes: Size = 5
+    min_std: Annotated[float, Gt(0), Le(1)] = 1e-4
     low_noise: bool = True
-    reset_every: int = 10
+    reset_every: Annotated[int, Ge(0), Le(1_000_000)] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.n_obs_steps, self.n_action_steps) != (1, 1):
-            raise ConfigError("lstm-gmm observes and executes one step at a time: n_obs_steps = n_action_steps = 1.")
-        if min(self.dim_hidden, self.n_layers, self.n_modes) < 1 or self.min_std <= 0 or self.reset_every < 0:
-            raise ConfigError(f"{self}: sizes must be at least 1, min_std above 0, reset_every 0 or more.")
+            raise ConfigError(
+                f"n_obs_steps = {self.n_obs_steps}, n_action_steps = {self.n_action_steps}: lstm-gmm observes and "
+                "executes one step at a time, expected 1 and 1."
+            )
 
 
 class LstmGmm(nn.Module):

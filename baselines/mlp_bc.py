@@ -25,7 +25,7 @@ from dpbench.baseline import (
     TrainingConfig,
     small_training,
 )
-from dpbench.errors import ConfigError
+from dpbench.fields import Layers, Share, Size
 from dpbench.nets.observations import ObservationEncoder
 
 
@@ -36,17 +36,12 @@ class MlpBcConfig(ChunkConfig):
     Attributes:
         width: of the hidden layers.
         depth: number of hidden layers.
-        dropout: after each hidden layer, 0 to below 1.
+        dropout: after each hidden layer.
     """
 
-    width: int = 1024
-    depth: int = 8
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.width, self.depth) < 1 or not 0.0 <= self.dropout < 1.0:
-            raise ConfigError(f"{self}: width and depth must be at least 1, dropout from 0 to below 1.")
+    width: Size = 1024
+    depth: Layers = 8
+    dropout: Share = 0.1
 
 
 class MlpBc(nn.Module):

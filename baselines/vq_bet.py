@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own alias
 
@@ -29,7 +31,7 @@ from dpbench.baseline import (
     TrainingSet,
     small_training,
 )
-from dpbench.errors import ConfigError
+from dpbench.fields import Count, Layers, Positive, Share, Size, Steps, Weight
 from dpbench.nets.categorical import draw, focal_loss
 from dpbench.nets.gpt import Gpt, check_heads
 from dpbench.nets.observations import ObservationEncoder
@@ -59,26 +61,22 @@ class VqBetConfig(ChunkConfig):
         temperature: of the codes' distribution at inference.
     """
 
-    n_obs_steps: int = 5
-    horizon: int = 9
-    n_action_steps: int = 5
-    n_codes: int = 16
-    dim_code: int = 256
-    dim_hidden: int = 128
-    n_fit_steps: int = 20_000
-    n_layers: int = 8
-    n_heads: int = 8
-    dim: int = 512
-    dropout: float = 0.1
-    offset_weight: float = 10_000.0
-    temperature: float = 0.1
+    n_obs_steps: Steps = 5
+    horizon: Steps = 9
+    n_action_steps: Steps = 5
+    n_codes: Annotated[int, Ge(1), Le(FIT_BATCH)] = 16  # the first vectors of a book are those of one batch
+    dim_code: Size = 256
+    dim_hidden: Size = 128
+    n_fit_steps: Count = 20_000
+    n_layers: Layers = 8
+    n_heads: Layers = 8
+    dim: Size = 512
+    dropout: Share = 0.1
+    offset_weight: Weight = 10_000.0
+    temperature: Positive = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.n_codes, self.dim_code, self.dim_hidden, self.n_fit_steps, self.n_layers) < 1:
-            raise ConfigError(f"{self}: sizes and n_fit_steps must be at least 1.")
-        if self.temperature <= 0:
-            raise ConfigError(f"temperature = {self.temperature} must be above 0.")
         check_heads(self.dim, self.n_heads)
 
     @property

@@ -49,7 +49,13 @@ class ArmFaultError(DpbenchError):
     """An arm that has stopped, or is not connected; the message says why and what to do."""
 
 
+def shown(value: object, limit: int = 60) -> str:
+    """A value as a message names it: its `repr`, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
+
+
 def check_choice(name: str, value: object, known: Sequence[object]) -> None:
     """Raise a ConfigError that names the argument, unless its value is one of the known ones."""
     if value not in known:
-        raise ConfigError(f"{name} = {value!r}: expected {' or '.join(map(str, known))}.")
+        raise ConfigError(f"{name} = {shown(value)}: expected {' or '.join(map(str, known))}.")

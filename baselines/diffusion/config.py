@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from annotated_types import Ge, Le
 
 from dpbench.baseline import ChunkConfig, SamplingChoice, option, read_options
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.errors import ConfigError
+from dpbench.fields import Count, Layers, Share
 from dpbench.nets.gpt import check_heads
-from dpbench.nets.unet import check_horizon
+from dpbench.nets.unet import Channels, Frequencies, Kernel, check_horizon
 
-from .samplers import SAMPLERS, check_eta, inference_steps
-from .schedule import PREDICTIONS
+from .samplers import SAMPLERS, SamplerName, inference_steps
+from .schedule import Prediction
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,15 @@ class DiffusionConfig(ChunkConfig):
         eta: noise of the DDIM sampler, 0 (deterministic) to 1; the others ignore it.
     """
 
-    num_train_timesteps: int = 100
-    prediction: str = "epsilon"
-    sampler: str = "ddpm"
-    n_inference_steps: int = 100
-    eta: float = 0.0
+    num_train_timesteps: Annotated[int, Ge(1), Le(100_000)] = 100
+    prediction: Prediction = "epsilon"
+    sampler: SamplerName = "ddpm"
+    n_inference_steps: Count = 100
+    eta: Annotated[float, Ge(0), Le(1)] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for value, kind, known in (
-            (self.sampler, "sampler", tuple(SAMPLERS)),
-            (self.prediction, "prediction", PREDICTIONS),
-        ):
-            if value not in known:
-                raise UnknownNameError(f"unknown {kind} {value!r}; known are {', '.join(known)}.")
         inference_steps(self.num_train_timesteps, self.n_inference_steps)
-        check_eta(self.eta)
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,9 @@ class DiffusionCnnConfig(DiffusionConfig):
         kernel_size: of the convolutions, odd.
     """
 
-    down_dims: tuple[int, ...] = (256, 512, 1024)
-    dim_step: int = 256
-    kernel_size: int = 5
+    down_dims: Channels = (256, 512, 1024)
+    dim_step: Frequencies = 256
+    kernel_size: Kernel = 5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,10 +71,10 @@ class DiffusionTransformerConfig(DiffusionConfig):
         dropout: of attention and feed-forward layers.
     """
 
-    n_layers: int = 8
-    n_heads: int = 4
-    dim: int = 256
-    dropout: float = 0.01
+    n_layers: Layers = 8
+    n_heads: Layers = 4
+    dim: Frequencies = 256
+    dropout: Share = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,7 +85,7 @@ class DiffusionTransformerConfig(DiffusionConfig):
 class DiffusionSampling:
     """How a trained network denoises; any number of steps fits any network."""
 
-    sampler: str = option(f"one of {', '.join(SAMPLERS)}")
+    sampler: SamplerName = option(f"one of {', '.join(SAMPLERS)}")
     steps: int = option("denoising steps, 1 to T")
     eta: float = option("noise of ddim, 0 (deterministic) to 1")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,8 @@ def sample_dpm_solver(
 
 
 Sampler = Callable[[Predict, Tensor, Schedule, Noise, int, float], Tensor]
-SAMPLERS: Mapping[str, Sampler] = {"ddpm": sample_ddpm, "ddim": sample_ddim, "dpm-solver++": sample_dpm_solver}
+SamplerName = Literal["ddpm", "ddim", "dpm-solver++"]
+SAMPLERS: Mapping[SamplerName, Sampler] = {"ddpm": sample_ddpm, "ddim": sample_ddim, "dpm-solver++": sample_dpm_solver}
 
 
 def _signal(schedule: Schedule, step: int | np.int64) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +78,10 @@ class Predicted:
     epsilon: Tensor
 
 
-PREDICTIONS = ("epsilon", "sample", "v")
+Prediction = Literal["epsilon", "sample", "v"]
 
 
-def training_target(prediction: str, clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
+def training_target(prediction: Prediction, clean: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
     """What the network is trained to predict, `(B, Tp, Da)`."""
     if prediction == "epsilon":
         return noise
@@ -89,7 +90,7 @@ def training_target(prediction: str, clean: Tensor, noise: Tensor, alpha_bar: Te
     return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * clean  # v
 
 
-def predicted(prediction: str, output: Tensor, x: Tensor, alpha_bar: float) -> Predicted:
+def predicted(prediction: Prediction, output: Tensor, x: Tensor, alpha_bar: float) -> Predicted:
     """Read a network's output, the inverse of `training_target`."""
     signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
     if prediction == "epsilon":

@@ -70,7 +70,7 @@ def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
 
 def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_baseline
-    from dpbench.cli.train import field_value
+    from dpbench.cli.train import field_values
     from dpbench.errors import ConfigError
     from dpbench.policies.baseline import Baseline
     from dpbench.registry import registry
@@ -79,7 +79,7 @@ def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     baseline = registry("baseline").load(name)
     if not isinstance(baseline, Baseline):
         raise ConfigError(f"{name} is not trained; name a method that `dpbench train` takes.")
-    preset = with_overrides(baseline.preset(arguments.preset), dict(map(field_value, arguments.set)))
+    preset = with_overrides(baseline.preset(arguments.preset), field_values(arguments.set))
     return check_baseline(baseline, preset.config, arguments.steps)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dpbench.cli.arguments import TASK
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, shown
 
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.preset,
         arguments.seed,
         arguments.out,
-        dict(map(field_value, arguments.set)),
+        field_values(arguments.set),
         arguments.data_dir,
         arguments.store,
     )
@@ -92,16 +93,28 @@ def _note(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr)
 
 
-def field_value(text: str) -> tuple[str, Any]:
-    """`FIELD=VALUE` as a name and a value.
+PYTHON_CONSTANTS = {"None": None, "True": True, "False": False}
+
+
+def field_values(texts: Sequence[str]) -> dict[str, Any]:
+    """`["FIELD=VALUE"]` as a mapping; values are JSON (`null`, `true`, `[1, 2]`), Python's constants, or else text.
 
     Raises:
-        ConfigError: without an equals sign.
+        ConfigError: for a text without an equals sign, or a field that is set twice.
     """
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text!r}: expected FIELD=VALUE, such as n_steps=2000.")
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {shown(text)}: expected FIELD=VALUE, such as n_steps=2000.")
+        if key in values:
+            raise ConfigError(f"--set {key} is there twice: leave one of them out.")
+        values[key] = PYTHON_CONSTANTS[value] if value in PYTHON_CONSTANTS else _json_or_text(value)
+    return values
+
+
+def _json_or_text(value: str) -> Any:
     try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value

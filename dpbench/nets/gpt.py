@@ -51,7 +51,7 @@ class Gpt(nn.Module):
 
 def check_heads(dim: int, n_heads: int) -> None:
     """Raise ConfigError when `dim` is not a multiple of `n_heads`."""
-    if n_heads < 1 or dim % n_heads:
+    if dim % n_heads:
         raise ConfigError(f"dim = {dim} is not a multiple of n_heads = {n_heads}: choose a divisor.")
 
 

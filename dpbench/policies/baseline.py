@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
+
+from annotated_types import Ge, Gt, Le, MultipleOf
 
 from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.fields import AnyDataclass, Count, Positive, Share, Steps, check_fields, from_json
 from dpbench.nets.features import Features
 from dpbench.policies.protocol import Policy
 from dpbench.policies.sampling import SamplingChoice
@@ -17,12 +20,6 @@ from dpbench.spec import Horizon, TaskSpec
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-class AnyDataclass(Protocol):
-    """An instance of a dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 class MethodConfig(AnyDataclass, Protocol):
@@ -41,6 +38,9 @@ ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 class ChunkConfig:
     """What the configurations of the shipped methods share; defaults are Diffusion Policy's.
 
+    A subclass declares the bounds of its own fields in their types (`dpbench.fields`); they are checked here. Where it
+    adds rules between fields, its `__post_init__` calls this one first.
+
     Attributes:
         n_obs_steps: observed steps (To).
         horizon: predicted steps (Tp).
@@ -48,20 +48,22 @@ class ChunkConfig:
         vision_width: channels of the first stage of the cameras' ResNet-18 (64 in the papers).
     """
 
-    n_obs_steps: int = 2
-    horizon: int = 16
-    n_action_steps: int = 8
-    vision_width: int = 64
+    n_obs_steps: Steps = 2
+    horizon: Steps = 16
+    n_action_steps: Steps = 8
+    vision_width: Annotated[int, Ge(16), Le(1024), MultipleOf(16)] = 64  # group norm
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _ = self.window
-        if self.vision_width < 16 or self.vision_width % 16:
-            raise ConfigError(f"vision_width = {self.vision_width} must be a multiple of 16 (group norm).")
 
     @property
     def window(self) -> Horizon:
         """Observed, predicted and executed steps."""
         return Horizon(self.n_obs_steps, self.horizon, self.n_action_steps)
+
+
+GradientSteps = Annotated[int, Ge(0), Le(1_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -80,23 +82,18 @@ class TrainingConfig:
         val_ratio: share of episodes kept for validation.
     """
 
-    n_steps: int
-    batch_size: int = 256
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.95, 0.999)
-    weight_decay: float = 1e-6
-    warmup_steps: int = 500
-    ema_power: float | None = 0.75
-    max_gradient_norm: float | None = None
-    val_ratio: float = 0.02
+    n_steps: GradientSteps
+    batch_size: Count = 256
+    learning_rate: Annotated[float, Gt(0), Le(1e30)] = 1e-4
+    betas: tuple[Share, Share] = (0.95, 0.999)
+    weight_decay: Annotated[float, Ge(0), Le(10)] = 1e-6
+    warmup_steps: GradientSteps = 500
+    ema_power: Annotated[float, Gt(0), Le(1)] | None = 0.75
+    max_gradient_norm: Positive | None = None
+    val_ratio: Share = 0.02
 
     def __post_init__(self) -> None:
-        if self.n_steps < 0 or self.batch_size < 1:
-            raise ConfigError(
-                f"n_steps = {self.n_steps} must be at least 0 and batch_size = {self.batch_size} at least 1."
-            )
-        if not self.learning_rate > 0:
-            raise ConfigError(f"learning_rate = {self.learning_rate} must be above 0.")
+        check_fields(self)
 
 
 def small_training(paper: TrainingConfig) -> TrainingConfig:
@@ -156,7 +153,7 @@ class Baseline(Generic[ConfigT]):
             ConfigError: for fields that the method does not have, or values that do not fit.
         """
         config_type = type(next(iter(self.presets.values())).config)
-        return config_from_json(config_type, {self.renamed.get(key, key): value for key, value in values.items()})
+        return from_json(config_type, {self.renamed.get(key, key): value for key, value in values.items()})
 
     def with_options(self, config: ConfigT, options: Mapping[str, str]) -> ConfigT:
         """The configuration with another sampling, such as `{"temperature": "1"}`.
@@ -215,20 +212,3 @@ def sampling_text(name: str, config: Mapping[str, Any]) -> str:
     if not isinstance(baseline, Baseline) or baseline.sampling is None:
         return ""
     return str(baseline.sampling.of(baseline.config(config)))
-
-
-DataclassT = TypeVar("DataclassT", bound=AnyDataclass)
-
-
-def config_from_json(config_type: type[DataclassT], values: Mapping[str, Any]) -> DataclassT:
-    """A frozen dataclass from its JSON form (lists become tuples).
-
-    Raises:
-        ConfigError: for fields that the dataclass does not have.
-    """
-    known = {each.name for each in dataclasses.fields(config_type)}
-    if unknown := sorted(set(values) - known):
-        raise ConfigError(
-            f"{config_type.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}."
-        )
-    return config_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from dpbench.errors import CheckpointError
+from dpbench.errors import CheckpointError, ConfigError
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.checkpoint import Checkpoint
@@ -45,6 +46,23 @@ def count_parameters(baseline: Baseline[Any], config: Any, task: TaskSpec) -> in
     """Number of parameters of a network, counted without memory for them."""
     with torch.device("meta"):
         return parameters_of(baseline.build(config, Features.from_task(task)))
+
+
+def check_memory(baseline: Baseline[Any], config: Any, task: TaskSpec) -> None:
+    """Refuse a network before memory is taken for it.
+
+    Raises:
+        ConfigError: when its parameters alone are larger than the memory of this machine.
+    """
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    n_parameters = count_parameters(baseline, config, task)
+    needed, there = n_parameters * torch.float32.itemsize, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise ConfigError(
+            f"{baseline.name} would have {n_parameters:,} parameters, {needed / 2**30:.0f} GiB, and this machine has "
+            f"{there / 2**30:.0f} GiB of memory: choose fewer or narrower layers."
+        )
 
 
 def parameters_of(module: torch.nn.Module) -> int:

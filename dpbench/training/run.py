@@ -7,19 +7,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dpbench.data.episodes import open_store, open_task_data
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, shown
+from dpbench.fields import from_json
 from dpbench.files import write_json
 from dpbench.nets.features import Features
-from dpbench.policies.baseline import Baseline, Preset, config_from_json
+from dpbench.policies.baseline import Baseline, Preset
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
-from dpbench.policies.networks import learned_policy, parameters_of
+from dpbench.policies.networks import check_memory, learned_policy, parameters_of
 from dpbench.policies.protocol import Policy
 from dpbench.provenance import commit, versions
 from dpbench.registry import registry
@@ -90,28 +90,16 @@ def with_overrides(preset: Preset[Any], overrides: Mapping[str, Any]) -> Preset[
     """A preset with some fields of `config` or `training` replaced.
 
     Raises:
-        ConfigError: for a field that neither has, or a value of another kind.
+        ConfigError: for a field that neither has, or a value that does not fit.
     """
     config, training = asdict(preset.config), asdict(preset.training)
-    for key, value in overrides.items():
-        if key not in config and key not in training:
-            raise ConfigError(f"no field {key!r}; known are {', '.join([*config, *training])}.")
-        part, values = (preset.config, config) if key in config else (preset.training, training)
-        if not _fits(value, get_type_hints(type(part))[key]):
-            raise ConfigError(f"{key} = {value!r}: expected a value such as {json.dumps(values[key])}.")
-        values[key] = value
-    return Preset(config_from_json(type(preset.config), config), config_from_json(type(preset.training), training))
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is of a field's type: a number, text, a list of them, or one of several types."""
-    if isinstance(kind, UnionType):
-        return any(_fits(value, each) for each in get_args(kind))
-    if get_origin(kind) is tuple:
-        return isinstance(value, list | tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
-    return isinstance(value, int | float if kind is float else kind)
+    if unknown := [key for key in overrides if key not in config and key not in training]:
+        raise ConfigError(f"no field {shown(unknown[0])}; known are {', '.join([*config, *training])}.")
+    changed = {key: value for key, value in overrides.items() if key in config}
+    trained = {key: value for key, value in overrides.items() if key in training}
+    return Preset(
+        from_json(type(preset.config), {**config, **changed}), from_json(type(preset.training), {**training, **trained})
+    )
 
 
 def execute(
@@ -141,6 +129,7 @@ def execute(
         _claim_folder(
             run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")}
         )
+    check_memory(method, config, task)
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
     saved = {**description, "n_parameters": parameters_of(module)}

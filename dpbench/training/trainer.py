@@ -11,15 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from dpbench.errors import ConfigError, DpbenchError
+from dpbench.fields import check_fields
 from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Fitted, PartlyDecayed, as_method
 from dpbench.training import distributed
@@ -30,6 +32,11 @@ from dpbench.training.training_state import capture, read_state, restore, traine
 
 VALIDATION_STEP, FIT_STEP = 2**31 - 1, 2**31 - 2
 """Seeds of the validation loss and of `fit`, in place of a step's number; no gradient step has these."""
+
+
+MAX_INTERVAL = 1_000_000_000
+Interval = Annotated[int, Ge(1), Le(MAX_INTERVAL)]
+"""Counted in gradient steps."""
 
 
 class DivergedError(DpbenchError):
@@ -45,7 +52,7 @@ class Execution:
         bf16: automatic mixed precision with bfloat16.
         compile: compile the networks with torch.compile.
         save_every: steps between saved states.
-        log_every: steps between rows of the log.
+        log_every: steps between rows of the log; a report has a row as well.
         report_every: steps between calls of `on_report` (validation loss, rollouts); 0 for none.
         stop_after: end early after that step, as if interrupted; None runs to the end.
     """
@@ -53,10 +60,13 @@ class Execution:
     device: str = "cpu"
     bf16: bool = False
     compile: bool = False
-    save_every: int = 500
-    log_every: int = 50
-    report_every: int = 2000
-    stop_after: int | None = None
+    save_every: Interval = 500
+    log_every: Interval = 50
+    report_every: Annotated[int, Ge(0), Le(MAX_INTERVAL)] = 2000
+    stop_after: Interval | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 Report = Callable[[int, Mapping[str, Tensor]], Mapping[str, float]]
@@ -121,18 +131,24 @@ def train(
             meter.losses.append(loss)
             done = step + 1
             bar.update()
-            if done % execution.log_every == 0 or done == last_step:
+            reports = is_due(done, execution.report_every, config.n_steps)
+            if reports or is_due(done, execution.log_every, last_step):
                 values = {**meter.read(done, config.batch_size, folder), "learning_rate": rate}
                 bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
-                if execution.report_every and (done % execution.report_every == 0 or done == config.n_steps):
+                if reports:
                     values |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
                     meter.since = (done, time.perf_counter())
                 if distributed.is_main():
                     for logger in loggers:
                         logger.log(done, values)
-            if (done % execution.save_every == 0 or done == last_step) and distributed.is_main():
+            if is_due(done, execution.save_every, last_step) and distributed.is_main():
                 write_state(folder, capture(done, module, average, optimiser))
     return Trained(last_step, average, time.perf_counter() - started)
+
+
+def is_due(step: int, every: int, last: int) -> bool:
+    """Whether something is done after `step`: at every multiple of its own interval and at the last; 0 is never."""
+    return every > 0 and (step % every == 0 or step == last)
 
 
 def _only_fit(module: nn.Module, data: TrainingData, seed: int) -> Trained:
@@ -274,7 +290,7 @@ def _report(
     if len(data.val):
         device = torch.device(execution.device)
         # As many windows as in a training batch, so that a compiled network sees no new shape.
-        rows = np.linspace(0, len(data.val) - 1, batch_size).astype(np.int64)
+        rows = np.linspace(0, len(data.val) - 1, min(batch_size, len(data.train))).astype(np.int64)
         module.eval()
         with torch.no_grad(), _kernels(execution):
             loss = as_method(module).loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))

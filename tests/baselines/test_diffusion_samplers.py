@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -18,8 +20,8 @@ from dpbench.baselines.diffusion.samplers import (
     solver_steps,
 )
 from dpbench.baselines.diffusion.schedule import (
-    PREDICTIONS,
     Predicted,
+    Prediction,
     add_noise,
     predicted,
     squared_cosine,
@@ -100,7 +102,7 @@ def test_add_noise_equals_diffusers() -> None:
     torch.testing.assert_close(add_noise(clean, noise, signal[steps].view(-1, 1, 1)), theirs, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("prediction", get_args(Prediction))
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 10, 50, 100])
 def test_every_prediction_type_equals_diffusers(prediction: str, n_steps: int) -> None:
     scheduler = DDIMScheduler(**settings(prediction), set_alpha_to_one=True, steps_offset=0)
@@ -134,7 +136,7 @@ def test_dpm_solver_equals_diffusers(n_steps: int) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("prediction", get_args(Prediction))
 @pytest.mark.parametrize("step", [0, 30, 99])
 def test_what_is_trained_is_what_is_read(prediction: str, step: int) -> None:
     clean, noise = noises(2, seed=7)

@@ -101,7 +101,7 @@ def test_a_straight_flow_is_followed_exactly_in_any_number_of_steps(steps: int) 
     torch.testing.assert_close(sampled, observations["agent_pos"][:, :1, :1].expand(2, 16, 2), rtol=0, atol=1e-5)
     assert with_sampling(config, {"sampler": "heun", "steps": "3"}).n_inference_steps == 3
     for bad in ("0", "101", "-1"):
-        with pytest.raises(ConfigError, match="inference steps: expected 1 to 100"):
+        with pytest.raises(ConfigError, match=f"n_inference_steps = {bad}: expected a whole number from 1 to 100"):
             replace(config, n_inference_steps=int(bad))
 
 

@@ -143,6 +143,46 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
         run(tmp_path, config=TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e30, warmup_steps=0))
 
 
+@pytest.mark.parametrize(
+    ("every", "reports", "saves"),
+    [
+        ({"report_every": 75, "log_every": 50, "save_every": 500}, [75, 150, 225, 300], [300]),
+        ({"report_every": 7, "log_every": 1000, "save_every": 110}, [*range(7, 300, 7), 300], [110, 220, 300]),
+        ({"report_every": 0, "log_every": 50, "save_every": 299}, [], [299, 300]),
+    ],
+)
+def test_every_interval_counts_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: dict[str, int], reports: list[int], saves: list[int]
+) -> None:
+    reported: list[int] = []
+    saved: list[int] = []
+    monkeypatch.setattr("dpbench.training.trainer.write_state", lambda _, state: saved.append(state.step))
+    config = TrainingConfig(n_steps=300, batch_size=8)
+
+    def report(step: int, _: Mapping[str, Tensor]) -> dict[str, float]:
+        reported.append(step)
+        return {}
+
+    torch.manual_seed(0)
+    logger = CsvLogger(tmp_path / "log.csv", 0)
+    train(Noisy(), data(), config, Execution(**every), 0, tmp_path, [logger], report)
+    with (tmp_path / "log.csv").open() as file:
+        rows = {int(row["step"]): row for row in csv.DictReader(file)}
+    assert reported == reports
+    assert saved == saves
+    assert sorted(rows) == sorted({*range(every["log_every"], 301, every["log_every"]), 300, *reports})
+    assert [step for step, row in rows.items() if row["val_loss"]] == reports
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("save_every", 0), ("log_every", 0), ("report_every", -1), ("save_every", 1.5), ("bf16", "yes")],
+)
+def test_an_execution_that_cannot_work_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{field} = {value!r}: expected "):
+        Execution(**{field: value})
+
+
 def test_loss_falls(tmp_path: Path) -> None:
     run(tmp_path, config=TrainingConfig(n_steps=300, batch_size=8, learning_rate=1e-2, warmup_steps=5))
     with (tmp_path / "log.csv").open() as file:
