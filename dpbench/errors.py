@@ -41,6 +41,10 @@ class ActionError(DpbenchError, ValueError):
     """An action of the wrong shape, or with NaN or infinite values."""
 
 
+class CopyError(DpbenchError, TypeError):
+    """An object that cannot be copied or pickled; the message says what to do instead."""
+
+
 class MissingExtraError(DpbenchError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
 

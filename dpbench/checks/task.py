@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
+import dpbench.checks.task_copies as copied
 import dpbench.checks.task_episodes as episodes
 import dpbench.checks.task_state as states
 from dpbench.checks.outcome import Check, CheckFailed, CheckSkipped, listed, require, run_check, run_checks
@@ -195,6 +196,8 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "batch": episodes.batch,
     "state": states.round_trip,
     "state is a copy": states.is_a_copy,
+    "copies": copied.copies,
+    "copies with the time limit": copied.wrapped_copies,
     "starts": _starts,
     "time limit": _time_limit,
     "scripted demonstrator": _demonstrator,

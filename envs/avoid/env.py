@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, SupportsFloat
+import copy
+from typing import Any, Literal, Self, SupportsFloat
 
 import gymnasium as gym
 import mujoco
@@ -130,6 +131,10 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""
         return self._frame(self._render_size) if self.render_mode == "rgb_array" else None
+
+    def __copy__(self) -> Self:
+        """A full copy: two environments never share a simulation."""
+        return copy.deepcopy(self)
 
     def _frame(self, size_px: int) -> NDArray[np.uint8]:
         return draw((float(self._data.qpos[0]), float(self._data.qpos[1])), size_px)

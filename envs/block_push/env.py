@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any, Literal, SupportsFloat
+from typing import Any, Literal, Self, SupportsFloat
 
 import gymnasium as gym
 import mujoco
@@ -113,7 +114,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         """
         data = self._data
         x, y = self._action.check(action).tolist()
-        if self._action is DELTA_ACTION:
+        if self._action.kind == "delta":
             target_x, target_y = data.ctrl.tolist()
             x, y = x + target_x, y + target_y
         data.ctrl[:] = min(max(x, X_RANGE_M[0]), X_RANGE_M[1]), min(max(y, Y_RANGE_M[0]), Y_RANGE_M[1])
@@ -150,6 +151,10 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""
         return self._frame(self._render_size) if self.render_mode == "rgb_array" else None
+
+    def __copy__(self) -> Self:
+        """A full copy: two environments never share a simulation."""
+        return copy.deepcopy(self)
 
     def _place(self, start: Start) -> None:
         mujoco.mj_resetData(self._model, self._data)

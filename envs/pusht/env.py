@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any, SupportsFloat
+from typing import Any, Self, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
@@ -166,6 +167,14 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if self._window is not None:
             self._window.close()
             self._window = None
+
+    def __copy__(self) -> Self:
+        """A full copy: two environments never share a simulation."""
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the window, of which each environment opens its own."""
+        return {**self.__dict__, "_window": None}
 
     def _human_window(self) -> Window:
         if self._window is None:

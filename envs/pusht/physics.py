@@ -6,11 +6,16 @@ set on bodies, where it has no effect, and the centre of gravity is the unweight
 
 Difference: the sub-step loop calls Chipmunk through pymunk's cffi handle, without Python objects. States are equal bit
 for bit (the tests compare them with gym-pusht), and a control step takes about a tenth of the time.
+
+A copy repeats all calls since the start in a simulation of its own: Chipmunk keeps the forces of earlier contacts where
+no function can set them, and only equal calls make them equal.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from array import array
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pymunk
 from pymunk import _chipmunk_cffi
@@ -43,6 +48,8 @@ class Physics:
     """
 
     def __init__(self, space_damping: float = 0.0, block_centre_of_gravity: tuple[float, float] | None = None) -> None:
+        self._arguments = (space_damping, block_centre_of_gravity)
+        self._calls: list[tuple[str, array[float]]] = []
         self._space = pymunk.Space()
         self._space.gravity = 0, 0
         # 0 removes all velocity at every sub-step: the block moves only while it is pushed.
@@ -85,6 +92,10 @@ class Physics:
 
     def place(self, state: State) -> None:
         """Set the positions of agent and block, without a sub-step."""
+        self._remember("place", *state)
+        self._place(state)
+
+    def _place(self, state: State) -> None:
         agent_x, agent_y, block_x, block_y, angle = state
         self._agent.position = (agent_x, agent_y)
         self._block.angle = angle
@@ -100,21 +111,24 @@ class Physics:
             legacy: set the position before the angle, as the published evaluation does. The body rotates about its
                 centre of gravity, so that it ends up elsewhere. False sets the state exactly.
         """
+        self._remember("set_state", *state, legacy)
         agent_x, agent_y, block_x, block_y, angle = state
         if legacy:
             self._agent.position = (agent_x, agent_y)
             self._block.position = (block_x, block_y)
             self._block.angle = angle
         else:
-            self.place(state)
+            self._place(state)
         _lib.cpSpaceStep(self._c_space, PHYSICS_DT_S)
 
     def set_agent_velocity(self, velocity: tuple[float, float]) -> None:
         """Velocity of the finger, px/s."""
+        self._remember("set_agent_velocity", *velocity)
         _lib.cpBodySetVelocity(self._c_agent, velocity)
 
     def step(self, target_x: float, target_y: float) -> None:
         """One control step of 0.1 s: a PD controller drives the finger to the target, px."""
+        self._remember("step", target_x, target_y)
         lib, space, agent = _lib, self._c_space, self._c_agent
         get_position, set_velocity, step = lib.cpBodyGetPosition, lib.cpBodySetVelocity, lib.cpSpaceStep
         velocity = lib.cpBodyGetVelocity(agent)
@@ -135,3 +149,35 @@ class Physics:
         """Velocity of the finger, px/s."""
         velocity = _lib.cpBodyGetVelocity(self._c_agent)
         return velocity.x, velocity.y
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold the calls since the start, two numbers a control step."""
+        return _repeated, (self._arguments, self._calls, self.n_contact_points)
+
+    def _remember(self, name: str, *numbers: float) -> None:
+        if not self._calls or self._calls[-1][0] != name:
+            self._calls.append((name, array("d")))
+        self._calls[-1][1].extend(numbers)
+
+
+def _repeated(
+    arguments: tuple[float, tuple[float, float] | None],
+    calls: Sequence[tuple[str, Sequence[float]]],
+    n_contact_points: int,
+) -> Physics:
+    """A new simulation after the same calls."""
+    physics = Physics(*arguments)
+    for name, numbers in calls:
+        count = {"place": 5, "set_state": 6, "set_agent_velocity": 2, "step": 2}[name]
+        for at in range(0, len(numbers), count):
+            given = numbers[at : at + count]
+            if name == "place":
+                physics.place(cast(State, tuple(given)))
+            elif name == "set_state":
+                physics.set_state(cast(State, tuple(given[:5])), bool(given[5]))
+            elif name == "set_agent_velocity":
+                physics.set_agent_velocity((given[0], given[1]))
+            else:
+                physics.step(given[0], given[1])
+    physics.n_contact_points = n_contact_points
+    return physics

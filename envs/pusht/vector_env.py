@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from gymnasium.utils import seeding
@@ -134,6 +135,10 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     def get_state(self) -> NDArray[np.float64]:
         """The states of all worlds, `(N, 7)`, as `PushTEnv.get_state`."""
         return np.stack([world.get_state() for world in self._worlds])
+
+    def __copy__(self) -> Self:
+        """A full copy: two batches never share a simulation."""
+        return copy.deepcopy(self)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:

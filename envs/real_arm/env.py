@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, SupportsFloat
+from typing import Any, Literal, SupportsFloat, SupportsIndex
 
 import gymnasium as gym
 import numpy as np
@@ -16,7 +16,7 @@ from dpbench.arms.control.loop import ServoLoop
 from dpbench.arms.control.servo import Servo
 from dpbench.arms.driver import Waypoint
 from dpbench.arms.sensor_buffer import SensorBuffer
-from dpbench.errors import ConfigError, check_choice
+from dpbench.errors import ConfigError, CopyError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
 from dpbench.spaces import action_space, nested, observation_space
 
@@ -240,6 +240,17 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             stack.callback(self.camera.close)
             stack.callback(self.sensors.close)
             stack.callback(self.loop.close)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Neither copied nor pickled: there is one arm, and its loop owns threads and connections.
+
+        Raises:
+            CopyError: always.
+        """
+        raise CopyError(
+            "an arm or its twin cannot be copied or pickled: make a second environment with gym.make; without "
+            "real_time the same reset(seed=...) and actions give the same episode there."
+        )
 
     def _agent_pos(self) -> tuple[float, NDArray[np.float32]]:
         state = self.loop.read()

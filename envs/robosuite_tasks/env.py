@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, SupportsFloat
+import copy
+from typing import Any, Literal, Self, SupportsFloat
 
 import gymnasium as gym
 import mujoco
@@ -93,14 +94,9 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._name, self.scene = scene, SCENES[scene]
         self._obs_mode, self._absolute, self._render_size = obs_mode, action_mode == "absolute", render_size
         self._exact_pictures = exact_pictures
-        self._reference = reference(scene)
-        self._model = self._reference.model()
-        self._data = mujoco.MjData(self._model)
-        self._stepper = Stepper(self._model, self._data, self._reference.arms)
-        self._physics = np.empty(mujoco.mj_stateSize(self._model, PHYSICS))
-        self._size = self._reference.size
+        self._open()
+        self._begun = False
         self._tracker = Tracker(scene)
-        self._cameras: dict[bool, Cameras] = {}
         self._action = action(self.scene, action_mode)
         self._low, self._high = np.array(self._action.low), np.array(self._action.high)
         self.action_space = action_space(self._action)
@@ -130,7 +126,10 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
         Raises:
             ActionError: for another length, or NaN or infinite values.
+            ResetNeeded: before the first `reset` or `set_state`.
         """
+        if not self._begun:
+            raise gym.error.ResetNeeded("the scene has no start yet: call reset() before step().")
         self._stepper.step(*self._goals(self._action.check(action)), SUBSTEPS)
         hands, objects, solved = self._look()
         self._tracker.see(hands, objects, solved)
@@ -139,9 +138,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def get_state(self) -> NDArray[np.float64]:
         """The physics state, and that of the controller, the cube's size and the mode tracker, in one vector."""
         mujoco.mj_getState(self._model, self._data, self._physics, PHYSICS)
-        stepper = self._stepper
-        parts = (self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._size)
-        return np.concatenate([*(part.ravel() for part in parts), self._tracker.numbers()])
+        return np.concatenate([*(part.ravel() for part in self._parts()), self._tracker.numbers()])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
         """Set a state of `get_state`.
@@ -150,14 +147,22 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             ConfigError: for another length, or NaN or infinite values.
         """
         values = np.asarray(state, dtype=np.float64)
+        n_all = int(self._ends()[-1]) + N_NUMBERS
+        if values.shape != (n_all,) or not np.isfinite(values).all():
+            raise ConfigError(f"state of shape {values.shape}: expected {n_all} finite numbers, as get_state has them.")
+        self._restore(values)
+
+    def _parts(self) -> tuple[NDArray[np.float64], ...]:
         stepper = self._stepper
-        parts = (self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._reference.size)
-        ends = np.cumsum([part.size for part in parts])
-        if values.shape != (ends[-1] + N_NUMBERS,) or not np.isfinite(values).all():
-            raise ConfigError(
-                f"state of shape {values.shape}: expected {ends[-1] + N_NUMBERS} finite numbers, as get_state has them."
-            )
-        physics, gripper, joints, mass, size, numbers = np.split(values, ends)
+        return self._physics, stepper.gripper, stepper.initial_joints, stepper.first_mass, self._size
+
+    def _ends(self) -> NDArray[np.int64]:
+        return np.cumsum([part.size for part in self._parts()])
+
+    def _restore(self, values: NDArray[np.float64]) -> None:
+        """Set a state of `get_state`, unchecked."""
+        stepper = self._stepper
+        physics, gripper, joints, mass, size, numbers = np.split(values, self._ends())
         self._begin(Start(physics, joints.reshape(-1, N_JOINTS), mass.reshape(-1, N_JOINTS, N_JOINTS), size))
         stepper.gripper[:] = gripper.reshape(-1, 2)
         self._tracker = Tracker.from_numbers(self._name, numbers.tolist())
@@ -204,7 +209,37 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         while self._cameras:
             self._cameras.popitem()[1].close()
 
+    def __copy__(self) -> Self:
+        """A full copy: two environments never share a simulation."""
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: the state in place of the simulation, which is made anew."""
+        own = ("_reference", "_model", "_data", "_stepper", "_physics", "_size", "_cameras")
+        kept = {name: value for name, value in self.__dict__.items() if name not in own}
+        return {**kept, "state": self.get_state() if self._begun else None}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        """The inverse of `__getstate__`."""
+        kept = dict(kept)
+        state = kept.pop("state")
+        self.__dict__.update(kept)
+        self._open()
+        if state is not None:
+            self._restore(state)
+
+    def _open(self) -> None:
+        """Make the simulation."""
+        self._reference = reference(self._name)
+        self._model = self._reference.model()
+        self._data = mujoco.MjData(self._model)
+        self._stepper = Stepper(self._model, self._data, self._reference.arms)
+        self._physics = np.empty(mujoco.mj_stateSize(self._model, PHYSICS))
+        self._size = self._reference.size
+        self._cameras: dict[bool, Cameras] = {}
+
     def _begin(self, start: Start) -> None:
+        self._begun = True
         if start.size.size and not np.array_equal(start.size, self._size):
             self._reference.resize(self._model, start.size)
         self._size = start.size.copy()
@@ -243,19 +278,8 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def _look(self) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
         """`agent_pos`, `environment_state`, and whether the task is solved."""
-        data = self._data
-        hands = np.concatenate(
-            [
-                part
-                for arm, body in zip(self._reference.arms, self._reference.hands, strict=True)
-                for part in (
-                    data.site_xpos[arm.site],
-                    data.xquat[body][[1, 2, 3, 0]],
-                    data.qpos[arm.qpos + N_JOINTS : arm.qpos + N_JOINTS + 2],
-                )
-            ]
-        )
-        objects, solved = self._reference.look(data, hands)
+        hands = self._reference.look_at_hands(self._data)
+        objects, solved = self._reference.look(self._data, hands)
         return hands, objects, solved
 
     def _observe(self, hands: NDArray[np.float64], objects: NDArray[np.float64]) -> dict[str, Any]:

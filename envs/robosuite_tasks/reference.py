@@ -58,6 +58,15 @@ class Reference:
         self._sensors = _object_sensors(self._env)
         self.look = reader(self, self._env, self._own[0])
 
+    def look_at_hands(self, data: mujoco.MjData) -> NDArray[np.float64]:
+        """`agent_pos`: position, orientation and finger joints of each arm, `(9 A,)`."""
+        parts = (
+            (data.site_xpos[arm.site], data.xquat[body][[1, 2, 3, 0]], data.qpos[first : first + 2])
+            for arm, body in zip(self.arms, self.hands, strict=True)
+            for first in [arm.qpos + N_JOINTS]
+        )
+        return np.concatenate([number for part in parts for number in part])
+
     def model(self) -> mujoco.MjModel:
         """A copy of the model, with a cube of the initial `size`."""
         model = copy.copy(self._own[0])

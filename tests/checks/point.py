@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -60,6 +61,9 @@ class Point(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def info(self) -> dict[str, Any]:
         distance = float(np.linalg.norm(self.place))
         return {"is_success": distance < 0.001, "progress": max(0.0, 1.0 - distance), "mode": self.mode}
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     def get_state(self) -> NDArray[np.float64]:
         return np.append(self.place, self.mode)

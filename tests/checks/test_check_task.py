@@ -25,7 +25,7 @@ def failed(make: Callable[[], Any] = Point, task: TaskSpec = TASK) -> dict[str, 
 def test_a_sound_task_passes() -> None:
     findings = check_task(TASK, Point)
     assert {finding.name for finding in findings if finding.passed is None} == {
-        *("registration", "batch", "time limit", "scripted demonstrator", "rendering"),
+        *("registration", "batch", "copies with the time limit", "time limit", "scripted demonstrator", "rendering"),
     }, "what needs a registered environment, or does not apply, is skipped"
     raise_on_failure(findings)
 
@@ -110,6 +110,24 @@ class GivesItsState(Point):
         return done
 
 
+class SharesItsPlace(Point):
+    def __copy__(self) -> Any:
+        twin = type(self)()
+        twin.__dict__ = self.__dict__
+        return twin
+
+
+class ForgetsItsPlace(Point):
+    def __deepcopy__(self, memo: Any) -> Any:
+        return type(self)()
+
+
+class CannotBePickled(Point):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rule = lambda: None
+
+
 class TakesNaN(Point):
     def step(self, action: Any) -> Any:
         return super().step(np.nan_to_num(action))
@@ -179,6 +197,9 @@ class PaysTooMuch(Point):
         (Remembers, "used environment", "differs after step 0, in a used environment"),
         (ForgetsItsMode, "state", "infos of step 1 are"),
         (GivesItsState, "state is a copy", "steps change a state that was returned before"),
+        (SharesItsPlace, "copies", "copy.copy: observation 'agent_pos' differs after step 1 in the original, once"),
+        (ForgetsItsPlace, "copies", "copy.copy: observation 'agent_pos' differs after step 1 in its result"),
+        (CannotBePickled, "copies", "pickle raises"),
         (TakesNaN, "bad actions", "an action with NaN is taken"),
         (BreaksOnNaN, "bad actions", "after a rejected action"),
         (HasNoScore, "info", "info of step 1 has no 'progress'"),
