@@ -33,6 +33,10 @@ class DataError(DpbenchError):
     """A data set or archive that is missing, truncated, of the wrong shape or not the one expected."""
 
 
+class BusyError(DpbenchError):
+    """A file or folder that another process is writing."""
+
+
 class CheckpointError(DpbenchError):
     """A checkpoint that is missing, corrupt or made for another task."""
 

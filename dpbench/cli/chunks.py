@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from dpbench.cli.arguments import TASK
+from dpbench.locks import working_on
 
 EXAMPLE = """examples:
   dpbench chunks zoo/Avoid-v0/*                             from the first start of the task
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sample, roll out, draw."""
+    with working_on(arguments.output):
+        return _draw(arguments)
+
+
+def _draw(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm  # heavy imports only when something is drawn
 
     from dpbench.comparison.chunks import draw_panels, panel, scene

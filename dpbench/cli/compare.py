@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli.arguments import add_evaluation_arguments, names, sampler_seeds
+from dpbench.locks import working_on
 
 if TYPE_CHECKING:
     from dpbench.comparison.plan import Step
@@ -49,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate what is missing, then print and write the table."""
+    with working_on(arguments.output), working_on(arguments.records):
+        return _compare(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
     from rich.console import Console  # heavy imports only when something is compared
 
     from dpbench.comparison.plan import plan

@@ -17,6 +17,7 @@ from dpbench.cli.arguments import TASK
 from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
+from dpbench.locks import working_on
 
 EXAMPLE = """examples:
   dpbench data fetch pusht                      download, check and store the human demonstrations
@@ -75,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "info" and arguments.picture is not None:
         from dpbench.data.picture import save_picture  # matplotlib is slow to import
 
-        save_picture(store, arguments.picture)
+        with working_on(arguments.picture):
+            save_picture(store, arguments.picture)
     described = describe(store)
     print(json.dumps(described, indent=2)) if arguments.json else _print(described)
     return 0
@@ -108,7 +110,8 @@ def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
     from dpbench.demonstrations.exporting import export
     from dpbench.tasks import load_task
 
-    export(load_task(arguments.task), store, arguments.out)
+    with working_on(arguments.out):
+        export(load_task(arguments.task), store, arguments.out)
     if not arguments.json:
         print(f"written: {arguments.out}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpbench.cli.arguments import add_evaluation_arguments, sampler_seeds
 from dpbench.errors import ConfigError
+from dpbench.locks import working_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print and write the table and the figure."""
+    with working_on(arguments.output):
+        return _sweep(arguments)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm  # heavy imports only when something is evaluated
 
     from dpbench.comparison.cells import Cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 from dpbench.cli.arguments import (
@@ -13,6 +14,7 @@ from dpbench.cli.arguments import (
     sampler_seeds,
     sampling_options,
 )
+from dpbench.locks import working_on
 
 EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --video rollouts.mp4
@@ -38,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
+    with working_on(arguments.video) if arguments.video else nullcontext():
+        return _evaluate(arguments)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
     from rich.console import Console  # heavy imports only when something is evaluated
     from tqdm import tqdm
 

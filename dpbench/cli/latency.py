@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli.arguments import add_evaluation_arguments, key_values, names, sampler_seeds
+from dpbench.locks import working_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print and write the table and the figure."""
+    with working_on(arguments.output):
+        return _measure(arguments)
+
+
+def _measure(arguments: argparse.Namespace) -> int:
     import pandas as pd  # heavy imports only when something is measured
     from tqdm import tqdm
 

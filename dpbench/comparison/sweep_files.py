@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dpbench.errors import DpbenchError
-from dpbench.files import write_bytes, write_json
+from dpbench.files import json_bytes, write_all
 
 
 def save_sweep(stem: Path, rows: pd.DataFrame, document: Mapping[str, Any], figure: Figure, text: str = "") -> None:
@@ -29,11 +29,12 @@ def save_sweep(stem: Path, rows: pd.DataFrame, document: Mapping[str, Any], figu
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
+    files = {
+        stem.with_suffix(".json"): json_bytes(document),
+        stem.with_suffix(".csv"): rows.to_csv(index=False).encode(),
+        stem.with_suffix(".png"): buffer.getvalue(),
+    }
     try:
-        write_json(stem.with_suffix(".json"), document)
-        write_bytes(stem.with_suffix(".csv"), rows.to_csv(index=False).encode())
-        write_bytes(stem.with_suffix(".png"), buffer.getvalue())
-        if text:
-            write_bytes(stem.with_suffix(".md"), text.encode())
+        write_all(files | ({stem.with_suffix(".md"): text.encode()} if text else {}))
     except OSError as error:
         raise DpbenchError(f"{stem.parent}: not written ({error}); choose another --output.") from error

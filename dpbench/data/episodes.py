@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from dpbench.data.public import own_dataset
@@ -28,6 +27,7 @@ from dpbench.data.raw_array import RawArray, describe, read_description, read_js
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError
 from dpbench.files import new_folder, write_json
+from dpbench.locks import only_writer
 from dpbench.spec import TaskSpec
 
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -49,13 +49,14 @@ class EpisodeStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.attributes: dict[str, Any] = read_json(path / ".zattrs")
+        # First: a writer commits them last, so that the arrays read afterwards have at least as many steps.
+        self._ends = RawArray(path / ENDS)
         self._arrays = {
             folder.name: RawArray(folder)
             for folder in sorted((path / "data").glob("*"))
             # A single number, such as the rate of the recording, has no steps.
             if (folder / ".zarray").exists() and read_description(folder).shape
         }
-        self._ends = RawArray(path / ENDS)
         self._check()
 
     @classmethod
@@ -85,19 +86,21 @@ class EpisodeStore:
 
         Raises:
             DataError: when the folder is not empty, no array is named, or the disk is full.
+            BusyError: when another process is making it.
         """
-        if path.exists() and any(path.iterdir()):
-            raise DataError(f"{path} holds a store or other files already; move it away, or choose another name.")
         if not arrays:
             raise DataError(f"{path}: a store needs at least one array.")
-        with new_folder(path) as temporary:
-            for name, (shape, dtype) in arrays.items():
-                item = np.dtype(dtype).itemsize * int(np.prod(shape))
-                describe(temporary / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
-            for group in (temporary, temporary / "data", temporary / "meta"):
-                write_json(group / ".zgroup", {"zarr_format": 2})
-            write_json(temporary / ".zattrs", attributes or {})
-            describe(temporary / ENDS, (0,), ENDS_CHUNK, "int64")
+        with only_writer(path):
+            if path.exists() and any(path.iterdir()):
+                raise DataError(f"{path} holds a store or other files already; move it away, or choose another name.")
+            with new_folder(path) as temporary:
+                for name, (shape, dtype) in arrays.items():
+                    item = np.dtype(dtype).itemsize * int(np.prod(shape))
+                    describe(temporary / "data" / name, (0, *shape), max(1, CHUNK_BYTES // item), dtype)
+                for group in (temporary, temporary / "data", temporary / "meta"):
+                    write_json(group / ".zgroup", {"zarr_format": 2})
+                write_json(temporary / ".zattrs", attributes or {})
+                describe(temporary / ENDS, (0,), ENDS_CHUNK, "int64")
         return cls(path)
 
     @property
@@ -163,12 +166,13 @@ class EpisodeStore:
             durable: flush to the disk before committing.
 
         Raises:
-            DataError: for missing or unknown arrays, ragged lengths, wrong shapes, NaN, a full disk, or another
-                process that is writing; the store is unchanged.
+            DataError: for missing or unknown arrays, ragged lengths, wrong shapes, NaN, or a full disk; the store is
+                unchanged.
+            BusyError: when another process is writing to it.
         """
         checked = self._checked(episode)
         try:
-            with FileLock(str(self.path / ".lock"), timeout=0):
+            with only_writer(self.path):
                 self._ends.reload()
                 start = self.n_steps
                 stop = start + len(next(iter(checked.values())))
@@ -178,8 +182,6 @@ class EpisodeStore:
                 self._write_number(ATTEMPT, attempt, durable)
                 end = np.array([stop], dtype=self._ends.dtype).reshape(1, *self._ends.item_shape)
                 self._ends.write(self.n_episodes, end, durable)
-        except Timeout as error:
-            raise DataError(f"{self.path} is being written by another process; wait for it.") from error
         except OSError as error:
             raise DataError(f"{self.path}: episode not saved ({error}); free some space and try again.") from error
 

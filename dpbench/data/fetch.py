@@ -19,6 +19,7 @@ from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
 from dpbench.errors import DataError
 from dpbench.files import new_folder
+from dpbench.locks import working_on
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import find_task, load_task
@@ -58,19 +59,27 @@ def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None =
 
     Raises:
         DataError: for a missing, truncated or different archive; an existing store is not changed.
+        BusyError: when another process is fetching it.
     """
     path = root / f"{dataset.name}.zarr"
-    if path.exists():
-        store = EpisodeStore.open(path)
-        if store.attributes.get("array_sha256") == dict(dataset.array_sha256):
-            return store, False
-        raise DataError(f"{path} has other data than {dataset.name!r}; move it away to fetch the published data.")
-    archive_path = _locate(dataset, root, source)
-    archive = open_archive(dataset.format, archive_path)
-    _check_layout(archive, dataset, archive_path)
-    with new_folder(path) as temporary:
-        _build(archive, dataset, task, temporary, archive_path)
-    return EpisodeStore.open(path), True
+    if path.exists():  # before the lock, so that a data root may be read-only
+        return _existing(path, dataset), False
+    with working_on(path):
+        if path.exists():  # made by another process in the meantime
+            return _existing(path, dataset), False
+        archive_path = _locate(dataset, root, source)
+        archive = open_archive(dataset.format, archive_path)
+        _check_layout(archive, dataset, archive_path)
+        with new_folder(path) as temporary:
+            _build(archive, dataset, task, temporary, archive_path)
+        return EpisodeStore.open(path), True
+
+
+def _existing(path: Path, dataset: DatasetSpec) -> EpisodeStore:
+    store = EpisodeStore.open(path)
+    if store.attributes.get("array_sha256") == dict(dataset.array_sha256):
+        return store
+    raise DataError(f"{path} has other data than {dataset.name!r}; move it away to fetch the published data.")
 
 
 def fetch_archive(
@@ -88,7 +97,15 @@ def fetch_archive(
     path = root / f"{store_name(task)}-{dataset.name.replace('/', '-')}.zarr"
     if path.exists():
         return EpisodeStore.open(path), False
-    archive_path = _locate(dataset, root, source)
+    with working_on(path):
+        if path.exists():  # made by another process in the meantime
+            return EpisodeStore.open(path), False
+        return _build_archive(dataset, task, path, _locate(dataset, root, source), say), True
+
+
+def _build_archive(
+    dataset: DatasetSpec, task: TaskSpec, path: Path, archive_path: Path, say: Callable[[str], object]
+) -> EpisodeStore:
     archive = open_archive(dataset.format, archive_path)
     _check_layout(archive, dataset, archive_path)
     sha256 = _file_sha256(archive_path)
@@ -98,7 +115,7 @@ def fetch_archive(
         say(f"{archive_path} differs from the published file (SHA-256 {sha256[:12]}, not {dataset.sha256[:12]}).")
     attributes = {"task": task.id, "dataset": dataset.name, "source": dataset.source, "archive_sha256": sha256}
     with tqdm(total=len(archive.episode_ends), unit="episode", desc=f"building {path.name}") as bar:
-        return store_archive(task, archive, archive_path, path, attributes, bar.update, None, say), True
+        return store_archive(task, archive, archive_path, path, attributes, bar.update, None, say)
 
 
 def _locate(dataset: DatasetSpec, root: Path, source: str | None) -> Path:
@@ -112,7 +129,8 @@ def _locate(dataset: DatasetSpec, root: Path, source: str | None) -> Path:
         if not path.exists():
             raise DataError(f"--from {source}: there is no such file or folder.")
         return next((path / inside for inside in (name, published) if (path / inside).exists()), path)
-    return download(source or dataset.url, root / name, dataset.size_bytes)
+    with working_on(root / name):  # several data sets may share an archive
+        return download(source or dataset.url, root / name, dataset.size_bytes)
 
 
 def download(url: str, path: Path, size_bytes: int) -> Path:

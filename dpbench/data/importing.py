@@ -15,6 +15,7 @@ from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, public_demonstrations
 from dpbench.errors import DataError
 from dpbench.files import new_folder
+from dpbench.locks import working_on
 from dpbench.spec import TaskSpec
 
 
@@ -42,13 +43,15 @@ def import_archive(
         ConfigError: when the task reads no archives.
         DataError: for a damaged archive, arrays of another shape, an unknown filter, or a store that exists already;
             no partial store is left.
+        BusyError: when another process is writing the store.
     """
     public_demonstrations(task)
-    if path.exists():
-        raise DataError(f"{path} exists already; move it away, or choose another place with --out.")
-    archive = open_archive(file_format, source)
-    attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
-    return store_archive(task, archive, source, path, attributes, on_done, filter_name, say)
+    with working_on(path):
+        if path.exists():
+            raise DataError(f"{path} exists already; move it away, or choose another place with --out.")
+        archive = open_archive(file_format, source)
+        attributes = {"task": task.id, "source": f"{file_format} archive {source.name}"}
+        return store_archive(task, archive, source, path, attributes, on_done, filter_name, say)
 
 
 def store_archive(

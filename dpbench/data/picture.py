@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
+from dpbench.files import write_bytes
 
 
 def save_picture(store: EpisodeStore, path: Path) -> None:
@@ -32,4 +34,6 @@ def save_picture(store: EpisodeStore, path: Path) -> None:
     paths.legend(loc="upper right")
     lengths.hist(np.diff(ends, prepend=0), bins=30, color="#0072B2")
     lengths.set(title=f"{store.n_steps} steps", xlabel="episode length, steps", ylabel="episodes")
-    figure.savefig(path, dpi=120)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_bytes(path, buffer.getvalue())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError, DataError
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
+from dpbench.locks import working_on
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.runner import PolicyRunner
@@ -61,8 +62,16 @@ def generate(
     Raises:
         ConfigError: for a task without a demonstrator, or a demonstrator that fails from every start of an episode.
         DataError: when the store holds other demonstrations, or cannot take an episode.
+        BusyError: when another process is writing to the store.
     """
     scripted_demonstrator(task)
+    with working_on(path):
+        return _generate(task, path, n_episodes, n_workers, on_done)
+
+
+def _generate(
+    task: TaskSpec, path: Path, n_episodes: int, n_workers: int, on_done: Callable[[int], object]
+) -> EpisodeStore:
     attributes = {"task": task.id, "source": "scripted demonstrator"}
     store = EpisodeStore.open(path) if path.exists() else None
     if store is not None and {**store.attributes, **attributes} != store.attributes:

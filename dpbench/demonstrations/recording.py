@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import steps
+from dpbench.locks import working_on
 from dpbench.policies.protocol import Observations
 from dpbench.spec import TaskSpec
 
@@ -61,10 +62,23 @@ def record(env: gym.Env[Any, Any], task: TaskSpec, path: Path, first_seed: int, 
     Raises:
         ConfigError: when the environment cannot be teleoperated.
         DataError: when the store cannot take the episode.
+        BusyError: when another process is writing to the store.
     """
     control: Any = env.unwrapped
     if not all(hasattr(control, name) for name in ("human_action", "human_keys", "store_step")):
         raise ConfigError(f"{task.id} cannot be teleoperated with the mouse: its environment has no human_action.")
+    with working_on(path):
+        return _record(env, control, task, path, first_seed, say)
+
+
+def _record(
+    env: gym.Env[Any, Any],
+    control: HandControl,
+    task: TaskSpec,
+    path: Path,
+    first_seed: int,
+    say: Callable[[str], None],
+) -> Recorded:
     store = EpisodeStore.open(path) if path.exists() else None
     saved = discarded = attempt = 0
     while True:

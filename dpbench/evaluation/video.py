@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DpbenchError
+from dpbench.files import new_file
 from dpbench.metrics.episode import Episode
 
 SUCCESS = (0, 158, 115)
@@ -54,11 +55,11 @@ def write_video(episodes: Sequence[Episode], path: Path, fps: float, columns: in
     # H.264 wants even sides.
     even = canvas[:, : canvas.shape[1] // 2 * 2, : canvas.shape[2] // 2 * 2]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".mp4":
-            imageio.imwrite(path, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
-        else:
-            imageio.imwrite(path, even, duration=1000 / fps, loop=0)
-        imageio.imwrite(path.with_suffix(".png"), even[-1])
+        with new_file(path) as video, new_file(path.with_suffix(".png")) as picture:
+            if path.suffix == ".mp4":
+                imageio.imwrite(video, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
+            else:
+                imageio.imwrite(video, even, duration=1000 / fps, loop=0)
+            imageio.imwrite(picture, even[-1])
     except (OSError, ValueError) as error:
         raise DpbenchError(f"{path}: video not written ({error}); choose a writable .mp4 or .gif path.") from error

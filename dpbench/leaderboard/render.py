@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dpbench.errors import DpbenchError
-from dpbench.files import write_bytes
+from dpbench.files import write_all
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.modes_figure import save_modes, with_modes
@@ -34,9 +34,8 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     """
     table = frame(records)
     try:
-        write_bytes(folder / CSV, table.to_csv(index=False).encode())
-        for name, text in pages(table, records, folder).items():
-            write_bytes(folder / name, text.encode())
+        texts = {CSV: table.to_csv(index=False), **pages(table, records, folder)}
+        write_all({folder / name: text.encode() for name, text in texts.items()})
         _draw(table, folder / FIGURES)
     except OSError as error:
         raise DpbenchError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dpbench.errors import DpbenchError
-from dpbench.files import write_bytes, write_json
+from dpbench.files import json_bytes, write_all
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.records.reading import read
 from dpbench.records.record import Record, TrajectoryFile
@@ -30,13 +30,14 @@ def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Rec
         DpbenchError: when the folder cannot be written.
     """
     path = _free(folder, record)
+    files = {}
+    if recorded is not None:
+        content = pack(recorded)
+        files[path.with_suffix(".npz")] = content
+        kept = TrajectoryFile(file=path.with_suffix(".npz").name, sha256=digest(content))
+        record = record.model_copy(update={"trajectories": kept})
     try:
-        if recorded is not None:
-            content = pack(recorded)
-            write_bytes(path.with_suffix(".npz"), content)
-            kept = TrajectoryFile(file=path.with_suffix(".npz").name, sha256=digest(content))
-            record = record.model_copy(update={"trajectories": kept})
-        write_json(path, record.as_json())
+        write_all({**files, path: json_bytes(record.as_json())})
     except OSError as error:
         raise DpbenchError(f"{path}: record not saved ({error}); choose another folder with --records.") from error
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from dpbench.data.episodes import open_store, open_task_data
 from dpbench.errors import ConfigError, shown
 from dpbench.fields import from_json
 from dpbench.files import write_json
+from dpbench.locks import working_on
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline, Preset
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
@@ -115,8 +117,16 @@ def execute(
 
     Raises:
         DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges.
+        BusyError: when another process trains in the run's folder.
     """
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
+    with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
+        return _execute(run, execution, rollouts, tensorboard, say)
+
+
+def _execute(
+    run: Run, execution: Execution, rollouts: Rollouts | None, tensorboard: bool, say: Callable[[str], object]
+) -> Trained:
     task, method = load_task(run.task_id), _learned(run.baseline)
     store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     config, training = run.preset.config, run.preset.training

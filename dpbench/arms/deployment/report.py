@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dpbench.arms.deployment.episode import EpisodeReport
+from dpbench.files import write_bytes
 from dpbench.metrics.statistics.percentiles import percentiles
 
 LATENCIES = (("observation_latency_s", "observation"), ("inference_latency_s", "inference"))
@@ -71,8 +73,9 @@ def write_figure(reports: Sequence[EpisodeReport], path: Path) -> Path:
     right.axvline(0.0, color="tab:red", label="deadline: end of the previous chunk")
     right.set(xlabel="time from chunk ready to its deadline, ms", ylabel="chunks")
     right.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    write_bytes(path, buffer.getvalue())
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
+from dpbench.files import new_file
 
 if TYPE_CHECKING:
     from dpbench.arms.station import Station
@@ -90,5 +91,5 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
 def _write_picture(station: Station, path: Path) -> None:
     import imageio.v3 as imageio
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    imageio.imwrite(path, station.picture())
+    with new_file(path) as temporary:
+        imageio.imwrite(temporary, station.picture())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from dpbench.cli.arm_actions.station_arguments import (
     whole_number,
 )
 from dpbench.errors import ConfigError
+from dpbench.locks import working_on
 
 if TYPE_CHECKING:
     from dpbench.arms.recording.goal_sources import GoalSource
@@ -69,16 +71,16 @@ def run(arguments: argparse.Namespace) -> int:
         "provenance": provenance(),
     }
     plan = RecordingPlan(arguments.seed or 0, arguments.episodes, unattended=arguments.operator == "script")
-    env = open_env(task.id, settings)
-    station = station_of(env)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(working_on(path))
+        env = open_env(task.id, settings)
+        stack.callback(env.close)
+        station = station_of(env)
         goal_source = _goal_source(arguments.operator, station, task)
         stop = lambda: station.loop.halt("emergency stop by the space bar")  # noqa: E731
         with operator_interface(arguments.view, stop, arguments.video, time.monotonic) as interface:
             journal = Journal(path, attributes)
             done = RecordingSession(env, task, journal, goal_source, interface, plan, say).run()
-    finally:
-        env.close()
     if arguments.json:
         print(json.dumps({**vars(done), "store": str(path), "episodes": journal.n_episodes}))
     else:

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,18 @@ from dpbench.cli.arm_actions.station_arguments import (
     whole_number,
 )
 from dpbench.errors import ConfigError
+from dpbench.locks import working_on
 from dpbench.policies.ensembled import PAPER_DECAY
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from dpbench.arms.deployment.episode import EpisodeReport
+    from dpbench.policies.policy_source import PolicyDescription
     from dpbench.policies.protocol import Policy
     from dpbench.spec import TaskSpec
 
+REPORT, FIGURE = "report.json", "latencies.png"
 EXAMPLE = """examples:
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --episodes 5                  on the digital twin
   dpbench arm run zoo/RealArm-v0/diffusion-cnn --view none --video run.mp4 --json
@@ -80,10 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch  # slow imports only when something is run
     from rich.console import Console
 
-    from dpbench.arms.deployment.report import summary, write_figure
-    from dpbench.files import write_json
     from dpbench.policies.opening import describe_policy, open_policy
-    from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
     torch.set_num_threads(arguments.threads)
@@ -92,10 +93,35 @@ def run(arguments: argparse.Namespace) -> int:
     described = describe_policy(arguments.checkpoint, arguments.task, options)
     task = load_task(described.task_id)
     config = execution_config(arguments, decay, task.rate_hz)
-    reports = _episodes(arguments, settings, open_policy(described, device=arguments.device), task, config)
+    policy = open_policy(described, device=arguments.device)
+    with working_on(arguments.out), working_on(arguments.record) if arguments.record else nullcontext():
+        reports = _episodes(arguments, settings, policy, task, config)
+        document = _report(arguments, settings, described, config, reports)
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+    else:
+        console = Console()
+        console.print(_table(reports, f"{described.baseline} on {task.id}, {config.execution}"))
+        console.print(_latencies(document["summary"]))
+        print(f"{arguments.out / REPORT}, {arguments.out / FIGURE}")
+    return int(any(report.ended_by == "fault" for report in reports))
+
+
+def _report(
+    arguments: argparse.Namespace,
+    settings: Mapping[str, Any],
+    described: PolicyDescription,
+    config: ExecutionConfig,
+    reports: Sequence[EpisodeReport],
+) -> dict[str, Any]:
+    """Write the report and its figure."""
+    from dpbench.arms.deployment.report import summary, write_figure
+    from dpbench.files import write_json
+    from dpbench.provenance import provenance
+
     document = {
         "policy": dict(described.identity),
-        "task": task.id,
+        "task": described.task_id,
         "station": settings,
         "execution": vars(config),
         "dry_run": arguments.dry_run,
@@ -103,16 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
         "episodes": [report.as_json() for report in reports],
         "provenance": provenance(),
     }
-    write_json(arguments.out / "report.json", document)
-    figure = write_figure(reports, arguments.out / "latencies.png")
-    if arguments.json:
-        print(json.dumps(document, indent=2))
-    else:
-        console = Console()
-        console.print(_table(reports, f"{described.baseline} on {task.id}, {config.execution}"))
-        console.print(_latencies(document["summary"]))
-        print(f"{arguments.out / 'report.json'}, {figure}")
-    return int(any(report.ended_by == "fault" for report in reports))
+    write_json(arguments.out / REPORT, document)
+    write_figure(reports, arguments.out / FIGURE)
+    return document
 
 
 def execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz: float) -> ExecutionConfig:

@@ -12,7 +12,6 @@ Files of 2021 and of robosuite 1.5 have this layout in common; `env_args` and th
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from dpbench.data.formats import Archive
 from dpbench.data.formats.hdf5_probe import probe
 from dpbench.data.formats.hdf5_safety import Attributes, check_dataset, open_inside, read_dataset
 from dpbench.errors import DataError, MissingExtraError
+from dpbench.files import new_file
 
 ENV_ARGS = "env_args"
 _DEMO = re.compile(r"demo_([0-9]{1,9})(_.+)?")
@@ -213,10 +213,8 @@ def write(
     h5py = _h5py()
     if path.exists():
         raise DataError(f"{path} exists already; move it away, or choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(temporary, "w") as file:
+        with new_file(path) as temporary, h5py.File(temporary, "w") as file:
             data = file.create_group("data")
             lengths = [_write_demo(data, f"demo_{number}", demo) for number, demo in enumerate(demos)]
             data.attrs["total"] = sum(lengths)
@@ -226,11 +224,8 @@ def write(
                 if not set(chosen) <= set(range(len(lengths))):
                     raise DataError(f"filter {name!r}: expected numbers of the {len(lengths)} demos, got {chosen}.")
                 file[f"mask/{name}"] = np.array([f"demo_{number}" for number in chosen], dtype="S")
-        os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: not written ({error}); free some space and run again.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_demo(data: Any, name: str, demo: Demo) -> int:
