@@ -27,7 +27,7 @@ from dpbench.data.raw_array import RawArray, describe, read_description, read_js
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError
 from dpbench.files import new_folder, write_json
-from dpbench.locks import only_writer
+from dpbench.locks import only_writer, working_on
 from dpbench.spec import TaskSpec
 
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -90,7 +90,7 @@ class EpisodeStore:
         """
         if not arrays:
             raise DataError(f"{path}: a store needs at least one array.")
-        with only_writer(path):
+        with working_on(path):
             if path.exists() and any(path.iterdir()):
                 raise DataError(f"{path} holds a store or other files already; move it away, or choose another name.")
             with new_folder(path) as temporary:

@@ -18,9 +18,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dpbench.data import raw_array
+from dpbench.data import episodes, raw_array
 from dpbench.data.episodes import EpisodeStore, data_root, open_task_data
-from dpbench.errors import DataError
+from dpbench.data.raw_array import RawArray
+from dpbench.errors import BusyError, DataError
 from dpbench.tasks import load_task
 
 ARRAYS = {"action": ((2,), "float32"), "pixels.top": ((4, 5, 3), "uint8")}
@@ -247,8 +248,35 @@ def test_stores_of_the_zarr_library_give_its_values(tmp_path: Path, order: Any, 
 
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     store, _ = make(tmp_path, [3])
-    with FileLock(str(store.path / ".lock")), pytest.raises(DataError, match="written by another process"):
-        EpisodeStore.open(store.path).append(episode(2))
+    with FileLock(store.path.with_name(f".{store.path.name}.lock")):
+        reader = EpisodeStore.open(store.path)
+        with pytest.raises(BusyError, match="written by another process"):
+            reader.append(episode(2))
+        with pytest.raises(BusyError, match="written by another process"):
+            EpisodeStore.create(store.path, ARRAYS)
+    assert reader.n_episodes == 1
+    reader.append(episode(2))
+
+
+def test_a_store_that_grows_while_it_is_opened_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = make(tmp_path, [3])
+    read, n_read = episodes.RawArray, 0
+
+    def read_while_another_writes(folder: Path) -> RawArray:
+        nonlocal n_read
+        array, n_read = read(folder), n_read + 1
+        if n_read <= len(ARRAYS):
+            with monkeypatch.context() as undone:
+                undone.setattr(episodes, "RawArray", read)
+                EpisodeStore.open(store.path).append(episode(4))
+        return array
+
+    monkeypatch.setattr(episodes, "RawArray", read_while_another_writes)
+    opened = EpisodeStore.open(store.path)
+    assert opened.episode_ends.tolist() == [3]
+    assert len(opened.read("action")) == 3
 
 
 def test_missing_and_damaged_stores_are_named(tmp_path: Path) -> None:

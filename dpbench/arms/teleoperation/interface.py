@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dpbench.arms.teleoperation.keys import TerminalKeys
 from dpbench.arms.teleoperation.window import Window
 from dpbench.errors import ConfigError, MissingExtraError, check_choice
+from dpbench.locks import working_on
 
 View = Literal["auto", "window", "terminal", "none"]
 VIEWS: tuple[View, ...] = ("auto", "window", "terminal", "none")
@@ -152,6 +153,7 @@ def operator_interface(
             if window is None:
                 stack.callback(TerminalInterface.clear)
         if video is not None:
+            stack.enter_context(working_on(video))
             writer = stack.enter_context(imageio.get_writer(video, fps=VIDEO_HZ, macro_block_size=2))
             interface = VideoInterface(interface, writer, clock)
         yield interface
