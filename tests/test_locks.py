@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import filelock
@@ -153,13 +154,20 @@ def test_files_that_belong_together_are_all_old_when_one_cannot_be_written(
 
 
 @pytest.mark.parametrize("make", [new_file, new_folder])
-def test_what_fails_on_its_way_leaves_the_old_and_nothing_else(make: Callable[..., object], tmp_path: Path) -> None:
+def test_what_fails_on_its_way_leaves_the_old_and_nothing_else(
+    make: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
     path = tmp_path / "video.mp4"
-    with pytest.raises(ZeroDivisionError), make(path) as temporary:  # type: ignore[attr-defined]
-        temporary.mkdir() if make is new_folder else temporary.write_text("half")
-        raise ZeroDivisionError
+
+    def begin() -> None:
+        with make(path) as temporary:
+            temporary.mkdir() if make is new_folder else temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        begin()
     assert not list(tmp_path.iterdir())
-    with make(path) as temporary:  # type: ignore[attr-defined]
+    with make(path) as temporary:
         assert temporary.suffix == path.suffix or make is new_folder
         temporary.mkdir() if make is new_folder else temporary.write_text("whole")
     assert [entry.name for entry in tmp_path.iterdir()] == ["video.mp4"]
