@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from dpbench.records.record import (
     Provenance,
     Record,
 )
+
+from .attack import Attack
 
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -76,3 +79,9 @@ def made_up(policy: str, seed: int | None, score: float, step: int = 10) -> Reco
 def record() -> Callable[..., Record]:
     """Makes records with given metrics."""
     return made_up
+
+
+@pytest.fixture
+def attack() -> Attack:
+    """Makes damaged and hostile inputs, the same in every run."""
+    return Attack(random.Random(0))

@@ -20,8 +20,8 @@ CORE, ENVS, BASELINES = ROOT / "dpbench", ROOT / "envs", ROOT / "baselines"
 SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.rglob("*.py"))
 MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
-    ("errors",),
-    ("fields", "files", "findings", "provenance", "rotations"),
+    ("errors", "escaping"),
+    ("fields", "files", "findings", "provenance", "reading", "rotations"),
     ("locks", "registry"),
     ("spec",),
     ("spaces",),

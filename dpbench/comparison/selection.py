@@ -9,7 +9,8 @@ from pathlib import Path
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.errors import ConfigError
 from dpbench.policies.baseline import ScriptedPolicy
-from dpbench.policies.checkpoint import checkpoint_folders, read_description
+from dpbench.policies.checkpoint import checkpoint_folders
+from dpbench.policies.checkpoint_description import read_description
 from dpbench.registry import registry
 from dpbench.tasks import find_task, load_task
 

@@ -23,11 +23,11 @@ class Normaliser:
     """An affine map of the last axis: normalised = value * scale + offset.
 
     Attributes:
-        scale: `(D,)` float32, not zero.
+        scale: `(D,)` float32, above zero.
         offset: `(D,)` float32.
 
     Raises:
-        DataError: for other shapes, NaN or infinite numbers, or a scale of zero.
+        DataError: for other shapes, NaN or infinite numbers, or a scale that is not above zero.
     """
 
     scale: NDArray[np.float32]
@@ -37,8 +37,8 @@ class Normaliser:
         shapes = self.scale.shape, self.offset.shape
         if shapes[0] != shapes[1] or len(shapes[0]) != 1:
             raise DataError(f"normaliser: scale and offset have shapes {shapes}, expected one (D,); train again.")
-        if not (np.isfinite(self.scale).all() and np.isfinite(self.offset).all() and np.all(self.scale != 0)):
-            raise DataError("normaliser: expected finite numbers and no scale of zero; train again.")
+        if not (np.isfinite(self.scale).all() and np.isfinite(self.offset).all() and np.all(self.scale > 0)):
+            raise DataError("normaliser: expected finite numbers and a scale above zero; train again.")
 
     @classmethod
     def from_limits(cls, values: NDArray[Any], name: str, unscaled: Sequence[int] = ()) -> Normaliser:

@@ -7,24 +7,27 @@ that a checkpoint is complete or absent.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, DataError
-from dpbench.files import write_bytes, write_json
+from dpbench.files import write_json
+from dpbench.policies.checkpoint_description import CHECKPOINT_JSON, FORMAT_VERSION, read_description
+from dpbench.policies.tensor_files import parse_tensors, write_tensors
+from dpbench.reading import Kind, read_bytes
 
-CHECKPOINT_JSON = "checkpoint.json"
-FORMAT_VERSION = 1
-REQUIRED = ("baseline", "preset", "task", "config", "seed", "step", "weights", "weights_sha256")
+WEIGHTS = Kind(CheckpointError, "copy or train it again", limit_bytes=4 * 2**30)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+"""Numbers that weights are stored as."""
+
+MAX_WEIGHT = 1e9
+"""Magnitude; larger ones come from damage, and overflow when the network computes."""
 
 
 @dataclass(frozen=True)
@@ -70,68 +73,47 @@ def save_checkpoint(
             folder / CHECKPOINT_JSON,
             {**description, "format_version": FORMAT_VERSION, "weights": name, "weights_sha256": sha256},
         )
+        if old is not None and old.name != name:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: checkpoint not saved ({error}); free some space and run again.") from error
-    if old is not None and old.name != name:
-        old.unlink(missing_ok=True)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint and verify its content.
 
     Raises:
-        CheckpointError: when it is missing, truncated, corrupt or of another format.
+        CheckpointError: when it is missing, truncated, corrupt, of another format, or holds anything but finite weights
+            and usable normalisers; the message names the file and what is wrong in it.
     """
     description = read_description(folder)
     path = folder / str(description["weights"])
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: weights cannot be read ({error.strerror}); copy or train it again.") from error
+    content = read_bytes(path, WEIGHTS, inside=folder)
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != description["weights_sha256"]:
-        raise CheckpointError(
-            f"{path} is corrupt or truncated: its SHA-256 is {sha256}, {CHECKPOINT_JSON} says "
-            f"{description['weights_sha256']}; copy or train it again."
+        raise WEIGHTS.wrong(
+            path,
+            f"is corrupt or truncated, its SHA-256 is {sha256}, {CHECKPOINT_JSON} says {description['weights_sha256']}",
         )
+    tensors = parse_tensors(content, path, WEIGHTS)
+    parts: dict[str, dict[str, Tensor]] = {"weights": {}, "normaliser": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        if part not in parts or not rest:
+            raise WEIGHTS.wrong(path, f"holds {name!r}, expected weights.NAME and normaliser.KEY.scale or .offset")
+        if tensor.dtype not in DTYPES:
+            raise WEIGHTS.wrong(path, f"{name} holds {tensor.dtype}, expected float32 or half precision")
+        if tensor.numel() and tensor.abs().max() > MAX_WEIGHT:
+            raise WEIGHTS.wrong(
+                path, f"{name} holds numbers beyond {MAX_WEIGHT:g}, no network of ours has such weights"
+            )
+        parts[part][rest] = tensor
     try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file ({error}); copy or train it again.") from error
-    try:
-        normalisers = _normalisers(tensors)
+        normalisers = _normalisers(parts["normaliser"])
     except (DataError, KeyError) as error:
-        raise CheckpointError(f"{path}: its normalisers cannot be used ({error}); copy or train it again.") from error
-    weights = {name[len("weights.") :]: value.float() for name, value in tensors.items() if name.startswith("weights.")}
+        raise WEIGHTS.wrong(path, f"its normalisers cannot be used ({error})") from error
+    weights = {name: tensor.float() for name, tensor in parts["weights"].items()}
     return Checkpoint(description, weights, normalisers, sha256)
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """The JSON of a checkpoint, without its weights.
-
-    Raises:
-        CheckpointError: when it is missing, not JSON, of another format, or lacks a field.
-    """
-    path = folder / CHECKPOINT_JSON
-    try:
-        description: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{folder} holds no {CHECKPOINT_JSON}: expected a folder written by `dpbench train`, such as zoo/..."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON ({error}); copy or train it again.") from error
-    version = description.get("format_version") if isinstance(description, dict) else None
-    if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has format_version {version!r}, expected {FORMAT_VERSION}; update dpbench.")
-    if missing := [key for key in REQUIRED if key not in description]:
-        raise CheckpointError(f"{path} lacks {', '.join(missing)}; copy or train it again.")
-    # A path here would let a file from a stranger name any file to be read, and the next save would delete it.
-    if not _is_plain_name(description["weights"]):
-        raise CheckpointError(
-            f"{path}: weights = {description['weights']!r} is not the name of a file beside it; copy or train it again."
-        )
-    return description
 
 
 def checkpoint_folders(root: Path) -> tuple[Path, ...]:
@@ -139,31 +121,20 @@ def checkpoint_folders(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(path.parent for path in root.rglob(CHECKPOINT_JSON)))
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write a safetensors file, which is either old or new, never half-written.
-
-    Returns:
-        The SHA-256 of the file, to be written into the JSON that points to it.
-    """
-    content = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
-    write_bytes(path, content)
-    return hashlib.sha256(content).hexdigest()
-
-
 def _normalisers(tensors: Mapping[str, Tensor]) -> dict[str, Normaliser]:
-    keys = sorted({name.split(".", 1)[1].rsplit(".", 1)[0] for name in tensors if name.startswith("normaliser.")})
-    return {
-        key: Normaliser(tensors[f"normaliser.{key}.scale"].numpy(), tensors[f"normaliser.{key}.offset"].numpy())
-        for key in keys
-    }
-
-
-def _is_plain_name(name: object) -> bool:
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+    """Normalisers by key, from `KEY.scale` and `KEY.offset`."""
+    keys = sorted({name.rpartition(".")[0] for name in tensors})
+    wanted = {f"{key}.{field}" for key in keys for field in ("scale", "offset")}
+    if odd := sorted(wanted ^ tensors.keys()):
+        raise DataError(f"{odd[0]} {'is missing' if odd[0] in wanted else 'is no part of one'}")
+    if other := [name for name, tensor in tensors.items() if tensor.dtype != torch.float32]:
+        raise DataError(f"{other[0]} holds {tensors[other[0]].dtype}, expected float32")
+    return {key: Normaliser(tensors[f"{key}.scale"].numpy(), tensors[f"{key}.offset"].numpy()) for key in keys}
 
 
 def _weights_file(folder: Path) -> Path | None:
+    """The weights of the checkpoint that is there; they are removed when another one has replaced it."""
     try:
         return folder / str(read_description(folder)["weights"])
-    except (CheckpointError, KeyError):
+    except CheckpointError:
         return None

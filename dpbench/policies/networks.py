@@ -12,6 +12,7 @@ from dpbench.errors import CheckpointError, ConfigError
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.checkpoint import Checkpoint
+from dpbench.policies.fitting_parts import check_normalisers, check_weights, without_memory
 from dpbench.policies.learned import MICRO_BATCH, LearnedPolicy
 from dpbench.policies.method import as_method
 from dpbench.registry import registry
@@ -31,7 +32,11 @@ def method_of(description: Mapping[str, Any], options: Mapping[str, str]) -> tup
         ConfigError: for a configuration or options that the method does not have.
     """
     baseline: Baseline[Any] = registry("baseline").load_as(description["baseline"], Baseline)
-    return baseline, baseline.with_options(baseline.config(description["config"]), options)
+    try:
+        config = baseline.config(description["config"])
+    except (TypeError, ValueError, ArithmeticError) as error:  # of a method that does not check the types of its fields
+        raise ConfigError(f"{description['config']} does not fit {baseline.name} ({error!r}).") from error
+    return baseline, baseline.with_options(config, options)
 
 
 def n_parameters_of(description: Mapping[str, Any]) -> int:
@@ -44,8 +49,7 @@ def n_parameters_of(description: Mapping[str, Any]) -> int:
 
 def count_parameters(baseline: Baseline[Any], config: Any, task: TaskSpec) -> int:
     """Number of parameters of a network, counted without memory for them."""
-    with torch.device("meta"):
-        return parameters_of(baseline.build(config, Features.from_task(task)))
+    return parameters_of(without_memory(baseline, config, task))
 
 
 def check_memory(baseline: Baseline[Any], config: Any, task: TaskSpec) -> None:
@@ -85,14 +89,20 @@ def learned_policy(
         micro_batch: rows a network call, None for the batch as it is.
 
     Raises:
-        CheckpointError: when the weights do not fit the network.
+        CheckpointError: when the weights do not fit the network, or the normalisers the task.
         ConfigError: for options that the method does not have.
     """
+    task = load_task(checkpoint.description["task"])
     baseline, config = method_of(checkpoint.description, options or {})
-    module = baseline.build(config, Features.from_task(load_task(checkpoint.description["task"])))
+    check_normalisers(checkpoint.normalisers, task)
+    check_weights(checkpoint.weights, baseline, config, task)
+    module = baseline.build(config, Features.from_task(task))
     try:
         module.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
         raise CheckpointError(f"the weights do not fit {baseline.name} with {config}: {error}") from error
+    said = checkpoint.description.get("n_parameters", (n_parameters := parameters_of(module)))
+    if said != n_parameters:
+        raise CheckpointError(f"n_parameters = {said}, but the network has {n_parameters}")
     module.to(device).eval()
     return LearnedPolicy(as_method(module), config.window, checkpoint.normalisers, torch.device(device), micro_batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dpbench.policies.checkpoint import CHECKPOINT_JSON
+from dpbench.policies.checkpoint_description import CHECKPOINT_JSON
 from dpbench.training.run import execute, make_run
 from dpbench.training.trainer import Execution
 from dpbench.training.zoo import ZooEntry, export, manifest

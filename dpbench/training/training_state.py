@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dpbench.errors import CheckpointError
 from dpbench.files import write_json
-from dpbench.policies.checkpoint import write_tensors
+from dpbench.policies.tensor_files import write_tensors
 
 STATE_JSON = "state.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")

@@ -14,7 +14,8 @@ from dpbench.data.public import own_dataset
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.policies.baseline import Baseline
-from dpbench.policies.checkpoint import load_checkpoint, read_description, save_checkpoint
+from dpbench.policies.checkpoint import load_checkpoint, save_checkpoint
+from dpbench.policies.checkpoint_description import read_description
 from dpbench.policies.networks import n_parameters_of
 from dpbench.registry import registry
 from dpbench.tasks import load_task

@@ -17,7 +17,8 @@ from dpbench.comparison.cells import Cell, resolve
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, ConfigError, UnknownNameError
 from dpbench.nets.features import Features
-from dpbench.policies.checkpoint import CHECKPOINT_JSON, save_checkpoint
+from dpbench.policies.checkpoint import save_checkpoint
+from dpbench.policies.checkpoint_description import CHECKPOINT_JSON
 from dpbench.policies.networks import parameters_of
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.policies.policy_source import PolicyDescription

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from dpbench.errors import CheckpointError
-from dpbench.policies.checkpoint import load_checkpoint, read_description
+from dpbench.errors import CheckpointError, ConfigError, UnknownNameError
+from dpbench.policies.checkpoint import load_checkpoint
+from dpbench.policies.checkpoint_description import CHECKPOINT, CHECKPOINT_JSON, read_description
 from dpbench.policies.networks import learned_policy, method_of, n_parameters_of
 from dpbench.policies.policy_source import PolicyDescription
 from dpbench.policies.protocol import Policy
@@ -21,16 +23,20 @@ class CheckpointSource:
         """From the JSON: weights are neither read nor hashed, and no network is built.
 
         Raises:
-            CheckpointError: when there is no checkpoint, or one for another task.
-            ConfigError: for a configuration or options that the method does not have.
+            CheckpointError: when there is no checkpoint, or one for another task, or of a method, a configuration or a
+                task that does not exist.
+            ConfigError: for options that the method does not have.
         """
         told = read_description(Path(reference))
-        task = load_task(told["task"])
+        with _naming(reference):
+            task = load_task(told["task"])
+            baseline, config = method_of(told, {})
+            n_parameters = n_parameters_of(told)
         if task_id is not None and load_task(task_id).id != task.id:
             raise CheckpointError(
                 f"{reference} was trained for {task.id}, not for {task_id}; name a checkpoint of that task."
             )
-        baseline, config = method_of(told, options)
+        config = baseline.with_options(config, options)
         identity = {
             "baseline": baseline.name,
             "preset": told["preset"],
@@ -38,7 +44,7 @@ class CheckpointSource:
             "checkpoint_sha256": told["weights_sha256"],
             "seed": told["seed"],
             "step": told["step"],
-            "n_parameters": n_parameters_of(told),
+            "n_parameters": n_parameters,
         }
         return PolicyDescription(
             source="checkpoint",
@@ -62,7 +68,17 @@ class CheckpointSource:
             raise CheckpointError(
                 f"{description.reference}: its weights were replaced since the command started; run it again."
             )
-        return learned_policy(checkpoint, description.options, device, micro_batch)
+        with _naming(description.reference):
+            return learned_policy(checkpoint, description.options, device, micro_batch)
+
+
+@contextmanager
+def _naming(reference: str) -> Iterator[None]:
+    """Name the file in errors that come from what it says."""
+    try:
+        yield
+    except (CheckpointError, ConfigError, UnknownNameError) as error:
+        raise CHECKPOINT.wrong(Path(reference) / CHECKPOINT_JSON, error) from error
 
 
 SOURCE = CheckpointSource()

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from dpbench.data.formats.bet_npy import read
-from dpbench.data.importing import converted
-from dpbench.data.plausible import check_arrays
-from dpbench.data.public import public_demonstrations
 from dpbench.errors import DataError
 from dpbench.tasks import load_task
+
+from ...attack import import_demonstrations
 
 TASK = load_task("dpbench/BlockPush-v0")
 SHAPES = (
@@ -54,16 +53,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def take(folder: Path) -> None:
-    """All that an import does, but for the writing."""
-
-    def convert(arrays: Any, about: Any) -> Any:
-        made = public_demonstrations(TASK).to_store(arrays, about, TASK)
-        check_arrays(made, TASK, str(folder))
-        return made
-
-    archive = read(folder)
-    for _ in converted(archive, np.arange(len(archive.episode_ends)), convert, folder):
-        pass
+    import_demonstrations(read, folder, TASK)
 
 
 def test_damaged_and_hostile_arrays_are_taken_or_refused_in_one_line(tmp_path: Path, attack: Any) -> None:

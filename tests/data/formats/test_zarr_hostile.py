@@ -16,11 +16,10 @@ import pytest
 import zarr
 
 from dpbench.data.formats.diffusion_policy_zarr import read
-from dpbench.data.importing import converted
-from dpbench.data.plausible import check_arrays
-from dpbench.data.public import public_demonstrations
 from dpbench.errors import DataError
 from dpbench.tasks import load_task
+
+from ...attack import import_demonstrations
 
 TASK = load_task("dpbench/BlockPush-v0")
 PICKLE = {"id": "pickle", "protocol": 4}
@@ -44,16 +43,7 @@ def pack(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def take(path: Path) -> None:
-    """All that an import does, but for the writing."""
-
-    def convert(arrays: Any, about: Any) -> Any:
-        made = public_demonstrations(TASK).to_store(arrays, about, TASK)
-        check_arrays(made, TASK, str(path))
-        return made
-
-    archive = read(path)
-    for _ in converted(archive, np.arange(len(archive.episode_ends)), convert, path):
-        pass
+    import_demonstrations(read, path, TASK)
 
 
 def test_damaged_and_hostile_zip_files_are_taken_or_refused_in_one_line(tmp_path: Path, attack: Any) -> None:
