@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 import dpbench  # noqa: F401  # registers the environments
-from dpbench.envs.avoid.scene import SUBSTEPS, model_xml
+from dpbench.envs.avoid.scene import CLOSED, SUBSTEPS, model_xml
 
 N_STEPS = 500
 ACTIONS = np.stack([0.2 * np.sin(np.arange(N_STEPS) / 30), np.full(N_STEPS, 0.02)], axis=1).astype(np.float32)
@@ -29,12 +29,12 @@ def step_mujoco(model: mujoco.MjModel, data: mujoco.MjData) -> None:
 
 
 def test_mujoco_alone(measure: Callable[..., None]) -> None:
-    model = mujoco.MjModel.from_xml_string(model_xml())
+    model = mujoco.MjModel.from_xml_string(model_xml(CLOSED))
     measure("Avoid in MuJoCo", step_mujoco, model, mujoco.MjData(model), rounds=9)
 
 
 def test_avoid(measure: Callable[..., None]) -> None:
-    measure("Avoid", step_env, gym.make("dpbench/Avoid-v0").unwrapped, rounds=9)
+    measure("Avoid", step_env, gym.make("dpbench/Avoid-v1").unwrapped, rounds=9)
 
 
 def test_ratio(median: Callable[[str], float]) -> None:

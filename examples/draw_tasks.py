@@ -2,7 +2,7 @@
 
     pip install -c constraints.txt -e '.[robosuite]'
     python examples/draw_tasks.py                                   # every task of the leaderboard, about two minutes
-    python examples/draw_tasks.py dpbench/Avoid-v0 --out pictures   # one task, into another folder
+    python examples/draw_tasks.py dpbench/Avoid-v1 --out pictures   # one task, into another folder
 
 Each picture is written to `leaderboards/pictures/TASK.png`. The episode is the scripted policy's from the first start
 of the task's evaluation protocol, so the same picture comes out every time.
@@ -22,10 +22,11 @@ from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
 TASKS = tuple(
-    f"dpbench/{name}-v0"
+    f"dpbench/{name}"
     for name in (
-        *("PushTKeypoints", "Avoid", "BlockPush", "BlockPushAbs"),
-        *("Lift", "LiftAbs", "Can", "CanAbs", "Square", "SquareAbs", "RealArm", "RealArmVelocity"),
+        *("PushTKeypoints-v0", "Avoid-v1", "Avoid-v0", "BlockPush-v0", "BlockPushAbs-v0"),
+        *("Lift-v0", "LiftAbs-v0", "Can-v0", "CanAbs-v0", "Square-v0", "SquareAbs-v0"),
+        *("RealArm-v0", "RealArmVelocity-v0"),
     )
 )
 MOMENTS = (0.0, 0.5, 1.0)

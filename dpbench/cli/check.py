@@ -15,7 +15,7 @@ EXAMPLE = """examples:
   dpbench check task PushT-v0 my_package/MyTask-v0
   dpbench check baseline my-policy --set width=64 --steps 500
   dpbench check dataset PushT-v0                           the task's own demonstrations
-  dpbench check dataset Avoid-v0 --store runs/demos.zarr --replay 3
+  dpbench check dataset Avoid-v1 --store runs/demos.zarr --replay 3
 
 Each check prints what it found and what to do. The exit status is 1 if one failed. In a test of your package:
   from dpbench.checks import check_task, raise_on_failure

@@ -11,7 +11,7 @@ from dpbench.locks import working_on
 EXAMPLE = """examples:
   dpbench chunks zoo/Avoid-v0/*                             from the first start of the task
   dpbench chunks zoo/PushTKeypoints-v0/* --starts symmetric --chunks 50 --output sides.png
-  dpbench chunks demonstrator --task Avoid-v0 --paths 0
+  dpbench chunks demonstrator --task Avoid-v1 --paths 0
 """
 
 

@@ -10,7 +10,7 @@ from dpbench.cli.arguments import TASK
 
 EXAMPLE = """examples:
   dpbench demos record pusht
-  dpbench demos generate Avoid-v0 --episodes 200
+  dpbench demos generate Avoid-v1 --episodes 200
 
 record: touch the blue finger with the mouse, and it follows the mouse. The episode is saved when the task is solved,
 or when you press S; R discards it and starts it again; Q quits. Needs: pip install 'dpbench[human]'.

@@ -5,14 +5,19 @@ from dpbench.tasks import TaskEntry
 MAX_EPISODE_STEPS = 100
 
 
-def _entry(spec: str, obs_mode: str) -> TaskEntry:
+def _entry(obs_mode: str, course: str) -> TaskEntry:
     return TaskEntry(
-        spec=f"dpbench.envs.avoid.task:{spec}",
+        spec="dpbench.envs.avoid.task:TASKS",
         env="dpbench.envs.avoid.env:AvoidEnv",
         vector_env=None,
         max_episode_steps=MAX_EPISODE_STEPS,
-        kwargs={"obs_mode": obs_mode},
+        kwargs={"obs_mode": obs_mode, "course": course},
     )
 
 
-TASKS = {"dpbench/Avoid-v0": _entry("STATE", "state"), "dpbench/AvoidImage-v0": _entry("IMAGE", "image")}
+TASKS = {
+    "dpbench/Avoid-v1": _entry("state", "closed"),
+    "dpbench/AvoidImage-v1": _entry("image", "closed"),
+    "dpbench/Avoid-v0": _entry("state", "open"),
+    "dpbench/AvoidImage-v0": _entry("image", "open"),
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, Literal, Self, SupportsFloat
 
 import gymnasium as gym
@@ -15,11 +16,12 @@ from dpbench.spaces import action_space, observation_space
 
 from .drawing import draw
 from .modes import gap, mode_number
-from .scene import FINISH_Y_M, ROWS_Y_M, START_STD_M, SUBSTEPS, model_xml
-from .task import ACTION, AGENT_POS, IMAGE_PX, PIXELS, RATE_HZ, TARGET
+from .scene import CLOSED, OPEN, START_STD_M, SUBSTEPS, model_xml
+from .task import AGENT_POS, IMAGE_PX, PIXELS, RATE_HZ, TARGET, action_spec
 
 ObsMode = Literal["state", "image"]
-LOW, HIGH = np.array(ACTION.low), np.array(ACTION.high)
+CourseName = Literal["open", "closed"]
+COURSES = {"open": OPEN, "closed": CLOSED}
 
 
 class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
@@ -27,7 +29,8 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     ## Action space
     `Box((2,), float32)`: target position of the finger, x and y in m (x to the right, y ahead). A position servo drives
-    it for 0.1 s (10 Hz). Targets outside the workspace are clipped to it.
+    it for 0.1 s (10 Hz). Targets outside the workspace are clipped to it; in the closed course the target also moves by
+    4.5 cm a step at most, straight towards the one that is asked for.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -52,25 +55,36 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     Args:
         obs_mode: `"state"` or `"image"`.
+        course: `"closed"` (version 1) or `"open"` (version 0).
         render_mode: `"rgb_array"` or None.
         render_size: side length of rendered frames, px.
 
     Raises:
-        ConfigError: for an unknown mode.
+        ConfigError: for an unknown mode or course.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
 
-    def __init__(self, obs_mode: ObsMode = "state", render_mode: str | None = None, render_size: int = 384) -> None:
+    def __init__(
+        self,
+        obs_mode: ObsMode = "state",
+        course: CourseName = "closed",
+        render_mode: str | None = None,
+        render_size: int = 384,
+    ) -> None:
         check_choice("obs_mode", obs_mode, ("state", "image"))
+        check_choice("course", course, tuple(COURSES))
         check_choice("render_mode", render_mode, ("rgb_array", None))
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
-        self._model = mujoco.MjModel.from_xml_string(model_xml())
+        self._course = COURSES[course]
+        self._action = action_spec(self._course)
+        self._low, self._high = np.array(self._action.low), np.array(self._action.high)
+        self._model = mujoco.MjModel.from_xml_string(model_xml(self._course))
         self._data = mujoco.MjData(self._model)
         self._touched, self._best_y = False, 0.0
         self._gaps: list[int] = []
-        self.action_space = action_space(ACTION)
+        self.action_space = action_space(self._action)
         second = {"environment_state": TARGET} if obs_mode == "state" else {"pixels.top": PIXELS}
         self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": AGENT_POS, **second})
 
@@ -93,7 +107,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             ActionError: unless `action` is two finite numbers.
         """
         data, model = self._data, self._model
-        data.ctrl[:] = np.clip(ACTION.check(action), LOW, HIGH)
+        data.ctrl[:] = self._reachable(np.clip(self._action.check(action), self._low, self._high))
         before = data.qpos.tolist()
         for _ in range(SUBSTEPS):
             mujoco.mj_step(model, data)
@@ -101,8 +115,9 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
                 self._touched = True
                 break
         after = data.qpos.tolist()
-        while len(self._gaps) < len(ROWS_Y_M) and after[1] >= ROWS_Y_M[len(self._gaps)]:
-            self._gaps.append(gap(len(self._gaps), before, after))
+        rows_y_m = self._course.rows_y_m
+        while len(self._gaps) < len(rows_y_m) and after[1] >= rows_y_m[len(self._gaps)]:
+            self._gaps.append(gap(self._course, len(self._gaps), before, after))
         self._best_y = max(self._best_y, after[1])
         info = self._info()
         reward = 1.0 if info["is_success"] else 0.0
@@ -110,7 +125,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
     def get_state(self) -> NDArray[np.float64]:
         """Finger x, y (m), its velocity (m/s), last target (m), largest y (m), gap of each row or -1; `(10,)`."""
-        gaps = [*self._gaps, -1, -1, -1][: len(ROWS_Y_M)]
+        gaps = [*self._gaps, -1, -1, -1][: len(self._course.rows_y_m)]
         return np.concatenate([self._data.qpos, self._data.qvel, self._data.ctrl, [self._best_y], gaps])
 
     def set_state(self, state: NDArray[np.float64]) -> None:
@@ -136,8 +151,14 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """A full copy: two environments never share a simulation."""
         return copy.deepcopy(self)
 
+    def _reachable(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The target, or a point towards it that is as far from the last target as a step may lead; `(2,)` m."""
+        way = target - self._data.ctrl
+        share = self._course.max_step_m / max(math.hypot(*way.tolist()), 1e-12)
+        return target if share >= 1 else self._data.ctrl + share * way
+
     def _frame(self, size_px: int) -> NDArray[np.uint8]:
-        return draw((float(self._data.qpos[0]), float(self._data.qpos[1])), size_px)
+        return draw(self._course, (float(self._data.qpos[0]), float(self._data.qpos[1])), size_px)
 
     def _observation(self) -> dict[str, Any]:
         agent_pos = self._data.qpos.astype(np.float32)
@@ -146,10 +167,10 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return {"agent_pos": agent_pos, "environment_state": self._data.ctrl.astype(np.float32)}
 
     def _info(self) -> dict[str, Any]:
-        progress = min(1.0, max(0.0, self._best_y / FINISH_Y_M))
+        progress = min(1.0, max(0.0, self._best_y / self._course.finish_y_m))
         return {
-            "is_success": not self._touched and self._best_y >= FINISH_Y_M,
+            "is_success": not self._touched and self._best_y >= self._course.finish_y_m,
             "touched": self._touched,
             "progress": progress,
-            "mode": mode_number(self._gaps),
+            "mode": mode_number(self._course, self._gaps),
         }

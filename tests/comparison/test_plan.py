@@ -176,7 +176,7 @@ def test_tasks_and_policies_are_chosen_by_name(zoo: Path) -> None:
         "mlp-bc",
         "hold",
     ]
-    with pytest.raises(ConfigError, match="tasks: dpbench/Avoid-v0 is not in the zoo; known are dpbench/PushT-v0"):
+    with pytest.raises(ConfigError, match="tasks: dpbench/Avoid-v1 is not in the zoo; known are dpbench/PushT-v0"):
         select(selection(zoo, tasks=("avoid",)))
     with pytest.raises(ConfigError, match="policies: act is not in the zoo; known are demonstrator, hold"):
         select(selection(zoo, policies=("act",)))

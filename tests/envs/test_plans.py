@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +12,7 @@ import pytest
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.avoid.demonstrator import chunks
 from dpbench.envs.avoid.plans import plan_of as avoid_plan
+from dpbench.envs.avoid.scene import CLOSED
 from dpbench.envs.avoid.task import MODES as WAYS
 from dpbench.envs.block_push.plans import delta_chunk_pixels, delta_plan_of, position_plan_of
 from dpbench.envs.pusht.geometry import GOAL_POSE, coverage, keypoints
@@ -78,17 +80,17 @@ def test_a_push_t_plan_tells_its_side_in_front_of_the_bar() -> None:
 def test_an_avoid_chunk_tells_the_next_gap() -> None:
     rng = np.random.default_rng(0)
     for number in range(24):
-        chunk = chunks(np.zeros(2), np.array([number]), 8, rng)[0]
-        assert avoid_plan(np.zeros(2), None, chunk) == ("row 0", f"gap {WAYS[number][0]}")
-    assert avoid_plan(np.zeros(2), None, chunk[:1]) is None, "one target at the start tells nothing"
-    assert avoid_plan(np.array([0.0, 0.40]), None, chunk) is None
+        chunk = chunks(CLOSED, np.zeros(2), np.array([number]), 8, rng)[0]
+        assert avoid_plan(CLOSED, np.zeros(2), None, chunk) == ("row 0", f"gap {WAYS[number][0]}")
+    assert avoid_plan(CLOSED, np.zeros(2), None, chunk[:1]) is None, "one target at the start tells nothing"
+    assert avoid_plan(CLOSED, np.array([0.0, 0.50]), None, chunk) is None
 
 
-@pytest.mark.parametrize("name", ["dpbench/Avoid-v0", "dpbench/BlockPush-v0"])
+@pytest.mark.parametrize("name", ["dpbench/Avoid-v1", "dpbench/BlockPush-v0"])
 def test_demonstrators_keep_their_plans(name: str) -> None:
     """Eight steps of their path taken as a chunk."""
     task = load_task(name)
-    read = {"dpbench/Avoid-v0": avoid_plan, "dpbench/BlockPush-v0": delta_plan_of}[name]
+    read = {"dpbench/Avoid-v1": partial(avoid_plan, CLOSED), "dpbench/BlockPush-v0": delta_plan_of}[name]
     episodes = rollout(open_policy("demonstrator", name), task, task.starts(), trials(task.starts(), 12, (0,)))
     kept = total = 0
     for episode in episodes:

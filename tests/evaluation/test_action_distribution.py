@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dpbench.envs.avoid.demonstrator import AvoidDemonstrator, chunks, sample_chunks
 from dpbench.envs.avoid.plans import KnownDistribution
+from dpbench.envs.avoid.scene import CLOSED
 from dpbench.evaluation.action_distribution import probe_states, probes, sample_policy
 from dpbench.evaluation.rollout import rollout
 from dpbench.metrics.chunks import chunk_statistics
@@ -19,7 +20,7 @@ from dpbench.policies.protocol import Observations
 from dpbench.spec import Horizon
 from dpbench.tasks import load_task
 
-TASK = load_task("dpbench/Avoid-v0")
+TASK = load_task("dpbench/Avoid-v1")
 HORIZON = Horizon(n_obs_steps=2, horizon=9, n_action_steps=8)
 
 
@@ -37,15 +38,15 @@ class Scripted:
     def act(self, observations: Observations, noise: NoiseStreams) -> NDArray[np.float32]:
         rows = []
         for place, rng in zip(observations["agent_pos"][:, -1], noise.generators, strict=True):
-            drawn, modes = sample_chunks(place, 200, 8, rng)
+            drawn, modes = sample_chunks(CLOSED, place, 200, 8, rng)
             if self._kind == "one":
-                drawn = chunks(place, np.array([modes.min()]), 8, rng)
+                drawn = chunks(CLOSED, place, np.array([modes.min()]), 8, rng)
             rows.append(drawn.mean(axis=0) if self._kind == "average" else drawn[0])
         return np.stack(rows).astype(np.float32)
 
 
 def test_probe_states_are_those_of_demonstrations() -> None:
-    histories = probes(TASK, AvoidDemonstrator(), (0, 10), 3)
+    histories = probes(TASK, AvoidDemonstrator(CLOSED), (0, 10), 3)
     assert len(histories) == 8
     assert histories[0]["agent_pos"].shape == (3, 2)
     assert np.ptp(histories[0]["agent_pos"], axis=0).max() == 0, "the first frame fills a short past"
@@ -53,15 +54,16 @@ def test_probe_states_are_those_of_demonstrations() -> None:
 
 
 def test_a_probed_policy_gets_the_history_that_the_observation_buffer_holds() -> None:
-    buffer, histories = ObservationBuffer(3), probes(TASK, AvoidDemonstrator(), (0, 1, 2, 3, 4), 3)[:5]
-    (episode,) = rollout(AvoidDemonstrator(), TASK, TASK.starts(), [Trial(TASK.starts().seeds(1)[0], 0)], max_steps=4)
+    buffer, histories = ObservationBuffer(3), probes(TASK, AvoidDemonstrator(CLOSED), (0, 1, 2, 3, 4), 3)[:5]
+    start = Trial(TASK.starts().seeds(1)[0], 0)
+    (episode,) = rollout(AvoidDemonstrator(CLOSED), TASK, TASK.starts(), [start], max_steps=4)
     for step, history in enumerate(histories):
         buffer.add({"agent_pos": episode.agent_pos[step : step + 1]})
         assert np.array_equal(history["agent_pos"], buffer.history()["agent_pos"][0])
 
 
 def test_samples_differ_and_are_reproducible() -> None:
-    history = probes(TASK, AvoidDemonstrator(), (0,), 2)[0]
+    history = probes(TASK, AvoidDemonstrator(CLOSED), (0,), 2)[0]
     first, again = (sample_policy(Scripted("all"), history, 8, 0) for _ in range(2))
     assert first.shape == (8, 8, 2)
     assert np.array_equal(first, again)
@@ -70,7 +72,7 @@ def test_samples_differ_and_are_reproducible() -> None:
 
 @pytest.mark.parametrize("kind", ["all", "one", "average"])
 def test_the_same_distribution_one_mode_and_the_mean_of_all_are_told_apart(kind: str) -> None:
-    states = probe_states(Scripted(kind), TASK, AvoidDemonstrator(), KnownDistribution())
+    states = probe_states(Scripted(kind), TASK, AvoidDemonstrator(CLOSED), KnownDistribution(CLOSED))
     found = {
         name: value.mean if isinstance(value, Estimate) else value
         for name, value in chunk_statistics(EpisodeSet(TASK, (), 8, states)).items()
@@ -87,4 +89,5 @@ def test_the_same_distribution_one_mode_and_the_mean_of_all_are_told_apart(kind:
         assert found["invalid_share"] < 0.02, "one mode is a valid mode"
     else:
         assert ratio > 5
-        assert found["invalid_share"] > 0.5, "the mean of all modes is none of them"
+        # Behind the first row the mean of all ways is the one through the middle of the second.
+        assert found["invalid_share"] > 0.3, "the mean of all modes is none of them"
