@@ -18,7 +18,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from dpbench.errors import NameTakenError, UnknownNameError
+from dpbench.errors import NameTakenError, UnknownNameError, shown
 
 Loaded = TypeVar("Loaded")
 
@@ -58,7 +58,7 @@ class Registry:
         near = [short[each] for each in close]
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}."
         failed = "".join(f" (Not loaded: {problem})" for problem in self.problems)
-        raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}{failed}")
+        raise UnknownNameError(f"unknown {self.kind} {shown(name)}; {hint}{failed}")
 
     def load(self, name: str) -> object:
         """Import and return what `name` points to.

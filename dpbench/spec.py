@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.errors import ActionError, ConfigError, MissingExtraError, TaskError, UnknownNameError
+from dpbench.errors import ActionError, ConfigError, MissingExtraError, TaskError, UnknownNameError, shown
 from dpbench.registry import resolve
 
 Part = TypeVar("Part")
@@ -212,7 +212,7 @@ class TaskSpec:
             if starts.name == name:
                 return starts
         known = ", ".join(starts.name for starts in self.evaluation)
-        raise UnknownNameError(f"{self.id} has no start states named {name!r}; it has {known}.")
+        raise UnknownNameError(f"{self.id} has no start states named {shown(name)}; it has {known}.")
 
 
 def _import(task_id: str, kind: str, target: str) -> Callable[[TaskSpec], object]:

@@ -42,7 +42,9 @@ def read_station(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"station file {path} is missing: copy the example in docs/real_arm.md.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"station file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"station file {path} is not valid TOML: {error}") from error
     if unknown := sorted(set(settings) - set(KEYS)):
         raise ConfigError(f"station file {path}: unknown key {', '.join(unknown)}; known keys are {', '.join(KEYS)}.")
@@ -71,6 +73,6 @@ def with_options(settings: Mapping[str, Any], table: str, texts: Sequence[str]) 
             raise ConfigError(f"{text!r}: expected KEY=VALUE, such as latency_s=0.05.")
         try:
             changed[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             changed[key] = value
     return {**settings, table: changed} if changed else dict(settings)

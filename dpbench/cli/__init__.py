@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
+from dpbench.cli.parser import Parser, check_texts
 from dpbench.errors import DpbenchError
 
 COMMANDS = {
@@ -41,7 +42,9 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `dpbench`; a DpbenchError becomes one line and exit status 2."""
     typed = list(sys.argv[1:] if argv is None else argv)
-    arguments = parser_for(typed).parse_args(typed)
+    parser = parser_for(typed)
+    check_texts(typed, parser)
+    arguments = parser.parse_args(typed)
     try:
         return _command(arguments.command).run(arguments)
     except DpbenchError as error:
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of a command line; of the commands it imports only the one that the line names."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dpbench",
         description="Benchmark and policy zoo for imitation learning of robot manipulation.",
         epilog="example: dpbench compare",
@@ -62,9 +65,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        subparser = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
             _command(name).add_arguments(subparser)
     return parser

@@ -1,4 +1,4 @@
-"""Arguments that several commands have in common, and how their texts are read."""
+"""Arguments that several commands have in common, and rules between arguments."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from dpbench.errors import ConfigError
+from dpbench.cli import kinds
+from dpbench.cli.parser import given
+from dpbench.errors import ConfigError, shown
 
 SHORTHANDS = ("sampler", "steps", "eta")
 """Options of methods that can be written without `--option`."""
 TASK = "task id, in full or short, in any case; `dpbench tasks` lists them"
 
 
+def add_device_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare where a policy computes."""
+    parser.add_argument("--device", type=kinds.device, default="cpu", help="cpu (default), cuda, cuda:1, mps")
+
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the number of processes."""
+    parser.add_argument(
+        "--workers", type=kinds.n_processes, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
+    )
+
+
 def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how much is evaluated, and with what."""
-    parser.add_argument("--episodes", type=int, help="number of start states (default: all of the protocol)")
+    parser.add_argument("--episodes", type=kinds.count, help="number of start states (default: all of the protocol)")
     parser.add_argument(
-        "--sampler-seeds", default="0", help="comma-separated; each start state is run once with each (default 0)"
+        "--sampler-seeds",
+        type=kinds.seeds,
+        default="0",
+        help="comma-separated; each start state is run once with each (default 0)",
     )
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    add_workers_argument(parser)
+    add_device_argument(parser)
 
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,19 +45,24 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option",
         action="append",
+        type=kinds.key_value,
         default=[],
         metavar="KEY=VALUE",
         help="how the method samples; repeatable (dpbench baselines show NAME lists its options)",
     )
     for key in SHORTHANDS:
-        parser.add_argument(f"--{key}", metavar="VALUE", help=f"the same as --option {key}=VALUE")
+        parser.add_argument(f"--{key}", type=kinds.name, metavar="VALUE", help=f"the same as --option {key}=VALUE")
     parser.add_argument(
         "--temporal-ensemble",
+        type=kinds.as_text(kinds.number(0, 1e6)),
         metavar="DECAY",
         help="predict a chunk at every step and average the overlapping ones (Zhao et al. 2023: 0.01)",
     )
     parser.add_argument(
-        "--latency-steps", metavar="N", help="act on observations N control steps old; N actions of each chunk are lost"
+        "--latency-steps",
+        type=kinds.as_text(kinds.whole(0)),
+        metavar="N",
+        help="act on observations N control steps old; N actions of each chunk are lost",
     )
 
 
@@ -50,40 +70,54 @@ def sampling_options(arguments: argparse.Namespace) -> dict[str, str]:
     """The inference-time choices of a command line.
 
     Raises:
-        ConfigError: for an --option that is not KEY=VALUE.
+        ConfigError: for a choice that is made twice.
     """
-    named = (*SHORTHANDS, "temporal_ensemble", "latency_steps")
-    options = {key: value for key in named if (value := getattr(arguments, key)) is not None}
-    return {**options, **key_values(arguments.option)}
+    chosen = (*SHORTHANDS, "temporal_ensemble", "latency_steps")
+    named = {key: value for key in chosen if (value := getattr(arguments, key)) is not None}
+    return joined(named, arguments.option)
 
 
-def key_values(texts: Sequence[str]) -> dict[str, str]:
-    """`["key=value"]` as a mapping.
+def joined(named: dict[str, str], texts: Sequence[str]) -> dict[str, str]:
+    """Options that have a name of their own, and those of `--option KEY=VALUE`.
 
     Raises:
-        ConfigError: for a text without an equals sign.
+        ConfigError: for an option that is given twice.
     """
-    options = {}
+    options = dict(named)
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--option {text!r}: expected KEY=VALUE, such as temperature=1.")
+        key, _, value = text.partition("=")
+        if key in options:
+            raise ConfigError(f"the option {shown(key)} is there twice: leave one of them out.")
         options[key] = value
     return options
 
 
-def sampler_seeds(text: str) -> tuple[int, ...]:
-    """`"0,1,2"` as numbers.
+def not_both(arguments: argparse.Namespace, first: str, second: str) -> None:
+    """Refuse two options of which the second would count for nothing.
 
     Raises:
-        ConfigError: for anything else.
+        ConfigError: when both are given.
     """
-    seeds = names(text)
-    if not seeds or not all(part.isdecimal() for part in seeds):
-        raise ConfigError(f"--sampler-seeds {text!r}: expected whole numbers with commas between, such as 0,1,2.")
-    return tuple(int(part) for part in seeds)
+    if {_name(first), _name(second)} <= given(arguments):
+        raise ConfigError(f"{second} does nothing beside {first}: leave one of them out.")
 
 
-def names(text: str | None) -> tuple[str, ...]:
-    """`"a, b"` as names; none for no text."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+def only_with(arguments: argparse.Namespace, condition: bool, why: str, *options: str) -> None:
+    """Refuse options that would count for nothing.
+
+    Args:
+        arguments: of the command line.
+        condition: whether they count.
+        why: what they need, such as `"--success"`.
+        *options: as they are typed.
+
+    Raises:
+        ConfigError: when one is given and does not count.
+    """
+    for option in options:
+        if not condition and _name(option) in given(arguments):
+            raise ConfigError(f"{option} does nothing without {why}: leave it out.")
+
+
+def _name(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")

@@ -11,7 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
+from dpbench.errors import ConfigError, shown
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.networks import count_parameters
 from dpbench.policies.sampling import option_texts
@@ -28,17 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     parser.add_argument("action", nargs="?", choices=["list", "show"], default="list", help="list (default) or show")
-    parser.add_argument("name", nargs="?", help="baseline to show")
-    parser.add_argument("--task", help=f"count parameters for this task, {TASK} (default: the first installed)")
+    parser.add_argument("name", nargs="?", type=kinds.name, help="baseline to show")
+    parser.add_argument(
+        "--task", type=kinds.name, help=f"count parameters for this task, {TASK} (default: the first installed)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List all, or show one."""
+    if arguments.action == "list" and arguments.name is not None:
+        raise ConfigError(f"list takes no name; dpbench baselines show {shown(arguments.name)} shows one.")
+    if arguments.action == "show" and arguments.name is None:
+        raise ConfigError("show needs a name; `dpbench baselines` lists them.")
     baselines = registry("baseline")
     if arguments.action == "show":
         # A name that cannot be imported fails here with its own error.
-        loaded, problems = {arguments.name or "": baselines.load(arguments.name or "")}, baselines.problems
+        loaded, problems = {arguments.name: baselines.load(arguments.name)}, baselines.problems
     else:
         loaded, problems = baselines.load_all()
     task_id = arguments.task or registry("task").names()[0]

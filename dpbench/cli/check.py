@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
 
 if TYPE_CHECKING:
@@ -26,23 +27,37 @@ An arm, its driver and its cameras: dpbench arm check
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    task = kinds.add_parser("task", help="does an environment do what its TaskSpec says?")
-    task.add_argument("names", nargs="+", metavar="TASK", help=TASK)
-    baseline = kinds.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
-    baseline.add_argument("names", nargs="+", metavar="BASELINE", help="name in `dpbench baselines`")
-    baseline.add_argument("--preset", default="small", help="configuration to check (default small)")
+    subjects = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    task = subjects.add_parser("task", help="does an environment do what its TaskSpec says?")
+    task.add_argument("names", nargs="+", type=kinds.name, metavar="TASK", help=TASK)
+    baseline = subjects.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
+    baseline.add_argument("names", nargs="+", type=kinds.name, metavar="BASELINE", help="name in `dpbench baselines`")
+    baseline.add_argument("--preset", type=kinds.name, default="small", help="configuration to check (default small)")
     baseline.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
+        "--set",
+        action="append",
+        type=kinds.key_value,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="set a field of the preset; repeatable",
     )
     baseline.add_argument(
-        "--steps", type=int, default=1000, help="gradient steps to learn 5 windows; 0 skips it (default 1000)"
+        "--steps",
+        type=kinds.count_or_none,
+        default=1000,
+        help="gradient steps to learn 5 windows; 0 skips it (default 1000)",
     )
-    dataset = kinds.add_parser("dataset", help="are stored demonstrations those of a task?")
-    dataset.add_argument("names", nargs="+", metavar="TASK", help="task that the demonstrations are for")
-    dataset.add_argument("--store", help="store, by path or name (default: the task's own demonstrations)")
-    dataset.add_argument("--replay", type=int, default=0, metavar="N", help="also replay the actions of N episodes")
-    dataset.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    dataset = subjects.add_parser("dataset", help="are stored demonstrations those of a task?")
+    dataset.add_argument(
+        "names", nargs="+", type=kinds.name, metavar="TASK", help="task that the demonstrations are for"
+    )
+    dataset.add_argument(
+        "--store", type=kinds.path_or_name, help="store, by path or name (default: the task's own demonstrations)"
+    )
+    dataset.add_argument(
+        "--replay", type=kinds.count_or_none, default=0, metavar="N", help="also replay the actions of N episodes"
+    )
+    dataset.add_argument("--data-dir", type=kinds.data_dir, help="data root (default $DPBENCH_DATA, else ./data)")
     for kind in (task, baseline, dataset):
         kind.add_argument("--json", action="store_true", help="print JSON")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dpbench.cli.arguments import TASK
+from dpbench.cli import kinds
+from dpbench.cli.arguments import TASK, add_device_argument, only_with
 from dpbench.locks import working_on
 
 EXAMPLE = """examples:
@@ -18,16 +19,22 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("policies", nargs="+", help="checkpoint folders or scripted policies, one panel each")
-    parser.add_argument("--task", help=f"{TASK} (default: the checkpoints' own)")
     parser.add_argument(
-        "--starts", help="list of start states, of which the first is shown (default: the task's first list)"
+        "policies", nargs="+", type=kinds.path_or_name, help="checkpoint folders or scripted policies, one panel each"
     )
-    parser.add_argument("--chunks", type=int, default=40, help="sampled chunks per policy (default 40)")
-    parser.add_argument("--paths", type=int, default=20, help="rollouts per policy (default 20)")
-    parser.add_argument("--steps", type=int, default=40, help="steps of a rollout (default 40, as in Fig. 3)")
-    parser.add_argument("--output", type=Path, default=Path("chunks.png"), help="PNG file (default chunks.png)")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--task", type=kinds.name, help=f"{TASK} (default: the checkpoints' own)")
+    parser.add_argument(
+        "--starts",
+        type=kinds.name,
+        help="list of start states, of which the first is shown (default: the task's first list)",
+    )
+    parser.add_argument("--chunks", type=kinds.count, default=40, help="sampled chunks per policy (default 40)")
+    parser.add_argument("--paths", type=kinds.count_or_none, default=20, help="rollouts per policy (default 20)")
+    parser.add_argument("--steps", type=kinds.count, default=40, help="steps of a rollout (default 40, as in Fig. 3)")
+    parser.add_argument(
+        "--output", type=kinds.new_file(".png"), default=Path("chunks.png"), help="PNG file (default chunks.png)"
+    )
+    add_device_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,6 +51,7 @@ def _draw(arguments: argparse.Namespace) -> int:
     from dpbench.policies.opening import describe_policy, open_policy
     from dpbench.tasks import load_task
 
+    only_with(arguments, arguments.paths > 0, "--paths", "--steps")
     described = [describe_policy(text, arguments.task) for text in arguments.policies]
     task_ids = sorted({policy.task_id for policy in described})
     if len(task_ids) > 1:

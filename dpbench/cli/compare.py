@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arguments import add_evaluation_arguments, names, sampler_seeds
+from dpbench.cli import kinds
+from dpbench.cli.arguments import add_evaluation_arguments, only_with
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -30,21 +31,29 @@ Finished evaluations are kept as records. After an interruption, the same comman
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("--zoo", type=Path, default=Path("zoo"), help="folder with checkpoints (default zoo)")
-    parser.add_argument("--records", type=Path, default=Path("leaderboards/records"), help="folder of the records")
+    parser.add_argument("--zoo", type=kinds.folder, default=Path("zoo"), help="folder with checkpoints (default zoo)")
     parser.add_argument(
-        "--output", type=Path, default=Path("leaderboards"), help="folder of the table, figure and page"
+        "--records", type=kinds.new_folder, default=Path("leaderboards/records"), help="folder of the records"
     )
-    parser.add_argument("--tasks", help="comma-separated names (default: all that the zoo has)")
-    parser.add_argument("--policies", help="comma-separated names of methods and scripts (default: all)")
-    parser.add_argument("--starts", help="list of start states (default: the first of each task)")
+    parser.add_argument(
+        "--output", type=kinds.new_folder, default=Path("leaderboards"), help="folder of the table, figure and page"
+    )
+    parser.add_argument(
+        "--tasks", type=kinds.names, default=(), help="comma-separated names (default: all that the zoo has)"
+    )
+    parser.add_argument(
+        "--policies", type=kinds.names, default=(), help="comma-separated names of methods and scripts (default: all)"
+    )
+    parser.add_argument("--starts", type=kinds.name, help="list of start states (default: the first of each task)")
     add_evaluation_arguments(parser)
     parser.add_argument("--fresh", action="store_true", help="reuse only records made at the checked-out commit")
     parser.add_argument(
         "--retime", action="store_true", help="measure latency on this machine now, keep the episodes of known records"
     )
     parser.add_argument("--train", action="store_true", help="first train what the zoo lacks")
-    parser.add_argument("--data-dir", help="data root for --train (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument(
+        "--data-dir", type=kinds.data_dir, help="data root for --train (default $DPBENCH_DATA, else ./data)"
+    )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
 
@@ -64,17 +73,18 @@ def _compare(arguments: argparse.Namespace) -> int:
     from dpbench.leaderboard.tables import print_table
     from dpbench.provenance import commit
 
+    only_with(arguments, arguments.train, "--train", "--data-dir")
     if arguments.train:
         from dpbench.training.missing import train_missing
 
         train_missing(arguments.zoo, arguments.device, arguments.data_dir, say=_warn)
     selection = Selection(
         zoo=arguments.zoo,
-        tasks=names(arguments.tasks),
-        policies=names(arguments.policies),
+        tasks=arguments.tasks,
+        policies=arguments.policies,
         starts=arguments.starts,
         n_starts=arguments.episodes,
-        sampler_seeds=sampler_seeds(arguments.sampler_seeds),
+        sampler_seeds=arguments.sampler_seeds,
         device=arguments.device,
     )
     known = KnownRecords(arguments.records)

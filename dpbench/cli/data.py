@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from dpbench.cli.arguments import TASK
+from dpbench.cli import kinds
+from dpbench.cli.arguments import TASK, not_both
 from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
@@ -35,35 +36,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     getting = actions.add_parser("fetch", help="download, check and store published demonstrations")
-    getting.add_argument("name", help="name of a public data set, as in the examples")
-    getting.add_argument("--from", dest="source", help="file, folder or mirror to use instead of the published address")
-    getting.add_argument("--task", help=f"task to build the store for: {TASK} (default: the first that can read it)")
-    importing = actions.add_parser("import", help="build a task's store from an archive of another project")
-    importing.add_argument("source", type=Path, help="archive, or the folder it is in")
-    importing.add_argument("--task", required=True, help=TASK)
-    importing.add_argument(
-        "--format", required=True, help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in"
+    getting.add_argument("name", type=kinds.name, help="name of a public data set, as in the examples")
+    getting.add_argument(
+        "--from",
+        dest="source",
+        type=kinds.path_or_name,
+        help="file, folder or mirror to use instead of the published address",
     )
-    importing.add_argument("--filter", help="only the episodes that the archive lists under this name, such as train")
-    importing.add_argument("--out", type=Path, help="store to create (default DATA_ROOT/NAME-imported.zarr)")
+    getting.add_argument(
+        "--task", type=kinds.name, help=f"task to build the store for: {TASK} (default: the first that can read it)"
+    )
+    importing = actions.add_parser("import", help="build a task's store from an archive of another project")
+    importing.add_argument("source", type=kinds.path, help="archive, or the folder it is in")
+    importing.add_argument("--task", required=True, type=kinds.name, help=TASK)
+    importing.add_argument(
+        "--format",
+        required=True,
+        type=kinds.name,
+        help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in",
+    )
+    importing.add_argument(
+        "--filter", type=kinds.name, help="only the episodes that the archive lists under this name, such as train"
+    )
+    importing.add_argument(
+        "--out", type=kinds.new_folder, help="store to create (default DATA_ROOT/NAME-imported.zarr)"
+    )
     exporting = actions.add_parser(
         "export", help="write generated demonstrations in the format of the task's public data"
     )
-    exporting.add_argument("name", help="store of `dpbench demos generate`: its path, or its name in the data root")
-    exporting.add_argument("--task", required=True, help="task of the store")
-    exporting.add_argument("--out", type=Path, required=True, help="file to write")
+    exporting.add_argument(
+        "name",
+        type=kinds.path_or_name,
+        help="store of `dpbench demos generate`: its path, or its name in the data root",
+    )
+    exporting.add_argument("--task", required=True, type=kinds.name, help="task of the store")
+    exporting.add_argument("--out", type=kinds.new_path, required=True, help="file to write")
     looking = actions.add_parser("info", help="counts, ranges and a picture of a store")
-    looking.add_argument("name", help="name of a store in the data root, or its path")
-    looking.add_argument("--picture", type=Path, help="where to draw the trajectories, a PNG file")
+    looking.add_argument("name", type=kinds.path_or_name, help="name of a store in the data root, or its path")
+    looking.add_argument("--picture", type=kinds.new_file(".png"), help="where to draw the trajectories, a PNG file")
     for action in (getting, importing, exporting, looking):
         action.add_argument(
-            "--data-dir", help="data root, the folder of all stores (default $DPBENCH_DATA, else ./data)"
+            "--data-dir",
+            type=kinds.data_dir,
+            help="data root, the folder of all stores (default $DPBENCH_DATA, else ./data)",
         )
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch, import, export or describe."""
+    if arguments.action == "import":
+        not_both(arguments, "--out", "--data-dir")
     root = data_root(arguments.data_dir)
     if arguments.action == "fetch":
         store = _fetch(arguments, root)

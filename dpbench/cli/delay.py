@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpbench.cli.arguments import add_evaluation_arguments, sampler_seeds
-from dpbench.errors import ConfigError
+from dpbench.cli import kinds
+from dpbench.cli.arguments import add_evaluation_arguments
+from dpbench.errors import shown
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -24,13 +25,26 @@ record. After an interruption, the same command resumes.
 """
 
 
+LATENCY = kinds.whole(0, 10_000)
+"""Control steps."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("checkpoints", nargs="+", help="folders with a checkpoint.json, a line of the figure each")
-    parser.add_argument("--steps", default="0-7", help="latencies in control steps: 0-7 (default), or 0,2,4")
+    parser.add_argument(
+        "checkpoints",
+        nargs="+",
+        type=kinds.path_or_name,
+        help="folders with a checkpoint.json, a line of the figure each",
+    )
+    parser.add_argument(
+        "--steps", type=latencies, default="0-7", help="latencies in control steps: 0-7 (default), or 0,2,4"
+    )
     add_evaluation_arguments(parser)
-    parser.add_argument("--output", type=Path, default=Path("delay"), help="folder of table, figure and records")
+    parser.add_argument(
+        "--output", type=kinds.new_folder, default=Path("delay"), help="folder of table, figure and records"
+    )
     parser.add_argument("--json", action="store_true", help="print the rows and where they come from as JSON")
 
 
@@ -48,12 +62,11 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from dpbench.comparison.reuse import KnownRecords
     from dpbench.provenance import provenance
 
-    seeds = sampler_seeds(arguments.sampler_seeds)
     cells = [
-        Cell(text, n_starts=arguments.episodes, sampler_seeds=seeds, device=arguments.device)
+        Cell(text, n_starts=arguments.episodes, sampler_seeds=arguments.sampler_seeds, device=arguments.device)
         for text in arguments.checkpoints
     ]
-    late = delayed_cells(cells, latencies(arguments.steps))
+    late = delayed_cells(cells, arguments.steps)
     known = KnownRecords(arguments.output / "records")
     with tqdm(total=sum(len(cell.trials) for cell in late), unit="episode", desc="delay") as bar:
         rows = sweep(late, known, arguments.workers, bar.update)
@@ -72,14 +85,21 @@ def latencies(text: str) -> tuple[int, ...]:
     """`"0-3,6"` as numbers in rising order.
 
     Raises:
-        ConfigError: for anything else.
+        ArgumentTypeError: for anything else.
     """
     steps: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(first) > int(last)):
-            raise ConfigError(f"--steps {text!r}: expected whole numbers and ranges, such as 0-7 or 0,2,4.")
-        steps |= set(range(int(first), int(last or first) + 1))
+    try:
+        for part in text.split(","):
+            first, dash, last = part.strip().partition("-")
+            lowest = LATENCY(first)
+            highest = LATENCY(last) if dash else lowest
+            if lowest > highest:
+                raise argparse.ArgumentTypeError(f"{lowest} to {highest}")
+            steps |= set(range(lowest, highest + 1))
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)}: expected whole numbers and ranges, such as 0-7 or 0,2,4"
+        ) from error
     return tuple(sorted(steps))
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
-from dpbench.cli.arguments import TASK
+from dpbench.cli import kinds
+from dpbench.cli.arguments import TASK, add_workers_argument, not_both
 
 EXAMPLE = """examples:
   dpbench demos record pusht
@@ -30,27 +29,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    recording.add_argument("task", help=TASK)
-    recording.add_argument("--seed", type=int, default=0, help="start seed of the first episode (default 0)")
-    recording.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME-recorded.zarr)")
+    recording.add_argument("task", type=kinds.name, help=TASK)
+    recording.add_argument("--seed", type=kinds.seed, default=0, help="start seed of the first episode (default 0)")
+    recording.add_argument(
+        "--out", type=kinds.new_folder, help="store to create or extend (default DATA_ROOT/NAME-recorded.zarr)"
+    )
     generating = actions.add_parser(
         "generate", help="generate demonstrations with the scripted demonstrator", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    generating.add_argument("task", help=f"one with a scripted demonstrator, {TASK}")
-    generating.add_argument("--episodes", type=int, default=200, help="episodes in the store at the end (default 200)")
+    generating.add_argument("task", type=kinds.name, help=f"one with a scripted demonstrator, {TASK}")
     generating.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU core)"
+        "--episodes", type=kinds.count, default=200, help="episodes in the store at the end (default 200)"
     )
-    generating.add_argument("--out", type=Path, help="store to create or extend (default DATA_ROOT/NAME.zarr)")
+    add_workers_argument(generating)
+    generating.add_argument(
+        "--out", type=kinds.new_folder, help="store to create or extend (default DATA_ROOT/NAME.zarr)"
+    )
     for parser_of in (recording, generating):
         parser_of.add_argument(
-            "--data-dir", help="data root: folder of all stores (default $DPBENCH_DATA, else ./data)"
+            "--data-dir",
+            type=kinds.data_dir,
+            help="data root: folder of all stores (default $DPBENCH_DATA, else ./data)",
         )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Record or generate."""
+    not_both(arguments, "--out", "--data-dir")
     return _generate(arguments) if arguments.action == "generate" else _record(arguments)
 
 

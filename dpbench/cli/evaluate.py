@@ -7,13 +7,8 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
-from dpbench.cli.arguments import (
-    TASK,
-    add_evaluation_arguments,
-    add_sampling_arguments,
-    sampler_seeds,
-    sampling_options,
-)
+from dpbench.cli import kinds
+from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_arguments, sampling_options
 from dpbench.locks import working_on
 
 EXAMPLE = """examples:
@@ -29,12 +24,20 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("policy", help="folder with a checkpoint.json, a scripted policy such as hold, or sb3:FILE.zip")
-    parser.add_argument("--task", help=f"{TASK} (default: the checkpoint's own)")
-    parser.add_argument("--starts", help="list of start states of the task (default: its first)")
+    parser.add_argument(
+        "policy",
+        type=kinds.path_or_name,
+        help="folder with a checkpoint.json, a scripted policy such as hold, or sb3:FILE.zip",
+    )
+    parser.add_argument("--task", type=kinds.name, help=f"{TASK} (default: the checkpoint's own)")
+    parser.add_argument("--starts", type=kinds.name, help="list of start states of the task (default: its first)")
     add_evaluation_arguments(parser)
     add_sampling_arguments(parser)
-    parser.add_argument("--video", type=Path, help="write a grid of the first sampler seed's rollouts, .mp4 or .gif")
+    parser.add_argument(
+        "--video",
+        type=kinds.new_file(".mp4", ".gif"),
+        help="write a grid of the first sampler seed's rollouts, .mp4 or .gif",
+    )
     parser.add_argument("--json", action="store_true", help="print the whole record as JSON")
 
 
@@ -61,7 +64,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             task_id=arguments.task,
             starts=arguments.starts,
             n_starts=arguments.episodes,
-            sampler_seeds=sampler_seeds(arguments.sampler_seeds),
+            sampler_seeds=arguments.sampler_seeds,
             options=sampling_options(arguments),
             device=arguments.device,
         )

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli.arguments import add_evaluation_arguments, key_values, names, sampler_seeds
+from dpbench.cli import kinds
+from dpbench.cli.arguments import add_evaluation_arguments, joined, only_with
+from dpbench.errors import ConfigError
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -30,20 +32,23 @@ Evaluations of --success are kept as records. After an interruption, the same co
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("checkpoint", help="folder with a checkpoint.json")
+    parser.add_argument("checkpoint", type=kinds.path_or_name, help="folder with a checkpoint.json")
     parser.add_argument(
         "--option",
         action="append",
+        type=kinds.key_value,
         default=[],
         metavar="KEY=VALUES",
         help="comma-separated values of a sampling option; repeatable (default: the sweep that the method declares)",
     )
     for name, key in SHORTHANDS.items():
-        parser.add_argument(f"--{name}", metavar="VALUES", help=f"the same as --option {key}=VALUES")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
+        parser.add_argument(f"--{name}", type=kinds.name, metavar="VALUES", help=f"the same as --option {key}=VALUES")
+    parser.add_argument("--threads", type=kinds.n_processes, default=1, help="CPU threads of the policy (default 1)")
     parser.add_argument("--success", action="store_true", help="also evaluate each setting")
     add_evaluation_arguments(parser)
-    parser.add_argument("--output", type=Path, default=Path("latency"), help="folder of table, figure and records")
+    parser.add_argument(
+        "--output", type=kinds.new_folder, default=Path("latency"), help="folder of table, figure and records"
+    )
     parser.add_argument("--json", action="store_true", help="print rows and provenance as JSON")
 
 
@@ -64,14 +69,15 @@ def _measure(arguments: argparse.Namespace) -> int:
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
+    only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers")
     policy = describe_policy(arguments.checkpoint)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
-    options = {**named, **key_values(arguments.option)}
-    chosen = settings(policy.baseline, {key: parts for key, value in options.items() if (parts := names(value))})
+    options = {key: _values(key, text) for key, text in joined(named, arguments.option).items()}
+    chosen = settings(policy.baseline, options)
     cell = Cell(
         policy=arguments.checkpoint,
         n_starts=arguments.episodes,
-        sampler_seeds=sampler_seeds(arguments.sampler_seeds),
+        sampler_seeds=arguments.sampler_seeds,
         device=arguments.device,
     )
     known = KnownRecords(arguments.output / "records") if arguments.success else None
@@ -92,6 +98,13 @@ def _measure(arguments: argparse.Namespace) -> int:
     _print(rows)
     print(f"written: {written}.json, .csv and .png")
     return 0
+
+
+def _values(key: str, text: str) -> tuple[str, ...]:
+    try:
+        return kinds.names(text)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"the option {key} = {error}.") from error
 
 
 def _print(rows: pd.DataFrame) -> None:

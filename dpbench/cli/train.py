@@ -7,10 +7,10 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from dpbench.cli.arguments import TASK
+from dpbench.cli import kinds
+from dpbench.cli.arguments import TASK, add_device_argument, only_with
 from dpbench.errors import ConfigError, shown
 
 EXAMPLE = """examples:
@@ -26,32 +26,48 @@ After an interruption, the same command resumes from the last saved state.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("baseline", help="method to train; `dpbench baselines` lists them")
-    parser.add_argument("--task", required=True, help=TASK)
+    parser.add_argument("baseline", type=kinds.name, help="method to train; `dpbench baselines` lists them")
+    parser.add_argument("--task", required=True, type=kinds.name, help=TASK)
     parser.add_argument(
-        "--preset", default="small", help="small (default: trains on two CPU cores) or paper (the published size)"
+        "--preset",
+        type=kinds.name,
+        default="small",
+        help="small (default: trains on two CPU cores) or paper (the published size)",
     )
-    parser.add_argument("--seed", type=int, default=42, help="decides everything random (default 42)")
-    parser.add_argument("--out", type=Path, help="folder of the run (default runs/TASK/BASELINE-PRESET-seedSEED)")
-    parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument("--seed", type=kinds.seed, default=42, help="decides everything random (default 42)")
     parser.add_argument(
-        "--store", help="demonstrations to train on instead of the task's own: a path, or a name in the data root"
+        "--out", type=kinds.new_folder, help="folder of the run (default runs/TASK/BASELINE-PRESET-seedSEED)"
+    )
+    parser.add_argument("--data-dir", type=kinds.data_dir, help="data root (default $DPBENCH_DATA, else ./data)")
+    parser.add_argument(
+        "--store",
+        type=kinds.path_or_name,
+        help="demonstrations to train on instead of the task's own: a path, or a name in the data root",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="set a field of the preset; repeatable"
+        "--set",
+        action="append",
+        type=kinds.key_value,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="set a field of the preset; repeatable",
     )
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
+    add_device_argument(parser)
     parser.add_argument("--bf16", action="store_true", help="mixed precision with bfloat16")
     parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
-    parser.add_argument("--save-every", type=int, default=500, help="steps between saved states (default 500)")
+    parser.add_argument("--threads", type=kinds.n_processes, help="CPU threads (default: torch's choice)")
+    parser.add_argument(
+        "--save-every", type=kinds.steps_between, default=500, help="steps between saved states (default 500)"
+    )
     parser.add_argument(
         "--report-every",
-        type=int,
+        type=kinds.steps_between_or_none,
         default=2000,
         help="steps between checkpoints with validation loss and rollouts (default 2000)",
     )
-    parser.add_argument("--rollouts", type=int, default=10, help="episodes at every report, 0 for none (default 10)")
+    parser.add_argument(
+        "--rollouts", type=kinds.count_or_none, default=10, help="episodes at every report, 0 for none (default 10)"
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the CSV file")
 
 
@@ -63,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.training.run import execute, make_run
     from dpbench.training.trainer import Execution
 
+    only_with(arguments, arguments.report_every > 0, "reports (--report-every)", "--rollouts")
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     wanted = make_run(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from dpbench.errors import ConfigError
 from dpbench.evaluation.rollout import trials
 from dpbench.metrics.episode import Trial
+from dpbench.policies.devices import check_device
 from dpbench.policies.opening import describe_policy
 from dpbench.policies.policy_source import PolicyDescription
 from dpbench.records.record import EvaluatedCell
@@ -79,8 +80,10 @@ def resolve(cell: Cell) -> ResolvedCell:
     Raises:
         UnknownNameError: for a policy, task or list of start states that does not exist.
         CheckpointError: for a checkpoint that cannot be described.
-        ConfigError: for an option that the policy does not have, or less than one episode.
+        ConfigError: for an option that the policy does not have, a device that this machine does not have, or less
+            than one episode.
     """
+    check_device(cell.device)
     policy = describe_policy(cell.policy, cell.task_id, cell.options)
     task = load_task(policy.task_id)
     starts = task.starts(cell.starts)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError, DataError
+from dpbench.evaluation.rollout import check_workers
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
 from dpbench.locks import working_on
 from dpbench.policies.demonstrator import scripted_demonstrator
@@ -65,6 +66,9 @@ def generate(
         BusyError: when another process is writing to the store.
     """
     scripted_demonstrator(task)
+    check_workers(n_workers)
+    if n_episodes < 1:
+        raise ConfigError(f"n_episodes = {n_episodes}: expected 1 or more.")
     with working_on(path):
         return _generate(task, path, n_episodes, n_workers, on_done)
 
@@ -77,16 +81,15 @@ def _generate(
     if store is not None and {**store.attributes, **attributes} != store.attributes:
         raise DataError(f"{path} holds other demonstrations than the scripted ones of {task.id}; choose another --out.")
     first = store.n_episodes if store is not None else 0
-    with ProcessPoolExecutor(max(1, n_workers), get_context("spawn")) as pool:
-        for begin in range(first, n_episodes, BATCH * max(1, n_workers)):
-            numbers = range(begin, min(n_episodes, begin + BATCH * max(1, n_workers)))
+    with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:
+        for begin in range(first, n_episodes, BATCH * n_workers):
+            numbers = range(begin, min(n_episodes, begin + BATCH * n_workers))
             for made in pool.map(partial(demonstrate, task.id), numbers, chunksize=8):
                 if store is None:
                     store = EpisodeStore.create(path, step_shapes(made.arrays), attributes)
                 store.append(made.arrays, made.start_seed, made.attempt)
                 on_done(1)
-    if store is None:
-        raise ConfigError(f"{n_episodes} episodes: expected at least 1.")
+    assert store is not None, "made with the first episode"
     return store
 
 

@@ -86,6 +86,12 @@ def rollout(
         env.close()
 
 
+def check_workers(n_workers: int) -> None:
+    """Raise ConfigError for fewer than one process."""
+    if n_workers < 1:
+        raise ConfigError(f"n_workers = {n_workers}: expected 1 or more processes.")
+
+
 def parallel_rollout(
     open_policy: PolicyOpener,
     task_id: str,
@@ -105,8 +111,12 @@ def parallel_rollout(
         n_workers: processes.
         frames: pictures to keep, or None.
         on_done: called with the number of episodes that have just ended.
+
+    Raises:
+        ConfigError: for fewer than one process.
     """
-    size = min(BATCH, -(-len(wanted) // max(1, n_workers)))
+    check_workers(n_workers)
+    size = min(BATCH, -(-len(wanted) // n_workers))
     parts = [tuple(wanted[begin : begin + size]) for begin in range(0, len(wanted), size)]
     if n_workers <= 1:
         policy, task = open_policy(), load_task(task_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
 from annotated_types import Ge, Gt, Le, MultipleOf
 
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.errors import ConfigError, UnknownNameError, shown
 from dpbench.fields import AnyDataclass, Count, Positive, Share, Steps, check_fields, from_json
 from dpbench.nets.features import Features
 from dpbench.policies.protocol import Policy
@@ -143,7 +143,7 @@ class Baseline(Generic[ConfigT]):
             UnknownNameError: with the known ones.
         """
         if name not in self.presets:
-            raise UnknownNameError(f"{self.name} has no preset {name!r}; it has {', '.join(self.presets)}.")
+            raise UnknownNameError(f"{self.name} has no preset {shown(name)}; it has {', '.join(self.presets)}.")
         return self.presets[name]
 
     def config(self, values: Mapping[str, Any]) -> ConfigT:

@@ -7,6 +7,7 @@ the steps of a simulated episode, `ChunkEnsemble` on the clock of a real arm.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -112,7 +113,7 @@ class ChunkEnsemble:
 
 
 def _check(decay: float) -> None:
-    if not decay >= 0:
+    if not 0 <= decay < math.inf:
         raise ConfigError(f"temporal_ensemble = {decay}: expected a decay of 0 or more, such as {PAPER_DECAY}.")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from dpbench.errors import ConfigError, UnknownNameError
+from dpbench.errors import ConfigError, UnknownNameError, shown
 from dpbench.policies.delayed import DelayedPolicy, delayed_horizon
+from dpbench.policies.devices import check_device
 from dpbench.policies.ensembled import TemporalEnsemble, ensembled_horizon
 from dpbench.policies.learned import MICRO_BATCH
 from dpbench.policies.policy_source import PolicyDescription, PolicySource
@@ -67,8 +67,10 @@ def open_policy(
         micro_batch: rows a network call, None for the batch as it is.
 
     Raises:
+        ConfigError: for a device that this machine does not have.
         DpbenchError: as `describe_policy`, and when the policy is corrupt.
     """
+    check_device(device)
     described = describe_policy(policy, task_id, options) if isinstance(policy, str) else policy
     opened = _source(described.source).open(described, device, micro_batch)
     if described.n_latency_steps is not None:
@@ -87,7 +89,7 @@ def _source_of(text: str) -> tuple[str, str]:
     prefix, colon, rest = text.partition(":")
     if colon and prefix in registry("policy_source").entries:
         return prefix, rest
-    if Path(text).exists() or "/" in text or os.sep in text:
+    if os.path.exists(text) or "/" in text or os.sep in text:
         return "checkpoint", text
     if colon:
         registry("policy_source").entry(prefix)
@@ -102,8 +104,8 @@ def _source(name: str) -> PolicySource:
 
 
 def _described_late(described: PolicyDescription, text: str) -> PolicyDescription:
-    if not text.isdecimal():
-        raise ConfigError(f"latency_steps = {text!r}: expected a whole number of control steps, such as 3.")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ConfigError(f"latency_steps = {shown(text)}: expected a whole number of control steps, such as 3.")
     n_latency_steps = int(text)
     return replace(
         described,
@@ -117,7 +119,7 @@ def _described_ensemble(described: PolicyDescription, text: str) -> PolicyDescri
     try:
         decay = float(text)
     except ValueError as error:
-        raise ConfigError(f"temporal_ensemble = {text!r}: expected a number, such as 0.01.") from error
+        raise ConfigError(f"temporal_ensemble = {shown(text)}: expected a number, such as 0.01.") from error
     return replace(
         described,
         horizon=ensembled_horizon(described.horizon, decay),

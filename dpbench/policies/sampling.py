@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, shown
 
 
 class Sampling(Protocol):
@@ -76,9 +76,11 @@ def read_options(sampling: SamplingT, options: Mapping[str, str]) -> SamplingT:
     for name, text in options.items():
         kind = type(getattr(sampling, name))
         try:
+            if kind is not str and (not text.isascii() or "_" in text):
+                raise ValueError("a number that Python reads, but other programs do not")
             changes[name] = kind(text)
         except ValueError as error:
-            raise ConfigError(f"{name} = {text!r}: expected {KINDS[kind]}; {name}: {known[name]}.") from error
+            raise ConfigError(f"{name} = {shown(text)}: expected {KINDS[kind]}; {name}: {known[name]}.") from error
     return dataclasses.replace(sampling, **changes)
 
 

@@ -21,6 +21,7 @@ from dpbench.locks import working_on
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline, Preset
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
+from dpbench.policies.devices import check_device
 from dpbench.policies.networks import check_memory, learned_policy, parameters_of
 from dpbench.policies.protocol import Policy
 from dpbench.provenance import commit, versions
@@ -119,6 +120,7 @@ def execute(
         DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges.
         BusyError: when another process trains in the run's folder.
     """
+    check_device(execution.device)
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
     with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
         return _execute(run, execution, rollouts, tensorboard, say)
@@ -188,16 +190,23 @@ def _claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """Make the run's folder, or check that it belongs to this run.
 
     Raises:
-        ConfigError: when the folder holds a run with another configuration.
+        ConfigError: when the folder holds a run with another configuration, or a file that is no run.
     """
     path = folder / "run.json"
     wanted = json.loads(json.dumps(identity))
     if not path.exists():
         write_json(path, wanted)
         return
-    found = json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); choose another --out, or delete the folder.") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} holds no run; choose another --out, or delete the folder.")
     if different := sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key)):
-        changes = "; ".join(f"{key}: {found.get(key)!r} there, {wanted.get(key)!r} asked for" for key in different)
+        changes = "; ".join(
+            f"{key}: {shown(found.get(key), 300)} there, {shown(wanted.get(key), 300)} asked for" for key in different
+        )
         raise ConfigError(f"{folder} holds another run ({changes}); choose another --out or delete it.")
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dpbench.cli import kinds
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
 from dpbench.files import new_file
 
@@ -29,8 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     add_station_arguments(parser)
     parser.add_argument("--move", action="store_true", help="let the arm move by 3 cm; stand clear")
-    parser.add_argument("--checkpoint", help="also measure the inference latency of this policy")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="write the camera's picture to a file")
+    parser.add_argument(
+        "--checkpoint", type=kinds.path_or_name, help="also measure the inference latency of this policy"
+    )
+    parser.add_argument(
+        "--picture", type=kinds.new_file(".png"), metavar="FILE.png", help="write the camera's picture to a file"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 

@@ -6,16 +6,16 @@ import argparse
 import json
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dpbench.cli import kinds
+from dpbench.cli.arguments import not_both
 from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
     open_env,
     station_settings,
     task_of,
-    whole_number,
 )
 from dpbench.errors import ConfigError
 from dpbench.locks import working_on
@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_station_arguments(parser)
     add_session_arguments(parser)
     parser.add_argument("--operator", choices=OPERATORS, default="keyboard", help="what moves the arm (keyboard)")
-    parser.add_argument("--episodes", type=whole_number, help="stop after this many saved ones (default: on quit)")
-    parser.add_argument("--out", type=Path, help="store (default: that of the task, DATA_ROOT/NAME.zarr)")
+    parser.add_argument("--episodes", type=kinds.count, help="stop after this many saved ones (default: on quit)")
+    parser.add_argument("--out", type=kinds.new_folder, help="store (default: that of the task, DATA_ROOT/NAME.zarr)")
+    parser.add_argument("--data-dir", type=kinds.data_dir, help="data root (default $DPBENCH_DATA, else ./data)")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
 
 
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
+    not_both(arguments, "--out", "--data-dir")
     if arguments.operator != "script" and arguments.view == "none":
         raise ConfigError("--view none has no keys, so that no episode could be started: use --operator script.")
     settings = station_settings(arguments)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpbench.arms.deployment.execution import EXECUTIONS, Execution, ExecutionConfig
-from dpbench.cli.arguments import add_sampling_arguments, sampling_options
+from dpbench.cli import kinds
+from dpbench.cli.arguments import add_device_argument, add_sampling_arguments, sampling_options
 from dpbench.cli.arm_actions.station_arguments import (
     add_session_arguments,
     add_station_arguments,
     open_env,
-    seconds,
     station_settings,
-    whole_number,
 )
 from dpbench.errors import ConfigError
 from dpbench.locks import working_on
@@ -46,14 +45,26 @@ OUT/episodes.jsonl gets one line per episode; a table and a figure of all episod
 """
 
 
+AUTO = "auto"
+
+
+def seconds_or_auto(text: str) -> float | str:
+    """A latency, or that it is measured."""
+    return AUTO if text == AUTO else kinds.number(0, 10, " s, or auto")(text)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    parser.add_argument("checkpoint", help="folder with a checkpoint.json, or a scripted policy such as demonstrator")
+    parser.add_argument(
+        "checkpoint",
+        type=kinds.path_or_name,
+        help="folder with a checkpoint.json, or a scripted policy such as demonstrator",
+    )
     add_station_arguments(parser)
     add_session_arguments(parser)
-    parser.add_argument("--max-s", type=seconds, help="time limit of an episode (default: the task's)")
-    parser.add_argument("--episodes", type=whole_number, default=1, help="number of episodes (default 1)")
+    parser.add_argument("--max-s", type=kinds.seconds, help="time limit of an episode (default: the task's)")
+    parser.add_argument("--episodes", type=kinds.count, default=1, help="number of episodes (default 1)")
     parser.add_argument(
         "--execution",
         "--mode",
@@ -61,21 +72,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predict a chunk when the last one ends (sync), before that (async, default), or at every step (ensemble)",
     )
     parser.add_argument(
-        "--replan-steps", type=int, help="async: predict a chunk every so many steps (default: just in time)"
+        "--replan-steps", type=kinds.count, help="async: predict a chunk every so many steps (default: just in time)"
     )
     parser.add_argument(
         "--execution-latency",
         "--execution-s",
+        type=seconds_or_auto,
         default="0",
         metavar="SECONDS",
         help="latency of the arm to compensate, or auto (default 0)",
     )
     parser.add_argument("--dry-run", action="store_true", help="send nothing; write the commands to OUT")
-    parser.add_argument("--record", type=Path, metavar="STORE.zarr", help="also store the episodes as demonstrations")
-    parser.add_argument("--out", type=Path, default=Path("arm-run"), help="folder for reports (default arm-run)")
+    parser.add_argument(
+        "--record", type=kinds.new_folder, metavar="STORE.zarr", help="also store the episodes as demonstrations"
+    )
+    parser.add_argument(
+        "--out", type=kinds.new_folder, default=Path("arm-run"), help="folder for reports (default arm-run)"
+    )
     add_sampling_arguments(parser)
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the policy (default 1)")
+    add_device_argument(parser)
+    parser.add_argument("--threads", type=kinds.n_processes, default=1, help="CPU threads of the policy (default 1)")
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")
 
 
@@ -144,21 +160,20 @@ def execution_config(arguments: argparse.Namespace, decay: str | None, rate_hz: 
     execution: Execution = arguments.execution or default
     if decay is not None and execution != "ensemble":
         raise ConfigError(f"--temporal-ensemble with --execution {execution}: leave one of them out.")
-    latency = "0" if arguments.execution_latency == "auto" else arguments.execution_latency
     return ExecutionConfig(
         rate_hz,
         execution,
         arguments.replan_steps,
-        PAPER_DECAY if decay is None else _number("--temporal-ensemble", decay, "a decay, such as 0.01"),
-        _number("--execution-latency", latency, "seconds, such as 0.05, or auto"),
+        PAPER_DECAY if decay is None else _decay(decay),
+        0.0 if arguments.execution_latency == AUTO else arguments.execution_latency,
     )
 
 
-def _number(flag: str, text: str, expected: str) -> float:
+def _decay(text: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"{flag} {text!r}: expected {expected}.") from error
+        return kinds.number(0, 1e6)(text)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"temporal_ensemble = {error}.") from error
 
 
 def _episodes(
@@ -176,7 +191,7 @@ def _episodes(
         arguments.episodes,
         task.starts().first_seed if arguments.seed is None else arguments.seed,
         unattended=arguments.view == "none",
-        adapts_latency=arguments.execution_latency == "auto",
+        adapts_latency=arguments.execution_latency == AUTO,
         max_s=arguments.max_s,
     )
     journal = Journal(arguments.record, {"task": task.id, "source": arguments.checkpoint}) if arguments.record else None

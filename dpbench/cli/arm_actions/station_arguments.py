@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +10,7 @@ import gymnasium as gym
 from dpbench.arms.station import default_task_of
 from dpbench.arms.station_file import TABLES, read_station, with_options
 from dpbench.arms.teleoperation.interface import VIEWS
+from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
 from dpbench.errors import ConfigError
 from dpbench.tasks import find_task
@@ -20,17 +19,20 @@ from dpbench.tasks import find_task
 def add_station_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that describe the station."""
     defaults = f"default {default_task_of('sim')}, with a physical arm {default_task_of('any other')}"
-    parser.add_argument("--task", help=f"{TASK} ({defaults})")
+    parser.add_argument("--task", type=kinds.name, help=f"{TASK} ({defaults})")
     parser.add_argument(
-        "--station", type=Path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
+        "--station", type=kinds.path, metavar="FILE.toml", help="arm, camera and limits; see docs/real_arm.md"
     )
-    parser.add_argument("--driver", help="driver of the arm, such as ur-rtde (default sim, the digital twin)")
-    parser.add_argument("--camera", help="driver of the camera, such as opencv")
+    parser.add_argument(
+        "--driver", type=kinds.name, help="driver of the arm, such as ur-rtde (default sim, the digital twin)"
+    )
+    parser.add_argument("--camera", type=kinds.name, help="driver of the camera, such as opencv")
     for table in TABLES:
         name = "kinematics" if table == "kinematics" else table.removesuffix("s").replace("_", "-")
         parser.add_argument(
             f"--{name}",
             action="append",
+            type=kinds.key_value,
             default=[],
             dest=table,
             metavar="KEY=VALUE",
@@ -41,35 +43,10 @@ def add_station_arguments(parser: argparse.ArgumentParser) -> None:
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of a session."""
     parser.add_argument("--view", choices=VIEWS, default="auto", help="live view and keys (default auto)")
-    parser.add_argument("--video", type=Path, metavar="FILE.mp4", help="also write the live view to a video")
-    parser.add_argument("--data-dir", help="data root (default $DPBENCH_DATA, else ./data)")
-    parser.add_argument("--seed", type=int, help="seed of the first episode's start")
-
-
-def whole_number(text: str) -> int:
-    """A number of episodes from the command line.
-
-    Raises:
-        ArgumentTypeError: unless it is 1 or more.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """A duration from the command line, s.
-
-    Raises:
-        ArgumentTypeError: unless it is above 0.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds above 0")
-    return value
+    parser.add_argument(
+        "--video", type=kinds.new_file(".mp4"), metavar="FILE.mp4", help="also write the live view to a video"
+    )
+    parser.add_argument("--seed", type=kinds.seed, help="seed of the first episode's start")
 
 
 def station_settings(arguments: argparse.Namespace) -> dict[str, Any]:
