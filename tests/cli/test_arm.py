@@ -148,12 +148,10 @@ def test_a_dry_run_writes_its_commands(folder: Path, capsys: pytest.CaptureFixtu
         (["check", "--station", "unknown.toml"], "unknown key colour; known keys are driver"),
         (["check", "--driver", "ur-rdte"], "did you mean ur-rtde"),
         (["check", "--driver", "ur-rtde"], "does not accept|address"),
-        (["check", "--driver-option", "latency"], "expected KEY=VALUE"),
         (["check", "--limit", "sped_m_s=1"], "unknown key sped_m_s"),
         (["check", "--task", "pusht"], "is not a task for an arm|does not accept"),
         (["run", "policy", "--view", "none"], "policy"),
         (["run", "hold", "--view", "none"], "does not know its task"),
-        (["run", "demonstrator", "--task", "RealArm", "--execution-s", "soon", "--view", "none"], "expected seconds"),
         (["record", "--operator", "script", "--task", "RealArmImage", "--view", "none"], "no scripted demonstrator"),
         (["record", "--view", "none"], "no episode could be started"),
         (["check", "--kinematics", "path=none.urdf", "--kinematics", "tool=tool0"], "joint_limits|none.urdf"),
@@ -177,7 +175,7 @@ def test_execution_is_chosen_by_new_and_old_flags(capsys: pytest.CaptureFixture[
     run = ["arm", "run", "policy", "--view", "none"]
     old, new = parse([*run, "--mode", "sync", "--execution-s", "auto"]), parse([*run, "--execution", "sync"])
     assert old.execution == new.execution == "sync"
-    assert (old.execution_latency, new.execution_latency) == ("auto", "0")
+    assert (old.execution_latency, new.execution_latency) == ("auto", 0.0)
     config = execution_config(parse(run), "0.5", 10.0)
     assert (config.execution, config.decay) == ("ensemble", 0.5)
     assert execution_config(parse(run), None, 10.0).execution == "async"
