@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -19,6 +19,9 @@ from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, 
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
 from dpbench.locks import working_on
+
+if TYPE_CHECKING:
+    Actions = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXAMPLE = """examples:
   dpbench data fetch pusht                      download, check and store the human demonstrations
@@ -46,21 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     getting.add_argument(
         "--task", type=kinds.name, help=f"task to build the store for: {TASK} (default: the first that can read it)"
     )
-    importing = actions.add_parser("import", help="build a task's store from an archive of another project")
-    importing.add_argument("source", type=kinds.path, help="archive, or the folder it is in")
-    importing.add_argument("--task", required=True, type=kinds.name, help=TASK)
-    importing.add_argument(
-        "--format",
-        required=True,
-        type=kinds.name,
-        help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in",
-    )
-    importing.add_argument(
-        "--filter", type=kinds.name, help="only the episodes that the archive lists under this name, such as train"
-    )
-    importing.add_argument(
-        "--out", type=kinds.new_folder, help="store to create (default DATA_ROOT/NAME-imported.zarr)"
-    )
+    importing = _add_import(actions)
     exporting = actions.add_parser(
         "export", help="write generated demonstrations in the format of the task's public data"
     )
@@ -81,6 +70,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="data root, the folder of all stores (default $DPBENCH_DATA, else ./data)",
         )
         action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_import(actions: Actions) -> argparse.ArgumentParser:
+    importing = actions.add_parser("import", help="build a task's store from an archive of another project")
+    importing.add_argument("source", type=kinds.path, help="archive, or the folder it is in")
+    importing.add_argument("--task", required=True, type=kinds.name, help=TASK)
+    importing.add_argument(
+        "--format",
+        required=True,
+        type=kinds.name,
+        help="bet-npy, diffusion-policy-zarr, robomimic-hdf5, or a format of a plug-in",
+    )
+    importing.add_argument(
+        "--filter", type=kinds.name, help="only the episodes that the archive lists under this name, such as train"
+    )
+    importing.add_argument(
+        "--out", type=kinds.new_folder, help="store to create (default DATA_ROOT/NAME-imported.zarr)"
+    )
+    return importing
 
 
 def run(arguments: argparse.Namespace) -> int:
