@@ -76,7 +76,7 @@ def read_bytes(path: Path, kind: Kind, inside: Path | None = None) -> bytes:
                 raise kind.wrong(path, "is not a regular file")
             if found.st_size > kind.limit_bytes:
                 raise kind.wrong(path, f"has {found.st_size:,} bytes, expected at most {kind.limit_bytes:,}")
-            return file.read(kind.limit_bytes)
+            return file.read(found.st_size)
     except OSError as error:
         raise kind.wrong(path, f"cannot be read ({error.strerror or error})") from error
     except (ValueError, RuntimeError) as error:  # a NUL in the path; a circle of links in older Pythons

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from dpbench.comparison.cells import ResolvedCell
+from dpbench.errors import DataError
 from dpbench.evaluation.action_distribution import probe_states
 from dpbench.metrics.behaviour import Behaviour
 from dpbench.metrics.episode import EpisodeSet, ProbedState
@@ -22,6 +25,9 @@ def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> R
         cell: what was evaluated.
         recorded: its episodes, one a trial, and probes.
         latency: of the policy.
+
+    Raises:
+        DataError: for metrics that cannot be kept, such as a reward of NaN.
     """
     columns, summary = measured(recorded, metrics_of(cell.task))
     trials = [episode.trial for episode in recorded.episodes]
@@ -29,15 +35,23 @@ def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> R
         "start_seed": tuple(trial.start_seed for trial in trials),
         "sampler_seed": tuple(trial.sampler_seed for trial in trials),
     }
-    return Record(
-        identity=cell.identity,
-        cell=cell.evaluated,
-        modes=cell.task.modes,
-        summary=summary,
-        episodes=Episodes.model_validate({**seeds, **columns}),
-        latency=latency,
-        provenance=provenance_of(cell),
-    )
+    try:
+        return Record(
+            identity=cell.identity,
+            cell=cell.evaluated,
+            modes=cell.task.modes,
+            summary=summary,
+            episodes=Episodes.model_validate({**seeds, **columns}),
+            latency=latency,
+            provenance=provenance_of(cell),
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f"{cell.name} on {cell.task.id}: cannot be recorded ({place} = {first['input']!r:.60}: {first['msg']}); "
+            "check the task and the policy."
+        ) from error
 
 
 def provenance_of(cell: ResolvedCell) -> Provenance:

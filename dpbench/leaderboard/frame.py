@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dpbench.comparison.groups import Group, group
-from dpbench.errors import DataError
+from dpbench.errors import ConfigError, DataError
 from dpbench.metrics.metric import OfRecords, Shown
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import metrics_of, score_of
@@ -113,8 +113,11 @@ def _published(task: TaskSpec, policy: str) -> str | None:
 
 def _sampling(policy: PolicyIdentity) -> str:
     """How a policy samples, where that can be chosen."""
-    parts = [sampling_text(policy.baseline, policy.config)]
+    try:
+        parts = [sampling_text(policy.baseline, policy.config)]
+    except ConfigError:  # fields of a version that is not installed
+        parts = ["as in its record"]
     decay = (policy.model_extra or {}).get("temporal_ensemble")
-    if decay is not None:
+    if isinstance(decay, int | float):
         parts.append(f"ensemble {decay:g}")
     return " ".join(part for part in parts if part)

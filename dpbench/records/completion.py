@@ -8,7 +8,7 @@ from dpbench.metrics.measure import measured
 from dpbench.metrics.metric import Metric, OfEpisode, OfSet
 from dpbench.metrics.table import metrics_of
 from dpbench.records.record import Episodes, Record
-from dpbench.records.trajectories import read_trajectories
+from dpbench.records.trajectories import TRAJECTORIES, read_trajectories
 from dpbench.tasks import load_task
 
 
@@ -29,7 +29,11 @@ def completed(record: Record, folder: Path) -> Record:
     kept = record.trajectories
     if not missing or kept is None or not (folder / kept.file).exists():
         return record
-    columns, summary = measured(read_trajectories(folder, kept, task), missing)
+    recorded = read_trajectories(folder, kept, task)
+    trials = [(episode.trial.start_seed, episode.trial.sampler_seed) for episode in recorded.episodes]
+    if trials != list(zip(record.episodes.start_seed, record.episodes.sampler_seed, strict=True)):
+        raise TRAJECTORIES.wrong(folder / kept.file, "its episodes are not those of the record")
+    columns, summary = measured(recorded, missing)
     return record.model_copy(
         update={
             "summary": {**record.summary, **summary},

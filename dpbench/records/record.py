@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -27,13 +28,16 @@ from pydantic import (
 from dpbench.errors import DataError
 from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.reading import Digest, Name, is_plain_name
 
 SCHEMA_VERSION: Final = 2
 IDLE_BELOW_CORES = 0.1
+Text = Annotated[str, Field(max_length=500)]
+"""What a machine says of itself."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class PolicyIdentity(_Part):
@@ -41,13 +45,13 @@ class PolicyIdentity(_Part):
 
     model_config = ConfigDict(extra="allow")
 
-    baseline: str = Field(description="name of the method, of the scripted policy, or of the model's format")
-    preset: str | None = Field(description="size of the method; null for a policy without presets")
+    baseline: Name = Field(description="name of the method, of the scripted policy, or of the model's format")
+    preset: Name | None = Field(description="size of the method; null for a policy without presets")
     config: dict[str, JsonValue] = Field(description="hyper-parameters, sampling included")
-    n_parameters: int = Field(description="of the networks; 0 for a policy without one")
-    checkpoint_sha256: str | None = Field(description="of the weights; null for a policy without weights")
-    seed: int | None = Field(default=None, description="of the training")
-    step: int | None = Field(default=None, description="gradient steps of the training")
+    n_parameters: int = Field(ge=0, description="of the networks; 0 for a policy without one")
+    checkpoint_sha256: Name | None = Field(description="of the weights; null for a policy without weights")
+    seed: int | None = Field(default=None, ge=0, description="of the training")
+    step: int | None = Field(default=None, ge=0, description="gradient steps of the training")
 
     @model_serializer(mode="wrap")
     def _as_given(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -59,8 +63,8 @@ class EvaluatedCell(_Part):
     """Everything that decides the episodes."""
 
     protocol_version: int = Field(description="of the harness")
-    task: str = Field(description="Gymnasium id")
-    starts: str = Field(description="name of the start protocol")
+    task: Name = Field(description="Gymnasium id")
+    starts: Name = Field(description="name of the start protocol")
     reset_options: dict[str, JsonValue] = Field(description="options of `reset`")
     start_seeds: tuple[int, ...] = Field(description="seeds of `reset`")
     sampler_seeds: tuple[int, ...] = Field(description="each start is run once with each")
@@ -112,9 +116,9 @@ class Episodes(_Part):
 class Percentiles(_Part):
     """Of a time, s."""
 
-    p50: float
-    p95: float
-    p99: float
+    p50: float = Field(ge=0)
+    p95: float = Field(ge=0)
+    p99: float = Field(ge=0)
 
 
 class Latency(_Part):
@@ -132,10 +136,10 @@ class Latency(_Part):
         default=None,
         description="the same when the control loop waits for the policy at every chunk: 1 / p99 of a call",
     )
-    n_calls: int = Field(description="timed calls")
+    n_calls: int = Field(ge=0, description="timed calls")
     n_warmup: int | None = Field(default=None, description="calls before the timed ones")
-    n_threads: int = Field(description="CPU threads that torch may use")
-    clock: str | None = Field(default=None, description="name of the clock")
+    n_threads: int = Field(ge=1, description="CPU threads that torch may use")
+    clock: Name | None = Field(default=None, description="name of the clock")
     other_cores: float | None = Field(
         default=None,
         description="CPU cores that other processes kept busy meanwhile, on average; the machine counts as otherwise "
@@ -151,36 +155,36 @@ class Latency(_Part):
 class Commit(_Part):
     """Of the checkout that was run; null outside of one."""
 
-    id: str | None
+    id: Name | None
     dirty: bool | None = Field(description="whether files differed from the commit")
 
 
 class Hardware(_Part):
     """The machine."""
 
-    cpu: str
-    cores: int | None
-    gpu: str | None
-    platform: str
+    cpu: Text
+    cores: int | None = Field(ge=1)
+    gpu: Text | None
+    platform: Text
 
 
 class Threads(_Part):
     """CPU threads while the actions of the episodes were computed; those of the latency stand beside it."""
 
     torch: int | None = Field(description="that torch may use")
-    blas: str | None = Field(description="that numpy's BLAS may use, as the environment sets it; null for all cores")
+    blas: Text | None = Field(description="that numpy's BLAS may use, as the environment sets it; null for all cores")
 
 
 class Provenance(_Part):
     """Where a result comes from, beside everything in `cell`."""
 
-    versions: dict[str, str | None] = Field(
+    versions: dict[Name, Text | None] = Field(
         description="of Python, and of the packages that harness, task and policy name as deciding their results"
     )
     threads: Threads | None = Field(default=None, description="null where an old record does not say")
     commit: Commit
     hardware: Hardware
-    date_utc: str = Field(description="ISO 8601")
+    date_utc: str = Field(pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d\+00:00)?$", description="ISO 8601")
     command: str
 
 
@@ -188,16 +192,23 @@ class TrajectoryFile(_Part):
     """The trajectories of the episodes, in a file beside the record (`dpbench.records.trajectories`)."""
 
     file: str = Field(description="its name, in the folder of the record")
-    sha256: str = Field(description="of its content")
+    sha256: Digest = Field(description="of its content")
+
+    @field_validator("file")
+    @classmethod
+    def _is_beside_the_record(cls, name: str) -> str:
+        if not (is_plain_name(name) and name.endswith(".npz")):
+            raise ValueError("is not the name of an .npz file beside the record")
+        return name
 
 
 class Record(_Part):
     """One evaluation of one policy."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
-    identity: str = Field(description="SHA-256 of the canonical JSON of `cell` (sorted keys, no spaces)")
+    identity: Digest = Field(description="SHA-256 of the canonical JSON of `cell` (sorted keys, no spaces)")
     cell: EvaluatedCell
-    modes: tuple[str, ...] = Field(default=(), description="the task's modes when it was evaluated")
+    modes: tuple[Name, ...] = Field(default=(), description="the task's modes when it was evaluated")
     summary: dict[str, Annotated[Value, Field(union_mode="left_to_right")]] = Field(
         description="metrics of the set of episodes: mean, low and high (95 % interval), or a plain number"
     )

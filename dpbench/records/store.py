@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dpbench.errors import DpbenchError
+from dpbench.escaping import in_file_name
 from dpbench.files import json_bytes, write_all
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.records.reading import read
@@ -65,7 +66,7 @@ def _free(folder: Path, record: Record) -> Path:
     """A path that no record has."""
     task = record.cell.task.rsplit("/", 1)[-1]
     date = record.provenance.date_utc.replace(":", "").replace("-", "")[:15]
-    stem = f"{task}--{record.policy.baseline.replace(':', '-')}--{record.identity[:12]}--{date}"
+    stem = f"{in_file_name(task)}--{in_file_name(record.policy.baseline)}--{record.identity[:12]}--{date}"
     path, number = folder / f"{stem}.json", 2
     while path.exists():  # two within a second
         path, number = folder / f"{stem}-{number}.json", number + 1

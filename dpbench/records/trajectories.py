@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
 from dpbench.metrics.episode import Episode, EpisodeSet, Trial
+from dpbench.reading import Kind, read_bytes
+from dpbench.reading_arrays import read_arrays
 from dpbench.records.record import TrajectoryFile
 from dpbench.spec import TaskSpec
 
@@ -30,6 +32,14 @@ OF_STEPS = {
     "modes": np.int16,
 }
 """Arrays with a row a step; `agent_pos` has one more in each episode."""
+KINDS = {
+    **OF_STEPS,
+    "agent_pos": np.float32,
+    **dict.fromkeys(("n_action_steps", "start_seed", "sampler_seed", "length"), np.int64),
+}
+TRAJECTORIES = Kind(DataError, "get the file back, or evaluate again", limit_bytes=2**30)
+UNPACKED_LIMIT_BYTES = 2**32
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def pack(recorded: EpisodeSet) -> bytes:
@@ -66,23 +76,50 @@ def read_trajectories(folder: Path, kept: TrajectoryFile, task: TaskSpec) -> Epi
         task: of the record.
 
     Raises:
-        DataError: for a file that is missing, or is not the one that belongs to the record.
+        DataError: for a file that is missing, is not the one that belongs to the record, or does not hold the
+            trajectories of such a task.
     """
     path = folder / kept.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: trajectories not read ({error}); get the file back, or evaluate again.") from error
+    content = read_bytes(path, TRAJECTORIES, inside=folder)
     if digest(content) != kept.sha256:
-        raise DataError(f"{path}: its SHA-256 is not the one in the record; get the file back, or evaluate again.")
+        raise TRAJECTORIES.wrong(path, "its SHA-256 is not the one in the record")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return _unpacked(arrays, task)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} does not hold trajectories ({error}); evaluate again.") from error
+        arrays = read_arrays(content, KINDS, UNPACKED_LIMIT_BYTES)
+        _check(arrays, task)
+        return _unpacked(arrays, task)
+    except ValueError as error:
+        raise TRAJECTORIES.wrong(path, f"does not hold trajectories ({error})") from error
 
 
-def _unpacked(arrays: Mapping[str, NDArray[np.generic]], task: TaskSpec) -> EpisodeSet:
+def _check(arrays: Arrays, task: TaskSpec) -> None:
+    """Shapes that fit each other and the task, finite numbers, modes that the task has.
+
+    Raises:
+        ValueError: which array is wrong.
+    """
+    length = arrays["length"]
+    if length.ndim != 1 or len(length) == 0 or length.min() < 1 or length.max() > UNPACKED_LIMIT_BYTES:
+        raise ValueError("length is not the number of steps of each episode")
+    n_episodes, n_steps = len(length), int(length.sum())
+    shapes = {name: (n_steps,) for name in OF_STEPS} | {
+        "actions": (n_steps, task.action.dim),
+        "agent_pos": (n_steps + n_episodes, *arrays["agent_pos"].shape[1:2]),
+        "start_seed": (n_episodes,),
+        "sampler_seed": (n_episodes,),
+        "n_action_steps": (),
+    }
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
+        if arrays[name].dtype.kind == "f" and not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name} holds NaN or infinite numbers")
+    if int(arrays["n_action_steps"]) < 1:
+        raise ValueError(f"n_action_steps is {arrays['n_action_steps']}, expected 1 or more")
+    if arrays["modes"].min() < -1 or arrays["modes"].max() >= max(len(task.modes), 0):
+        raise ValueError(f"modes holds numbers of other modes than the {len(task.modes)} of {task.id}")
+
+
+def _unpacked(arrays: Arrays, task: TaskSpec) -> EpisodeSet:
     lengths = np.asarray(arrays["length"], dtype=np.int64)
     ends = np.cumsum(lengths)[:-1]
     split = {name: np.split(arrays[name], ends) for name in OF_STEPS}

@@ -7,7 +7,6 @@ padded to T steps; the sum of a mask is the length of its episode. As an archive
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from dpbench.data.formats import Archive
 from dpbench.errors import DataError
+from dpbench.reading_arrays import read_header
 
 
 def read(path: Path) -> Archive:
@@ -46,7 +46,9 @@ def _load(folder: Path, name: str) -> NDArray[Any]:
     if len(found) != 1:
         raise DataError(f"{folder} has {len(found)} files named *_{name}.npy; expected one, as BeT publishes them.")
     try:
-        shape, fortran_order, dtype, begin = _header(found[0])
+        with found[0].open("rb") as file:
+            shape, fortran_order, dtype = read_header(file)
+            begin = file.tell()
         size = math.prod(shape) * dtype.itemsize
         if dtype.kind not in "fiub":
             raise ValueError(f"its values are {dtype}")
@@ -56,18 +58,3 @@ def _load(folder: Path, name: str) -> NDArray[Any]:
         return np.asarray(np.memmap(found[0], dtype, "r", begin, shape, order))
     except Exception as error:  # numpy's parser of headers raises errors of many types
         raise DataError(f"{found[0]} is not a complete array of numbers ({error}); download it again.") from error
-
-
-def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Shape, Fortran order, dtype and where the values begin."""
-    npy: Any = np.lib.format  # typed in some versions of numpy only
-    with path.open("rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Python's parser, about the text of damaged headers
-        version = npy.read_magic(file)
-        if version == (1, 0):
-            shape, fortran_order, dtype = npy.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, fortran_order, dtype = npy.read_array_header_2_0(file)
-        else:
-            raise ValueError(f"its format has version {version}")
-        return shape, fortran_order, dtype, file.tell()

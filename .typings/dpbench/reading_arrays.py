@@ -1,0 +1,1 @@
+../../dpbench/reading_arrays.py
