@@ -58,8 +58,11 @@ class ArmFaultError(DpbenchError):
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """A value as a message names it: its `repr`, cut where it is long."""
-    text = repr(value)
+    """A value as a message names it: its `repr` in one line, cut where it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a `repr` may raise anything; Python's own does for a number of 4,301 digits
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
 
 

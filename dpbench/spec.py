@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -11,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ActionError, ConfigError, MissingExtraError, TaskError, UnknownNameError, shown
+from dpbench.numbers import real_numbers
 from dpbench.registry import resolve
 
 Part = TypeVar("Part")
+LARGEST = 1e30
+"""Largest size of a number in an action: far beyond every bound, but what follows from it fits float32 (3.4e38)."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,22 @@ class ActionSpec:
         """Return `action` as a float64 array of shape `(*lead, Da)`.
 
         Raises:
-            ActionError: for another shape, or NaN or infinite values.
+            ActionError: for another shape; for anything but real numbers (`real_numbers`); for NaN, infinite values and
+                those beyond 1e30.
         """
         try:
-            array = np.asarray(action, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ActionError(f"action {action!r} is not an array of numbers; {self._expected(lead)}.") from error
+            array = real_numbers(action)
+        except ValueError as error:
+            raise ActionError(f"action {shown(action)} {error}; {self._expected(lead)}.") from error
         if array.shape != (*lead, self.dim):
             raise ActionError(f"action has shape {array.shape}; {self._expected(lead)}.")
-        # A sum is finite only when every term is: one pass without a temporary mask on the hot path.
-        if not math.isfinite(array.sum()):
-            raise ActionError(f"action holds NaN or infinite values: {action!r}; {self._expected(lead)}.")
+        # The sum of squares is within the bound only when every number is: one pass without a mask on the hot path.
+        flat = array.ravel()
+        if not flat.dot(flat) <= LARGEST**2:
+            raise ActionError(
+                f"action {shown(action)} holds NaN or infinite values, or some beyond {LARGEST:g}; "
+                f"{self._expected(lead)}."
+            )
         return array
 
     def _expected(self, lead: tuple[int, ...]) -> str:

@@ -196,6 +196,7 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "batch": episodes.batch,
     "state": states.round_trip,
     "state is a copy": states.is_a_copy,
+    "bad states": states.bad_states,
     "copies": copied.copies,
     "copies with the time limit": copied.wrapped_copies,
     "starts": _starts,

@@ -169,23 +169,28 @@ def memory(subject: TaskSubject) -> str:
 
 
 def bad_actions(subject: TaskSubject) -> str:
-    """NaN, infinite values and another shape raise a ValueError (such as ActionError), and change nothing."""
+    """What is no action raises a ValueError (such as ActionError) in one line, and changes nothing."""
     good = subject.actions[0]
     undisturbed = subject.trace(subject.second, SEED)
     start, _ = subject.first.reset(seed=SEED)
-    for name, bad in (
-        ("NaN", np.full_like(good, np.nan)),
-        ("an infinite value", np.where(np.arange(len(good)) == 0, np.inf, good).astype(np.float32)),
-        ("another shape", np.append(good, good[:1])),
-    ):
+    bad_ones: dict[str, Any] = {
+        "NaN": np.full_like(good, np.nan),
+        "an infinite value": np.where(np.arange(len(good)) == 0, np.inf, good).astype(np.float32),
+        "another shape": np.append(good, good[:1]),
+        "complex numbers": good + 1j,
+        "texts": good.astype(str),
+        "objects": good.astype(object),
+    }
+    for name, bad in bad_ones.items():
         try:
             next(steps(subject.first, start, stored_actions(bad[None])))
-        except ValueError:
+        except ValueError as error:
+            require("\n" not in str(error), f"an action with {name} is refused in several lines", "say it in one line")
             continue
         raise CheckFailed(f"an action with {name} is taken", "pass it through ActionSpec.check, which raises")
     difference = subject.trace_from(subject.first, start).difference(undisturbed)
     require(not difference, f"{difference}, after a rejected action", "check the action before anything is changed")
-    return "NaN, infinite values and another shape are rejected"
+    return f"{', '.join(bad_ones)} are rejected"
 
 
 def batch(subject: TaskSubject) -> str:

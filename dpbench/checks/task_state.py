@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpbench.checks.outcome import CheckSkipped, require
+from dpbench.checks.outcome import CheckFailed, CheckSkipped, require
 from dpbench.checks.task_subject import Environment, TaskSubject, Trace
+from dpbench.errors import DpbenchError
 from dpbench.evaluation.stepping import steps, stored_actions
 
 SEED, POINTS = 3, (0, 2, 5, 8)
@@ -46,6 +47,34 @@ def is_a_copy(subject: TaskSubject) -> str:
         "keep a copy",
     )
     return f"{kept.size} numbers"
+
+
+def bad_states(subject: TaskSubject) -> str:
+    """What is no state, or an impossible one, raises a DpbenchError or ValueError in one line, and changes nothing."""
+    state, newest = _after(subject, POINTS[1])
+    env = _with_state(subject.first)
+    expected = subject.trace_from(subject.first, newest, POINTS[1])
+    env.set_state(state.copy())
+    bad_ones: dict[str, Any] = {
+        "NaN": np.full_like(state, np.nan),
+        "an infinite value": np.where(np.arange(state.size) == 0, np.inf, state),
+        "numbers of 1e30": np.full_like(state, 1e30),
+        "numbers of -1e30": np.full_like(state, -1e30),
+        "another length": np.append(state, 0.0),
+        "complex numbers": state + 1j,
+        "texts": state.astype(str),
+        "objects": [object()] * state.size,
+        "None": None,
+    }
+    for name, bad in bad_ones.items():
+        try:
+            env.set_state(bad)
+        except (DpbenchError, ValueError) as error:
+            require("\n" not in str(error), f"a state with {name} is refused in several lines", "say it in one line")
+            continue
+        raise CheckFailed(f"a state with {name} is taken", "pass it through dpbench.states.check_state, which raises")
+    _same(subject.trace_from(subject.first, newest, POINTS[1]), expected, "a rejected state")
+    return f"{len(bad_ones)} are rejected"
 
 
 def _after(subject: TaskSubject, n_steps: int) -> tuple[NDArray[np.float64], dict[str, Any]]:

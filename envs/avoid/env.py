@@ -17,6 +17,7 @@ from dpbench.spaces import action_space, observation_space
 from .drawing import draw
 from .modes import gap, mode_number
 from .scene import CLOSED, OPEN, START_STD_M, SUBSTEPS, model_xml
+from .state import check_state
 from .task import AGENT_POS, IMAGE_PX, PIXELS, RATE_HZ, TARGET, action_spec
 
 ObsMode = Literal["state", "image"]
@@ -92,12 +93,15 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode; see the class for `options`."""
-        super().reset(seed=seed)
         if unknown := sorted(set(options or {}) - {"state"}):
             raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
+        given = (options or {}).get("state")
+        if given is not None:
+            given = check_state(given, self._course)
+        super().reset(seed=seed)
         start_x = float(np.clip(self.np_random.normal(0.0, START_STD_M), -4 * START_STD_M, 4 * START_STD_M))
         start = (start_x, 0.0, 0.0, 0.0, start_x, 0.0, 0.0, -1, -1, -1)
-        self.set_state(np.array((options or {}).get("state", start)))
+        self._set(np.array(start) if given is None else given)
         return self._observation(), self._info()
 
     def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
@@ -132,11 +136,11 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Set a state of `get_state`.
 
         Raises:
-            ConfigError: unless it is ten finite numbers.
+            ConfigError: unless it is ten numbers within their bounds that fit together.
         """
-        values = np.asarray(state, dtype=np.float64)
-        if values.shape != (10,) or not np.isfinite(values).all():
-            raise ConfigError(f"state = {state!r}: expected ten finite numbers, as get_state gives them.")
+        self._set(check_state(state, self._course))
+
+    def _set(self, values: NDArray[np.float64]) -> None:
         mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:6]
         self._gaps = [int(number) for number in values[7:] if number >= 0]

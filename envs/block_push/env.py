@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, check_choice
 from dpbench.spaces import action_space, observation_space
+from dpbench.states import check_state
 
 from .drawing import draw
 from .progress import Progress
 from .scene import BLOCK_HALF_M, EFFECTOR_START_M, SETTLE_STEPS, SUBSTEPS, X_RANGE_M, Y_RANGE_M, model_xml
 from .starts import Start, draw_start
+from .state import fields
 from .task import AGENT_POS, DELTA_ACTION, ENVIRONMENT_STATE, IMAGE_PX, PIXELS, POSITION_ACTION, RATE_HZ
 
 ObsMode = Literal["state", "image"]
@@ -97,12 +99,12 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode; see the class for `options`."""
-        super().reset(seed=seed)
         if unknown := sorted(set(options or {}) - {"state"}):
             raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
         if options and "state" in options:
             self.set_state(options["state"])
-        else:
+        super().reset(seed=seed)
+        if not (options and "state" in options):
             self._place(draw_start(self.np_random))
         return self._observation(), self._info()
 
@@ -136,17 +138,15 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         """Set a state of `get_state`.
 
         Raises:
-            ConfigError: for another length, or NaN or infinite values.
+            ConfigError: unless all numbers are within their bounds and fit together.
         """
-        values = np.asarray(state, dtype=np.float64)
-        n_all = self._n_physics + N_TARGETS + N_PROGRESS
-        if values.shape != (n_all,) or not np.isfinite(values).all():
-            raise ConfigError(
-                f"state of shape {values.shape}: expected {n_all} finite numbers, as get_state gives them."
-            )
+        values = check_state(state, fields(self._model))
+        progress = Progress.from_numbers(values[-N_PROGRESS:].tolist())
+        if contradiction := progress.contradiction():
+            raise ConfigError(f"state, progress of the episode: {contradiction}.")
         mujoco.mj_setState(self._model, self._data, values[: self._n_physics], PHYSICS)
         self._targets = values[self._n_physics : -N_PROGRESS].tolist()
-        self._progress = Progress.from_numbers(values[-N_PROGRESS:].tolist())
+        self._progress = progress
 
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""

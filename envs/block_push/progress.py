@@ -77,6 +77,17 @@ class Progress:
         targets = {f"TARGET_{place // 2}_{place % 2}": step for place, step in enumerate(self.entered)}
         return {"REACH_0": self.moved[0], "REACH_1": self.moved[1], **targets}
 
+    def contradiction(self) -> str:
+        """What cannot have happened in any episode, in words; empty when all fits together."""
+        done = [step != NEVER for step in self.entered]
+        if max(*self.entered, *self.moved) >= self.n_steps:
+            return f"an event in step {max(*self.entered, *self.moved)} of {self.n_steps} steps"
+        if self.got_first and not any(done):
+            return "the first reward without a block that entered a target"
+        if self.got_both and not (done[0] and done[3]) and not (done[1] and done[2]):
+            return "the second reward without both blocks in different targets"
+        return ""
+
     def as_numbers(self) -> list[float]:
         """All fields as numbers, `(11,)`."""
         return [*self.distances_m, self.n_steps, *self.entered, *self.moved, self.got_first, self.got_both]

@@ -32,9 +32,24 @@ POSITION_ACTION = ActionSpec(
     names=("target x", "target y"), low=_LOW, high=_HIGH, unit="m", kind="position", frame="table, z up"
 )
 # Blocks can be pushed out of the workspace.
-_PLACE, _YAW = (-1.0, 2.0), (0.0, math.pi)
-_BOUNDS = (_PLACE, _PLACE, _YAW, _PLACE, _PLACE, _YAW, _PLACE, _PLACE, _PLACE, _PLACE, _YAW, _PLACE, _PLACE, _YAW)
-AGENT_POS = ArraySpec((2,), "float32", *_PLACE, "m", ("effector x", "effector y"))
+PLACE_M, YAW_RAD = (-1.0, 2.0), (0.0, math.pi)
+_BOUNDS = (
+    PLACE_M,
+    PLACE_M,
+    YAW_RAD,
+    PLACE_M,
+    PLACE_M,
+    YAW_RAD,
+    PLACE_M,
+    PLACE_M,
+    PLACE_M,
+    PLACE_M,
+    YAW_RAD,
+    PLACE_M,
+    PLACE_M,
+    YAW_RAD,
+)
+AGENT_POS = ArraySpec((2,), "float32", *PLACE_M, "m", ("effector x", "effector y"))
 ENVIRONMENT_STATE = ArraySpec(
     (14,),
     "float32",

@@ -16,7 +16,7 @@ from dpbench.spaces import action_space
 from .geometry import keypoints
 from .task import ACTION, RATE_HZ
 from .window import Window
-from .world import ObsMode, World, as_observation, observation_space
+from .world import ObsMode, World, as_observation, check_options, observation_space
 
 RENDER_MODES = ("rgb_array", "human")
 
@@ -90,6 +90,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode; see the class for `options`."""
+        options = check_options(options)
         super().reset(seed=seed)
         self._world.reset(self.np_random, seed, options)
         if self._window is not None:

@@ -23,7 +23,7 @@ IMAGE_PX = 96
 N_KEYPOINTS = 9
 
 # The block can be squeezed out through a wall; the farthest seen was x = 862 px.
-_LOW_PX, _HIGH_PX = -1024.0, 1536.0
+LOW_PX, HIGH_PX = -1024.0, 1536.0
 
 ACTION = ActionSpec(
     names=("target x", "target y"),
@@ -33,20 +33,20 @@ ACTION = ActionSpec(
     kind="position",
     frame="window, y down",
 )
-AGENT_POS = ArraySpec((2,), "float32", _LOW_PX, _HIGH_PX, "px", ("agent x", "agent y"))
+AGENT_POS = ArraySpec((2,), "float32", LOW_PX, HIGH_PX, "px", ("agent x", "agent y"))
 BLOCK_POSE = ArraySpec(
     (3,),
     "float32",
-    (_LOW_PX, _LOW_PX, 0.0),
-    (_HIGH_PX, _HIGH_PX, 2 * math.pi),
+    (LOW_PX, LOW_PX, 0.0),
+    (HIGH_PX, HIGH_PX, 2 * math.pi),
     "px, px, rad",
     ("block x", "block y", "block angle"),
 )
 KEYPOINTS_SPEC = ArraySpec(
     (2 * N_KEYPOINTS,),
     "float32",
-    _LOW_PX,
-    _HIGH_PX,
+    LOW_PX,
+    HIGH_PX,
     "px",
     tuple(f"keypoint {number} {axis}" for number in range(N_KEYPOINTS) for axis in "xy"),
 )

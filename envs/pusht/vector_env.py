@@ -18,7 +18,7 @@ from dpbench.spaces import action_space
 from . import MAX_EPISODE_STEPS
 from .env import RENDER_MODES, PushTEnv
 from .task import ACTION
-from .world import ObsMode, World, as_observation, observation_space
+from .world import ObsMode, World, as_observation, check_options, observation_space
 
 Observation = dict[str, Any]
 
@@ -91,6 +91,7 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
             raise ConfigError(f"reset_mask {mask!r}: expected {self.num_envs} booleans, at least one True.")
+        options = check_options(options)
         for index in np.flatnonzero(mask):
             self._reset_one(int(index), seeds[index], options)
         return self._observations(), self._infos(mask)

@@ -12,15 +12,28 @@ from numpy.typing import NDArray
 
 from dpbench import spaces
 from dpbench.errors import ConfigError
+from dpbench.states import StateField, check_state
 
 from .geometry import coverage, keypoints
 from .modes import side_of
 from .physics import SUBSTEPS, Physics, State
 from .rendering import draw
-from .task import AGENT_POS, BLOCK_POSE, IMAGE_PX, KEYPOINTS_SPEC, PIXELS, SUCCESS_COVERAGE
+from .task import AGENT_POS, BLOCK_POSE, HIGH_PX, IMAGE_PX, KEYPOINTS_SPEC, LOW_PX, PIXELS, SUCCESS_COVERAGE
 
 ObsMode = Literal["state", "keypoints", "image"]
 OPTIONS = {"draw", "set_order", "state"}
+FINGER_PX, FINGER_PX_S, TURNS_RAD = 1e5, 1e7, 1e4
+"""Bounds of a state: no target is clipped, so that the finger may leave the window, and angles are not wrapped."""
+FIELDS = (
+    StateField("agent x", -FINGER_PX, FINGER_PX, "px"),
+    StateField("agent y", -FINGER_PX, FINGER_PX, "px"),
+    StateField("block x", LOW_PX, HIGH_PX, "px"),
+    StateField("block y", LOW_PX, HIGH_PX, "px"),
+    StateField("block angle", -TURNS_RAD, TURNS_RAD, "rad"),
+    StateField("finger's velocity", -FINGER_PX_S, FINGER_PX_S, "px/s", 2),
+)
+N_POSES = 5
+"""Numbers of a state without the velocity."""
 LEGACY_SEEDS = 25_536
 """Without a seed, the published environment draws one below this number."""
 
@@ -62,17 +75,14 @@ class World:
         Raises:
             ConfigError: for unknown options or values, or a state of wrong shape.
         """
-        options = dict(options or {})
-        if unknown := sorted(set(options) - OPTIONS):
-            raise ConfigError(f"unknown reset option {', '.join(unknown)}; known are {', '.join(sorted(OPTIONS))}.")
-        legacy = _choice(options, "set_order", ("exact", "legacy")) == "legacy"
-        legacy_draw = _choice(options, "draw", ("uniform", "legacy")) == "legacy"
+        options = check_options(options)
+        legacy, legacy_draw = options.get("set_order") == "legacy", options.get("draw") == "legacy"
         self.last_action = None
         if options.get("state") is not None:
             if not legacy:
                 self.set_state(options["state"])
                 return
-            start = cast(State, tuple(_check_state(options["state"], (5,)).tolist()))
+            start = cast(State, tuple(np.asarray(options["state"]).tolist()))
         elif legacy_draw:
             start = legacy_start(seed if seed is not None else int(rng.integers(LEGACY_SEEDS)))
         else:
@@ -88,9 +98,9 @@ class World:
                 (px/s) appended.
 
         Raises:
-            ConfigError: for another shape, or NaN or infinite values.
+            ConfigError: for another shape, or a number outside its bounds.
         """
-        values = _check_state(state, (5, 7)).tolist()
+        values = check_state(state, FIELDS, N_POSES).tolist()
         physics = self._new_physics()
         physics.place(cast(State, tuple(values[:5])))
         if len(values) == 7:
@@ -189,18 +199,25 @@ def as_observation(obs_mode: ObsMode, agent_pos: NDArray[np.float32], second: ND
     return {"agent_pos": agent_pos, "environment_state": second}
 
 
+def check_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options of `World.reset`, with the state as an array.
+
+    Raises:
+        ConfigError: as `World.reset`.
+    """
+    checked = dict(options or {})
+    if unknown := sorted(set(checked) - OPTIONS):
+        raise ConfigError(f"unknown reset option {', '.join(unknown)}; known are {', '.join(sorted(OPTIONS))}.")
+    legacy = _choice(checked, "set_order", ("exact", "legacy")) == "legacy"
+    _choice(checked, "draw", ("uniform", "legacy"))
+    if checked.get("state") is not None:
+        state = checked["state"]
+        checked["state"] = check_state(state, FIELDS[:N_POSES]) if legacy else check_state(state, FIELDS, N_POSES)
+    return checked
+
+
 def _choice(options: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     value = options.get(name, allowed[0])
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ConfigError(f"reset option {name} = {value!r}: expected {' or '.join(allowed)}.")
     return str(value)
-
-
-def _check_state(state: Any, lengths: tuple[int, ...]) -> NDArray[np.float64]:
-    values = np.asarray(state, dtype=np.float64)
-    if values.ndim != 1 or len(values) not in lengths or not np.isfinite(values).all():
-        raise ConfigError(
-            f"Push-T state {state!r}: expected {' or '.join(map(str, lengths))} finite numbers, agent x, y, block x, y "
-            "in px, block angle in rad (and the finger's velocity in px/s)."
-        )
-    return values

@@ -160,9 +160,9 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode; the first call connects."""
-        super().reset(seed=seed)
         if options:
             raise ConfigError(f"unknown reset options {', '.join(sorted(options))}: this task has none.")
+        super().reset(seed=seed)
         if not self._connected:
             self.loop.connect() if self._real_time else self.loop.begin()
             self.camera.connect()
@@ -190,10 +190,10 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         if self._goal is None:
             raise gym.error.ResetNeeded("the arm has no goal yet: call reset() before step().")
         values = self._action.check(action)
-        self._due_s = max(self._due_s, self._clock()) + 1.0 / RATE_HZ
-        goals = waypoints(self._action, values[None], (self._due_s,), self._goal)
+        due_s = max(self._due_s, self._clock()) + 1.0 / RATE_HZ
+        goals = waypoints(self._action, values[None], (due_s,), self._goal)
         # The goal is kept as accepted, inside the workspace, so that velocities do not integrate beyond it.
-        self._goal = (self._goal, *self.loop.schedule(goals))[-1]
+        self._due_s, self._goal = due_s, (self._goal, *self.loop.schedule(goals))[-1]
         if self._real_time:
             time.sleep(max(0.0, self._due_s - self._clock()))
         else:

@@ -16,9 +16,10 @@ from dpbench.spaces import action_space, observation_space
 
 from .simulator import transform_utils  # isort: skip  # first: it says what to install
 from .controller import N_JOINTS, Stepper
-from .modes import N_NUMBERS, Tracker
+from .modes import Tracker
 from .reference import PHYSICS, Start, reference
 from .rendering import Cameras
+from .state import check_simulator_state, check_state_of
 from .task import RATE_HZ, SCENES, action, agent_pos, environment_state, pixels
 
 ObsMode = Literal["state", "image"]
@@ -111,13 +112,14 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode; see the class for `options`."""
-        super().reset(seed=seed)
         if unknown := sorted(set(options or {}) - {"state"}):
             raise ConfigError(f"reset options {', '.join(unknown)} are unknown; known is state.")
         if options and "state" in options:
             self.set_state(options["state"])
+            super().reset(seed=seed)
             hands, objects, solved = self._look()
             return self._observe(hands, objects), self._info(solved)
+        super().reset(seed=seed)
         self._begin(self._reference.draw(self.np_random))
         return self._first()
 
@@ -144,13 +146,9 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """Set a state of `get_state`.
 
         Raises:
-            ConfigError: for another length, or NaN or infinite values.
+            ConfigError: unless all numbers are within their bounds and fit together.
         """
-        values = np.asarray(state, dtype=np.float64)
-        n_all = int(self._ends()[-1]) + N_NUMBERS
-        if values.shape != (n_all,) or not np.isfinite(values).all():
-            raise ConfigError(f"state of shape {values.shape}: expected {n_all} finite numbers, as get_state has them.")
-        self._restore(values)
+        self._restore(check_state_of(state, self._model, self.scene, self._reference.size.size))
 
     def _parts(self) -> tuple[NDArray[np.float64], ...]:
         stepper = self._stepper
@@ -178,12 +176,10 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             The observation and info, as `reset` gives them.
 
         Raises:
-            ConfigError: for another length, or NaN or infinite values.
+            ConfigError: unless all numbers are within their bounds.
         """
         model, data = self._model, self._data
-        values = np.asarray(state, dtype=np.float64)
-        if values.shape != (1 + model.nq + model.nv,) or not np.isfinite(values).all():
-            raise ConfigError(f"state of shape {values.shape}: expected {1 + model.nq + model.nv} finite numbers.")
+        values = check_simulator_state(state, model)
         start = self._reference.draw(np.random.default_rng(0))
         self._begin(start)
         data.time, data.qpos[:], data.qvel[:] = values[0], values[1 : 1 + model.nq], values[1 + model.nq :]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dpbench.spaces import action_space, observation_space
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
+from dpbench.states import StateField, check_state
 
 TASK = TaskSpec(
     id="test/Point-v0",
@@ -26,6 +27,9 @@ TASK = TaskSpec(
     store_arrays={"agent_pos": "agent_pos", "action": "action"},
     modes=("left", "right"),
 )
+
+
+FIELDS = (StateField("place", -3.0, 3.0, "m", count=2), StateField("mode", -1, 1, whole=True))
 
 
 class Point(gym.Env[dict[str, Any], NDArray[np.float32]]):
@@ -69,4 +73,5 @@ class Point(gym.Env[dict[str, Any], NDArray[np.float32]]):
         return np.append(self.place, self.mode)
 
     def set_state(self, state: NDArray[np.float64]) -> None:
-        self.place, self.mode = np.array(state[:2]), int(state[2])
+        values = check_state(state, FIELDS)
+        self.place, self.mode = values[:2], int(values[2])

@@ -133,6 +133,23 @@ class TakesNaN(Point):
         return super().step(np.nan_to_num(action))
 
 
+class TakesAnyState(Point):
+    def set_state(self, state: Any) -> None:
+        values = np.nan_to_num(np.asarray(state, dtype=np.float64))[:3]
+        self.place, self.mode = np.array(values[:2]), int(values[2])
+
+
+class MovesOnABadState(Point):
+    def set_state(self, state: Any) -> None:
+        self.place = self.place + 0.01
+        super().set_state(state)
+
+
+class TakesComplexNumbers(Point):
+    def step(self, action: Any) -> Any:
+        return super().step(np.real(action) if np.iscomplexobj(action) else action)
+
+
 class BreaksOnNaN(Point):
     def step(self, action: Any) -> Any:
         self.place = self.place + 0.01
@@ -201,6 +218,9 @@ class PaysTooMuch(Point):
         (ForgetsItsPlace, "copies", "copy.copy: observation 'agent_pos' differs after step 1 in its result"),
         (CannotBePickled, "copies", "pickle raises"),
         (TakesNaN, "bad actions", "an action with NaN is taken"),
+        (TakesComplexNumbers, "bad actions", "an action with complex numbers is taken"),
+        (TakesAnyState, "bad states", "a state with NaN is taken"),
+        (MovesOnABadState, "bad states", "after a rejected state"),
         (BreaksOnNaN, "bad actions", "after a rejected action"),
         (HasNoScore, "info", "info of step 1 has no 'progress'"),
         (HasAnotherMode, "info", "mode of step 1 is 2"),

@@ -152,7 +152,7 @@ def test_touching_an_obstacle_ends_the_episode_as_a_failure() -> None:
 def test_bad_input_is_named() -> None:
     env: Any = gym.make(NAMES[0]).unwrapped
     env.reset(seed=0)
-    with pytest.raises(ConfigError, match="expected ten finite numbers"):
+    with pytest.raises(ConfigError, match="expected 10 finite numbers"):
         env.set_state(np.zeros(5))
     with pytest.raises(ConfigError, match="obs_mode = 'pose'"):
         gym.make(NAMES[0], obs_mode="pose")

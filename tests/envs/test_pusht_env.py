@@ -96,7 +96,7 @@ def test_keypoints_match_the_released_data(human_demonstrations: EpisodeStore) -
         ({"drow": "legacy"}, "unknown reset option drow"),
         ({"draw": "old"}, "draw = 'old': expected uniform or legacy"),
         ({"state": [1.0, 2.0]}, "expected 5 finite numbers|expected 5 or 7 finite numbers"),
-        ({"state": [1.0, 2.0, 3.0, 4.0, np.nan]}, "finite numbers"),
+        ({"state": [1.0, 2.0, 3.0, 4.0, np.nan]}, r"state\[4\] = nan \(block angle\): expected a number from"),
     ],
 )
 def test_bad_reset_options_are_named(options: dict[str, Any], message: str) -> None:

@@ -206,7 +206,7 @@ def test_success_is_robosuites() -> None:
 def test_bad_input_is_named() -> None:
     env = make("Lift")
     env.reset(seed=0)
-    with pytest.raises(ConfigError, match="as get_state has them"):
+    with pytest.raises(ConfigError, match="as get_state gives them"):
         env.set_state(np.zeros(3))
     with pytest.raises(ConfigError, match="scene = 'Stack': expected Lift or Can"):
         make("Lift", scene="Stack")

@@ -1,0 +1,1 @@
+../../dpbench/mujoco_states.py
