@@ -17,6 +17,10 @@ class NameTakenError(DpbenchError):
     """A name that is registered already; nothing is overwritten."""
 
 
+class PluginError(DpbenchError, ImportError):
+    """A plug-in that cannot be imported; the message names it and its distribution."""
+
+
 class TaskError(DpbenchError):
     """A task whose description names something that does not exist or is of the wrong kind."""
 

@@ -5,22 +5,34 @@ Each distribution declares one entry point a group, which names a table of strin
     [project.entry-points."dpbench.baselines"]
     my-package = "my_package:BASELINES"        # BASELINES = {"my-policy": "my_package.policy:BASELINE"}
 
-A taken name raises; a plugin that cannot be imported is kept as a problem and the rest goes on.
+Our own table is imported first, and a name found there needs no other: tables of plug-ins are imported when a name is
+not ours, or when all names are asked for. Our names stay ours. A name that two plug-ins claim belongs to neither. A
+plug-in that cannot be imported, and a name that cannot be taken, is noted in one line, and the rest goes on.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from importlib.metadata import EntryPoint
+from typing import TypeVar
 
-from dpbench.errors import NameTakenError, UnknownNameError, shown
+from dpbench.errors import NameTakenError, PluginError, UnknownNameError, shown
+from dpbench.failures import failure_of
+from dpbench.names import is_name, misfit
+from dpbench.plugins import OWN, guarded, other_points, own_points
 
 Loaded = TypeVar("Loaded")
+Points = tuple[Iterable[tuple[str, EntryPoint]], Iterable[str]]
+"""Names of distributions with an entry point each, and what could not be read of others."""
+MAX_LINES = 3
+"""Lines about the names of one plug-in; more are counted."""
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,36 +40,79 @@ class Entry:
     """One row of a registry: where the name comes from and what it points to."""
 
     name: str
-    target: Any
+    target: object
     distribution: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether dpbench ships it."""
+        return self.distribution == OWN
+
+
+@dataclass(frozen=True)
+class Others:
+    """The names of all plug-ins.
+
+    Attributes:
+        entries: name -> row.
+        claimed: name -> the distributions that claim it; it is in no table.
+        problems: one line for each plug-in that cannot be imported and each name that cannot be taken.
+    """
+
+    entries: Mapping[str, Entry]
+    claimed: Mapping[str, tuple[str, ...]]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one kind (`"baseline"`, `"task"`, ...) with the problems of plugins that failed to load."""
+    """Names of one kind (`"baseline"`, `"task"`, ...).
+
+    Attributes:
+        kind: of the names.
+        own: rows of dpbench.
+        points: finds the entry points of plug-ins; asked once.
+    """
 
     kind: str
-    entries: Mapping[str, Entry]
-    problems: tuple[str, ...] = ()
+    own: Mapping[str, Entry]
+    points: Callable[[], Points] = lambda: ((), ())
+
+    @cached_property
+    def others(self) -> Others:
+        """The names of plug-ins; importing their tables, the first time."""
+        found = _others(self.kind, self.own, *self.points())
+        for problem in found.problems:
+            note(problem)
+        return found
 
     def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
-        return tuple(sorted(self.entries))
+        """All names, ours and those of plug-ins, sorted."""
+        return tuple(sorted((*self.own, *self.others.entries)))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.own or (is_name(self.kind, name) and name in self.others.entries)
 
     def entry(self, name: str) -> Entry:
-        """The row of that name.
+        """The row of that name; only where it is not ours, tables of plug-ins are imported.
 
         Raises:
-            UnknownNameError: with the nearest known names and the plugins that failed to load.
+            UnknownNameError: with the nearest known names and the plug-ins that failed to load.
+            NameTakenError: for a name that several plug-ins claim.
         """
-        if name in self.entries:
-            return self.entries[name]
+        if name in self.own:
+            return self.own[name]
+        if name in self.others.entries:
+            return self.others.entries[name]
+        if name in self.others.claimed:
+            claimants = " and ".join(self.others.claimed[name])
+            raise NameTakenError(f"{self.kind} {name!r} is claimed by {claimants}: uninstall one, or rename it there.")
         # Compared without the package and in lower case: people write `fold`, not `my_package/Fold-v0`.
         short = {known.rpartition("/")[2].lower(): known for known in self.names()}
         close = difflib.get_close_matches(name.rpartition("/")[2].lower(), short, n=3, cutoff=0.5)
         near = [short[each] for each in close]
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}."
-        failed = "".join(f" (Not loaded: {problem})" for problem in self.problems)
+        failed = "".join(f" (Note: {problem})" for problem in self.others.problems)
         raise UnknownNameError(f"unknown {self.kind} {shown(name)}; {hint}{failed}")
 
     def load(self, name: str) -> object:
@@ -65,32 +120,71 @@ class Registry:
 
         Raises:
             UnknownNameError: when the name is unknown.
-            ImportError: when its module cannot be imported.
+            PluginError: when its module is a plug-in's and cannot be imported.
         """
-        return resolve(self.entry(name).target)
+        entry = self.entry(name)
+        return self.imported(entry, str(entry.target))
 
-    def load_as(self, name: str, kind: type[Loaded]) -> Loaded:
-        """As `load`, for a name that must point to an object of this type.
+    def imported(self, entry: Entry, target: str) -> object:
+        """Import `"module:attribute"`, which a row names.
+
+        Raises:
+            PluginError: when it belongs to a plug-in and cannot be imported.
+            MissingExtraError: when it needs a package that is not installed.
+        """
+        if entry.is_own:
+            return resolve(target)
+        with guarded(f"{self.kind} {entry.name!r} of the plug-in {entry.distribution}", note):
+            return resolve(target)
+
+    @contextmanager
+    def blamed(self, name: str) -> Iterator[None]:
+        """Around the use of what `name` points to, where other names must go on.
+
+        Raises:
+            PluginError: for whatever the code of a plug-in raises. Errors of our own stay as they are.
+        """
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            entry = self.entry(name)
+            if entry.is_own or isinstance(error, PluginError):
+                raise
+            raise PluginError(
+                f"{self.kind} {name!r} of the plug-in {entry.distribution} fails: {failure_of(error)}"
+            ) from error
+
+    def load_as(self, name: str, *kinds: type[Loaded]) -> Loaded:
+        """As `load`, for a name that must point to an object of one of these types.
 
         Raises:
             UnknownNameError: when it points to something else.
         """
         loaded = self.load(name)
-        if not isinstance(loaded, kind):
-            raise UnknownNameError(f"{self.kind} {name!r} is a {type(loaded).__name__}, expected a {kind.__name__}.")
+        if not isinstance(loaded, kinds):
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise UnknownNameError(f"{self.kind} {name!r} is a {type(loaded).__name__}, expected a {expected}.")
         return loaded
 
-    def load_all(self) -> tuple[dict[str, object], tuple[str, ...]]:
-        """Everything that can be imported, by name, and one line for each name or plugin that cannot."""
-        loaded: dict[str, object] = {}
-        problems = list(self.problems)
-        for name in self.names():
+    def load_all(self, *kinds: type[Loaded], names: Iterable[str] | None = None) -> dict[str, Loaded]:
+        """Everything of these types that can be imported, by name; the rest is noted, one line each.
+
+        Args:
+            kinds: types to expect.
+            names: only these; None for all. Those that nobody has are left out.
+        """
+        loaded: dict[str, Loaded] = {}
+        for name in self.names() if names is None else [name for name in names if name in self]:
             try:
-                loaded[name] = self.load(name)
-            except Exception as error:  # As in `build`: a stranger's module may raise anything.
-                entry = self.entries[name]
-                problems.append(f"{self.kind} {name!r} of {entry.distribution}: {type(error).__name__}: {error}")
-        return loaded, tuple(problems)
+                loaded[name] = self.load_as(name, *kinds)
+            except (ImportError, UnknownNameError) as error:
+                note(str(error))
+        return loaded
+
+
+def note(sentence: str) -> None:
+    """Tell the user about a plug-in, in a line on stderr, or wherever the program's logging leads."""
+    LOG.warning("note: %s", sentence)
 
 
 def resolve(target: str) -> object:
@@ -100,31 +194,71 @@ def resolve(target: str) -> object:
     return found
 
 
-def build(kind: str, points: Iterable[EntryPoint]) -> Registry:
+def build(kind: str, own: Iterable[EntryPoint], points: Callable[[], Points]) -> Registry:
     """A registry from entry points, each naming a table `{name: target}`.
 
-    Raises:
-        NameTakenError: when two distributions claim one name.
+    Args:
+        kind: of the names.
+        own: entry points of dpbench.
+        points: finds those of plug-ins.
     """
-    entries: dict[str, Entry] = {}
-    problems: list[str] = []
-    for point in points:
-        distribution = point.dist.name if point.dist is not None else point.name
-        try:
-            table = point.load()
-        except Exception as error:  # A stranger's module may raise anything; it must not take the rest down.
-            problems.append(f"{kind} plugin {point.value!r} of {distribution}: {type(error).__name__}: {error}")
-            continue
-        for name, target in table.items():
-            if name in entries:
-                raise NameTakenError(
-                    f"{kind} {name!r} of {distribution} is taken by {entries[name].distribution}; rename one of them."
-                )
-            entries[name] = Entry(name, target, distribution)
-    return Registry(kind, entries, tuple(problems))
+    entries = {name: Entry(name, target, OWN) for point in own for name, target in point.load().items()}
+    return Registry(kind, entries, points)
 
 
 @cache
 def registry(kind: str) -> Registry:
     """The installed registry of a kind, such as `"task"` or `"baseline"` (entry points `dpbench.<kind>s`)."""
-    return build(kind, entry_points(group=f"dpbench.{kind}s"))
+    group = f"dpbench.{kind}s"
+    return build(kind, own_points(group), lambda: other_points(group))
+
+
+def _others(
+    kind: str, own: Mapping[str, Entry], points: Iterable[tuple[str, EntryPoint]], unread: Iterable[str]
+) -> Others:
+    """The tables of plug-ins, put together."""
+    problems = list(unread)
+    claims: dict[str, list[Entry]] = {}
+    taken = {name.casefold() for name in own}  # names become folders, and some disks do not tell case apart
+    for distribution, point in points:
+        what = f"{kind} plug-in {distribution} ({point.value})"
+        try:
+            with guarded(what, note):
+                table = _table(point)
+        except ImportError as error:  # a PluginError or a MissingExtraError
+            problems.append(str(error) if isinstance(error, PluginError) else f"{what}: {error}")
+            continue
+        lines: list[str] = []
+        for name, target in table.items():
+            if (why := misfit(kind, name, target)) is not None:
+                lines.append(f"{what}: {why}")
+            elif str(name).casefold() in taken:
+                lines.append(f"{what}: {name!r} is a name of dpbench, which keeps it; rename it there.")
+            else:
+                claims.setdefault(str(name).casefold(), []).append(Entry(str(name), target, distribution))
+        more = [f"{what}: {len(lines) - MAX_LINES} more names are left out."] if len(lines) > MAX_LINES else []
+        problems += [*lines[:MAX_LINES], *more]
+    entries, claimed = {}, {}
+    for rivals in claims.values():
+        if len(rivals) == 1:
+            entries[rivals[0].name] = rivals[0]
+            continue
+        distributions = tuple(rival.distribution for rival in rivals)
+        claimed.update({rival.name: distributions for rival in rivals})
+        problems.append(
+            f"{kind} {rivals[0].name!r} is claimed by {' and '.join(distributions)}; "
+            "neither gets it: uninstall one, or rename it there."
+        )
+    return Others(entries, claimed, tuple(problems))
+
+
+def _table(point: EntryPoint) -> dict[object, object]:
+    """A copy of the table that an entry point names.
+
+    Raises:
+        TypeError: unless it is a mapping.
+    """
+    table: object = point.load()
+    if not isinstance(table, Mapping):
+        raise TypeError(f"it names a {type(table).__name__}, expected a table {{name: target}}")
+    return dict(table)

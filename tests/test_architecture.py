@@ -21,8 +21,10 @@ SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.r
 MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
     ("errors", "escaping"),
-    ("fields", "files", "findings", "numbers", "provenance", "reading", "reading_arrays", "rotations"),
-    ("locks", "registry", "states"),
+    ("failures", "fields", "files", "findings", "numbers", "provenance", "reading", "reading_arrays", "rotations"),
+    ("locks", "plugins", "states"),
+    ("names",),
+    ("registry",),
     ("mujoco_states", "spec"),
     ("spaces",),
     ("tasks",),

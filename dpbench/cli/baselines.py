@@ -9,15 +9,17 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
-from dpbench.errors import ConfigError, shown
-from dpbench.policies.baseline import Baseline
+from dpbench.errors import ConfigError, PluginError, shown
+from dpbench.failures import in_one_line
+from dpbench.policies.baseline import Baseline, ScriptedPolicy
 from dpbench.policies.networks import count_parameters
 from dpbench.policies.sampling import option_texts
-from dpbench.registry import registry
+from dpbench.registry import note, registry
 from dpbench.tasks import load_task
 
 EXAMPLE = """examples:
@@ -44,15 +46,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "show" and arguments.name is None:
         raise ConfigError("show needs a name; `dpbench baselines` lists them.")
     baselines = registry("baseline")
+    task_id = arguments.task or min(registry("task").own)
     if arguments.action == "show":
         # A name that cannot be imported fails here with its own error.
-        loaded, problems = {arguments.name: baselines.load(arguments.name)}, baselines.problems
-    else:
-        loaded, problems = baselines.load_all()
-    task_id = arguments.task or registry("task").names()[0]
-    rows = [_row(name, baseline, task_id) for name, baseline in loaded.items()]
-    if arguments.json or arguments.action == "show":
-        print(json.dumps(rows if arguments.action == "list" else rows[0], indent=2))
+        name = arguments.name
+        print(json.dumps(_row(name, baselines.load_as(name, Baseline, ScriptedPolicy), task_id), indent=2))
+        return 0
+    rows = []
+    for name, loaded in baselines.load_all(Baseline, ScriptedPolicy).items():
+        try:
+            rows.append(_row(name, loaded, task_id))
+        except PluginError as error:
+            note(str(error))
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
         return 0
     table = Table("name", "from", "parameters (M)", "source", box=box.SIMPLE_HEAD)
     for column in table.columns[:3]:
@@ -60,16 +67,21 @@ def run(arguments: argparse.Namespace) -> int:
     for row in rows:
         # One line a preset; the list of `show` has the exact numbers.
         counts = "\n".join(f"{preset['n_parameters'] / 1e6:.2f} {name}" for name, preset in row["presets"].items())
-        table.add_row(row["name"], row["from"], counts or "-", row["paper"])
+        table.add_row(*(escape(text) for text in (row["name"], row["from"], counts or "-", in_one_line(row["paper"]))))
     console = Console()
     console.print(table)
     console.print(f"Parameters: for {task_id}.", style="dim")
-    for problem in problems:
-        console.print(f"not loaded: {problem}", markup=False)
     return 0
 
 
 def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
+    with registry("baseline").blamed(name):
+        row = {"name": name, **_described(name, loaded, task_id)}
+        json.dumps(row)  # a configuration of a plug-in may hold anything
+        return row
+
+
+def _described(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
     entry = registry("baseline").entry(name)
     presets, sampling = {}, {}
     if isinstance(loaded, Baseline):
@@ -83,10 +95,9 @@ def _row(name: str, loaded: Any, task_id: str) -> dict[str, Any]:
                 "training": asdict(preset.training),
             }
     return {
-        "name": name,
         "from": entry.distribution,
         "target": entry.target,
-        "paper": loaded.paper,
+        "paper": str(loaded.paper),
         "sampling": sampling,
         "presets": presets,
     }

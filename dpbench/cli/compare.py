@@ -88,7 +88,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     known = KnownRecords(arguments.records)
-    steps = plan(select(selection, _warn), known, commit()["id"] if arguments.fresh else None, arguments.retime)
+    steps = plan(select(selection), known, commit()["id"] if arguments.fresh else None, arguments.retime)
     table = render(_records(steps, known, arguments.workers), arguments.output)
     if arguments.json:
         print(table.to_json(orient="records", indent=2))

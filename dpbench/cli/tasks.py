@@ -6,9 +6,13 @@ import argparse
 import json
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from dpbench.registry import registry
+from dpbench.errors import PluginError
+from dpbench.failures import in_one_line
+from dpbench.registry import note, registry
+from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
 
@@ -23,26 +27,27 @@ def run(arguments: argparse.Namespace) -> int:
     tasks = registry("task")
     rows = []
     for name in tasks.names():
-        task = load_task(name)
-        rows.append(
-            {
-                "id": name,
-                "from": tasks.entry(name).distribution,
-                "observations": ", ".join(f"{key} {spec.shape}" for key, spec in task.observations.items()),
-                "action": f"({task.action.dim},) {task.action.kind} {task.action.unit}",
-                "rate_hz": task.rate_hz,
-                "steps": task.max_episode_steps,
-                "starts": ", ".join(f"{starts.name} ({starts.count})" for starts in task.evaluation),
-            }
-        )
+        try:
+            with tasks.blamed(name):
+                rows.append({"id": name, "from": tasks.entry(name).distribution, **_row(load_task(name))})
+        except PluginError as error:
+            note(str(error))
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return 0
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(escape(in_one_line(str(value))) for value in row.values()))
     console = Console()
     console.print(table)
-    for problem in tasks.problems:
-        console.print(f"not loaded: {problem}")
     return 0
+
+
+def _row(task: TaskSpec) -> dict[str, str | float]:
+    return {
+        "observations": ", ".join(f"{key} {spec.shape}" for key, spec in task.observations.items()),
+        "action": f"({task.action.dim},) {task.action.kind} {task.action.unit}",
+        "rate_hz": float(task.rate_hz),
+        "steps": int(task.max_episode_steps),
+        "starts": ", ".join(f"{starts.name} ({starts.count})" for starts in task.evaluation),
+    }

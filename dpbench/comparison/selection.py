@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
-from dpbench.errors import ConfigError
-from dpbench.policies.baseline import ScriptedPolicy
+from dpbench.errors import ConfigError, PluginError
+from dpbench.policies.baseline import Baseline, ScriptedPolicy
 from dpbench.policies.checkpoint import checkpoint_folders
 from dpbench.policies.checkpoint_description import read_description
-from dpbench.registry import registry
+from dpbench.registry import note, registry
+from dpbench.spec import TaskSpec
 from dpbench.tasks import find_task, load_task
 
 
@@ -38,12 +39,11 @@ class Selection:
     device: str = "cpu"
 
 
-def select(selection: Selection, warn: Callable[[str], object] = lambda _: None) -> tuple[ResolvedCell, ...]:
+def select(selection: Selection) -> tuple[ResolvedCell, ...]:
     """Every checkpoint of the zoo, and every scripted policy that can act in one of their tasks.
 
     Args:
         selection: what to compare.
-        warn: told of plug-ins that cannot be imported.
 
     Raises:
         ConfigError: when nothing is left to compare, or for a task or policy that the zoo does not have.
@@ -52,15 +52,14 @@ def select(selection: Selection, warn: Callable[[str], object] = lambda _: None)
     found = [_trained(folder) for folder in checkpoint_folders(selection.zoo)]
     if not found:
         raise ConfigError(f"nothing to compare: {selection.zoo} holds no checkpoint; train one, or run --train.")
-    scripts, problems = registry("baseline").load_all()
-    for problem in problems:
-        warn(f"not loaded: {problem}")
+    # With chosen policies, nothing else is imported.
+    scripts = registry("baseline").load_all(Baseline, ScriptedPolicy, names=selection.policies or None)
     for task_id in sorted({candidate.task_id for candidate in found}):
         task = load_task(task_id)
         found += [
             _Candidate(name, task_id, name)
             for name, script in scripts.items()
-            if isinstance(script, ScriptedPolicy) and script.fits(task)
+            if isinstance(script, ScriptedPolicy) and _fits(name, script, task)
         ]
     tasks = _chosen("tasks", [find_task(name) for name in selection.tasks], [each.task_id for each in found])
     policies = _chosen("policies", selection.policies, [each.baseline for each in found])
@@ -77,6 +76,16 @@ class _Candidate:
     baseline: str
     task_id: str
     policy: str
+
+
+def _fits(name: str, script: ScriptedPolicy, task: TaskSpec) -> bool:
+    """Whether a script can act in a task; one of a plug-in that cannot say so is noted and left out."""
+    try:
+        with registry("baseline").blamed(name):
+            return bool(script.fits(task))
+    except PluginError as error:
+        note(str(error))
+        return False
 
 
 def _trained(folder: Path) -> _Candidate:

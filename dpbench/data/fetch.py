@@ -6,7 +6,7 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +34,24 @@ def find_dataset(name: str, task_id: str | None = None) -> tuple[DatasetSpec, Ta
     Raises:
         DataError: with the known names.
     """
-    known: dict[str, tuple[DatasetSpec, TaskSpec]] = {}
-    for task in map(load_task, [task_id] if task_id is not None else registry("task").names()):
-        public = task.part(PublicDemonstrations)
-        for dataset in public.sets() if public is not None else ():
-            known.setdefault(dataset.name, (dataset, task))
+    tasks = registry("task")
+    known = _datasets([task_id] if task_id is not None else tasks.own)
+    if name not in known and task_id is None:
+        known = {**_datasets(tasks.others.entries), **known}
     if name not in known:
         where = "" if task_id is None else f" of {find_task(task_id)}"
         raise DataError(f"unknown data set {name!r}{where}; known are {', '.join(sorted(known)) or 'none'}.")
     return known[name]
+
+
+def _datasets(task_ids: Iterable[str]) -> dict[str, tuple[DatasetSpec, TaskSpec]]:
+    """Name -> data set and the first of these tasks that knows it."""
+    known: dict[str, tuple[DatasetSpec, TaskSpec]] = {}
+    for task in map(load_task, task_ids):
+        public = task.part(PublicDemonstrations)
+        for dataset in public.sets() if public is not None else ():
+            known.setdefault(dataset.name, (dataset, task))
+    return known
 
 
 def fetch(dataset: DatasetSpec, task: TaskSpec, root: Path, source: str | None = None) -> tuple[EpisodeStore, bool]:

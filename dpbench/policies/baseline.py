@@ -201,14 +201,14 @@ class ScriptedPolicy:
 def role_of(name: str) -> Role | None:
     """Role of the scripted policy of that name; None for a method, and for a name that is not installed."""
     known = registry("baseline")
-    loaded = known.load(name) if name in known.entries else None
+    loaded = known.load(name) if name in known else None
     return loaded.role if isinstance(loaded, ScriptedPolicy) else None
 
 
 def sampling_text(name: str, config: Mapping[str, Any]) -> str:
     """How a policy samples, from its registry name and its configuration as JSON; empty for one without a choice."""
     known = registry("baseline")
-    baseline = known.load(name) if name in known.entries else None
+    baseline = known.load(name) if name in known else None
     if not isinstance(baseline, Baseline) or baseline.sampling is None:
         return ""
     return str(baseline.sampling.of(baseline.config(config)))

@@ -87,7 +87,7 @@ def _source_of(text: str) -> tuple[str, str]:
         UnknownNameError: for `SOURCE:REFERENCE` with a source that is not installed.
     """
     prefix, colon, rest = text.partition(":")
-    if colon and prefix in registry("policy_source").entries:
+    if colon and prefix in registry("policy_source"):
         return prefix, rest
     if os.path.exists(text) or "/" in text or os.sep in text:
         return "checkpoint", text

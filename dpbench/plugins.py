@@ -1,0 +1,182 @@
+"""Plug-ins: distributions beside dpbench that add tasks, baselines, sources, formats, drivers or cameras.
+
+A plug-in runs with the rights of the user, and nothing here can change that. What is here is for plug-ins with
+mistakes: an error or `sys.exit` of an import is turned into a sentence, what it prints goes to stderr, settings that
+figures hang on are set back, and one that takes long is named. Nobody can catch a plug-in that ends the process
+(`os._exit`, a crash of a library in C); a command that needs only names of dpbench does not import it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any
+
+import numpy as np
+
+from dpbench.errors import MissingExtraError, PluginError
+from dpbench.failures import failure_of, in_one_line, safely_shown
+
+OWN = "dpbench"
+"""Name of our distribution, and of our package."""
+SLOW_S = 3.0
+"""After so long an import is named, s; torch and a simulator together take less."""
+ENTRY_POINT = re.compile(r"[A-Za-z_][\w.]*\s*:\s*[A-Za-z_]\w*")
+
+
+def own_points(group: str) -> tuple[EntryPoint, ...]:
+    """Our entry points of a group; no other distribution is looked at."""
+    for found in distributions(name=OWN):
+        points = tuple(point for point in found.entry_points if point.group == group and _is_own(point))
+        if points:
+            return points
+    return ()
+
+
+def other_points(group: str) -> tuple[list[tuple[str, EntryPoint]], list[str]]:
+    """The entry points of plug-ins, each with the name of its distribution; imports nothing.
+
+    Returns:
+        Entry points, and one line for each distribution whose entry points cannot be read.
+    """
+    points: list[tuple[str, EntryPoint]] = []
+    problems: list[str] = []
+    seen: set[str] = set()
+    for found in distributions():
+        if f"[{group}]" not in _text_of(found):
+            continue
+        name = _name_of(found)
+        if name in seen:  # Python imports the first one on its path, too.
+            continue
+        seen.add(name)
+        try:
+            of_group = [point for point in found.entry_points if point.group == group]
+        except Exception as error:  # importlib.metadata raises whatever it stumbles over.
+            problems.append(f"the entry_points.txt of {name} cannot be read ({failure_of(error)}): install it again.")
+            continue
+        if name == OWN:
+            of_group = [point for point in of_group if not _is_own(point)]
+            name = f"another {OWN}"
+        for point in of_group:
+            if ENTRY_POINT.fullmatch(point.value):
+                points.append((name, point))
+            else:
+                problems.append(
+                    f"the entry point {safely_shown(point.name)} of {name} is {safely_shown(point.value)}: expected module:TABLE."
+                )
+    return points, problems
+
+
+@contextmanager
+def guarded(what: str, note: Callable[[str], object]) -> Iterator[None]:
+    """Around the import of a module of a plug-in.
+
+    Args:
+        what: names the plug-in.
+        note: is told in a sentence of an import that takes long, is interrupted or changes settings.
+
+    Raises:
+        PluginError: for whatever the module raises, `sys.exit` included. A MissingExtraError, which says what to
+            install, and Ctrl-C pass through.
+    """
+    slow = f"{what} is still being imported after {SLOW_S:g} s; Ctrl-C stops the command, pip uninstall the plug-in."
+    timer = threading.Timer(SLOW_S, note, [slow])
+    timer.daemon = True
+    timer.start()
+    try:
+        with _settings_kept(what, note), redirect_stdout(sys.stderr):
+            yield
+    except MissingExtraError:
+        raise
+    except KeyboardInterrupt:
+        note(f"interrupted while {what} was being imported.")
+        raise
+    except BaseException as error:
+        raise PluginError(f"{what} cannot be imported: {failure_of(error)}") from error
+    finally:
+        timer.cancel()
+
+
+def _is_own(point: EntryPoint) -> bool:
+    """Whether it names a module of our package, whatever distribution says so."""
+    return point.value.startswith(f"{OWN}.")
+
+
+def _text_of(found: Distribution) -> str:
+    try:
+        return found.read_text("entry_points.txt") or ""
+    except (OSError, ValueError):  # not readable, or not UTF-8
+        return ""
+
+
+def _name_of(found: Distribution) -> str:
+    try:
+        name = found.metadata["Name"] if "Name" in found.metadata else None
+    except Exception:  # no METADATA, or one that cannot be read
+        name = None
+    return in_one_line(name, 80) if name else "a distribution without a name"
+
+
+@contextmanager
+def _settings_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
+    """Set back what an import changed of the process, and say so.
+
+    Random states are not among it: whatever dpbench draws comes from generators that it seeds itself.
+    """
+    before = {name: read() for name, (read, _) in _settings().items()}
+    try:
+        yield
+    finally:
+        for name, (read, write) in _settings().items():
+            wanted = before.get(name, UNTOUCHED.get(name))
+            if wanted is not None and read() != wanted:
+                write(wanted)
+                note(f"{what} changed {name} when it was imported; it was set back.")
+
+
+UNTOUCHED = {"torch's default type": "torch.float32", "torch's gradients": "True", "torch's default device": "cpu"}
+"""What a torch has that the plug-in imports first."""
+
+
+def _settings() -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """Name -> how to read and write it. Values are texts or plain values, so that torch need not be imported."""
+    known: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "the working folder": (_folder, _enter),
+        "numpy's handling of errors": (np.geterr, lambda value: np.seterr(**value)),
+    }
+    torch: Any = sys.modules.get("torch")
+    if hasattr(torch, "get_default_device"):  # of 2.3 and later, and wholly imported
+        known |= {
+            "torch's default type": (
+                lambda: str(torch.get_default_dtype()),
+                lambda value: torch.set_default_dtype(getattr(torch, value.removeprefix("torch."))),
+            ),
+            "torch's gradients": (
+                lambda: str(torch.is_grad_enabled()),
+                lambda value: torch.set_grad_enabled(value == "True"),
+            ),
+            "torch's default device": (lambda: str(torch.get_default_device()), torch.set_default_device),
+            "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+            "torch's precision of products": (
+                torch.get_float32_matmul_precision,
+                torch.set_float32_matmul_precision,
+            ),
+        }
+    return known
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # deleted meanwhile
+        return None
+
+
+def _enter(folder: str) -> None:
+    with suppress(OSError):
+        os.chdir(folder)
