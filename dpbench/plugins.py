@@ -66,9 +66,8 @@ def other_points(group: str) -> tuple[list[tuple[str, EntryPoint]], list[str]]:
             if ENTRY_POINT.fullmatch(point.value):
                 points.append((name, point))
             else:
-                problems.append(
-                    f"the entry point {safely_shown(point.name)} of {name} is {safely_shown(point.value)}: expected module:TABLE."
-                )
+                told = f"{safely_shown(point.name)} of {name} is {safely_shown(point.value)}"
+                problems.append(f"the entry point {told}: expected module:TABLE.")
     return points, problems
 
 
@@ -116,10 +115,9 @@ def _text_of(found: Distribution) -> str:
 
 def _name_of(found: Distribution) -> str:
     try:
-        name = found.metadata["Name"] if "Name" in found.metadata else None
+        return in_one_line(found.metadata["Name"], 80)
     except Exception:  # no METADATA, or one that cannot be read
-        name = None
-    return in_one_line(name, 80) if name else "a distribution without a name"
+        return "a distribution without a name"
 
 
 @contextmanager

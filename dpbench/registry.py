@@ -48,6 +48,11 @@ class Entry:
         """Whether dpbench ships it."""
         return self.distribution == OWN
 
+    @property
+    def title(self) -> str:
+        """The name, and whose it is where it is not ours."""
+        return repr(self.name) if self.is_own else f"{self.name!r} of the plug-in {self.distribution}"
+
 
 @dataclass(frozen=True)
 class Others:
@@ -134,7 +139,7 @@ class Registry:
         """
         if entry.is_own:
             return resolve(target)
-        with guarded(f"{self.kind} {entry.name!r} of the plug-in {entry.distribution}", note):
+        with guarded(f"{self.kind} {entry.title}", note):
             return resolve(target)
 
     @contextmanager
@@ -150,9 +155,7 @@ class Registry:
             entry = self.entry(name)
             if entry.is_own or isinstance(error, PluginError):
                 raise
-            raise PluginError(
-                f"{self.kind} {name!r} of the plug-in {entry.distribution} fails: {failure_of(error)}"
-            ) from error
+            raise PluginError(f"{self.kind} {entry.title} fails: {failure_of(error)}") from error
 
     def load_as(self, name: str, *kinds: type[Loaded]) -> Loaded:
         """As `load`, for a name that must point to an object of one of these types.
@@ -163,7 +166,8 @@ class Registry:
         loaded = self.load(name)
         if not isinstance(loaded, kinds):
             expected = " or ".join(kind.__name__ for kind in kinds)
-            raise UnknownNameError(f"{self.kind} {name!r} is a {type(loaded).__name__}, expected a {expected}.")
+            title = self.entry(name).title
+            raise UnknownNameError(f"{self.kind} {title} is a {type(loaded).__name__}, expected a {expected}.")
         return loaded
 
     def load_all(self, *kinds: type[Loaded], names: Iterable[str] | None = None) -> dict[str, Loaded]:
@@ -236,7 +240,7 @@ def _others(
                 lines.append(f"{what}: {name!r} is a name of dpbench, which keeps it; rename it there.")
             else:
                 claims.setdefault(str(name).casefold(), []).append(Entry(str(name), target, distribution))
-        more = [f"{what}: {len(lines) - MAX_LINES} more names are left out."] if len(lines) > MAX_LINES else []
+        more = [f"{what}: names left out besides: {len(lines) - MAX_LINES}."] if len(lines) > MAX_LINES else []
         problems += [*lines[:MAX_LINES], *more]
     entries, claimed = {}, {}
     for rivals in claims.values():

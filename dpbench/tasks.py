@@ -115,8 +115,7 @@ def _register(task_id: str) -> None:
     row = registry("task").entry(task_id)
     if known is not None and not row.is_own:
         raise TaskError(
-            f"task {task_id!r} of {row.distribution}: Gymnasium knows another environment of this id "
-            f"({known.entry_point}); rename the task."
+            f"task {row.title}: Gymnasium knows another environment of this id ({known.entry_point}); rename the task."
         )
     gym.register(
         id=task_id,

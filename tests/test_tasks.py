@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import gymnasium as gym
 import pytest
 
 from dpbench import tasks
 from dpbench.errors import UnknownNameError
-from dpbench.registry import Entry, Registry, registry
+from dpbench.names import TaskEntry
+from dpbench.registry import Entry, Others, Registry, registry
 from dpbench.tasks import find_task, load_task, missing_extra
 
 
@@ -30,13 +34,23 @@ def test_a_wrong_name_gets_a_suggestion(name: str, near: str) -> None:
         load_task(name)
 
 
-def installed(*names: str) -> Registry:
-    return Registry("task", {name: Entry(name, None, name.partition("/")[0]) for name in names})
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces the registry; names of `dpbench/` are ours, others those of plug-ins."""
+
+    def install(*names: str) -> None:
+        rows = {name: Entry(name, TaskEntry("x:y", "x:y", None, 1), name.partition("/")[0]) for name in names}
+        found = Registry("task", {name: row for name, row in rows.items() if row.is_own})
+        theirs = {name: row for name, row in rows.items() if not row.is_own}
+        vars(found)["others"] = Others(theirs, {}, ())  # where the cached property is kept
+        monkeypatch.setattr(tasks, "registry", lambda _: found)
+        monkeypatch.setattr(gym.envs.registration, "registry", {})
+
+    return install
 
 
-def test_without_a_version_the_newest_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = installed("dpbench/Lift-v2", "dpbench/Lift-v10", "dpbench/LiftAbs-v11", "mine/Fold")
-    monkeypatch.setattr(tasks, "registry", lambda _: known)
+def test_without_a_version_the_newest_is_meant(installed: Callable[..., None]) -> None:
+    installed("dpbench/Lift-v2", "dpbench/Lift-v10", "dpbench/LiftAbs-v11", "mine/Fold")
     assert find_task("lift") == "dpbench/Lift-v10"
     assert find_task("Lift-v2") == "dpbench/Lift-v2"
     assert find_task("fold") == "mine/Fold"
@@ -44,10 +58,12 @@ def test_without_a_version_the_newest_is_meant(monkeypatch: pytest.MonkeyPatch) 
         find_task("")
 
 
-def test_a_name_of_two_packages_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "registry", lambda _: installed("dpbench/Lift-v0", "mine/Lift-v0"))
-    with pytest.raises(UnknownNameError, match="'lift' may be dpbench/Lift-v0 or mine/Lift-v0; write the whole id"):
-        find_task("lift")
+def test_a_name_of_two_plug_ins_is_not_guessed_and_ours_is_meant_first(installed: Callable[..., None]) -> None:
+    installed("yours/Fold-v0", "mine/Fold-v0", "dpbench/Lift-v0", "mine/Lift-v0")
+    with pytest.raises(UnknownNameError, match="'fold' may be yours/Fold-v0 or mine/Fold-v0; write the whole id"):
+        find_task("fold")
+    assert find_task("mine/fold") == "mine/Fold-v0"
+    assert find_task("lift") == "dpbench/Lift-v0"
     assert find_task("mine/lift") == "mine/Lift-v0"
 
 

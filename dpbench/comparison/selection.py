@@ -52,18 +52,16 @@ def select(selection: Selection) -> tuple[ResolvedCell, ...]:
     found = [_trained(folder) for folder in checkpoint_folders(selection.zoo)]
     if not found:
         raise ConfigError(f"nothing to compare: {selection.zoo} holds no checkpoint; train one, or run --train.")
-    # With chosen policies, nothing else is imported.
-    scripts = registry("baseline").load_all(Baseline, ScriptedPolicy, names=selection.policies or None)
-    for task_id in sorted({candidate.task_id for candidate in found}):
-        task = load_task(task_id)
-        found += [
-            _Candidate(name, task_id, name)
-            for name, script in scripts.items()
-            if isinstance(script, ScriptedPolicy) and _fits(name, script, task)
-        ]
-    tasks = _chosen("tasks", [find_task(name) for name in selection.tasks], [each.task_id for each in found])
+    baselines = registry("baseline")
+    # Policies that are chosen by names of ours need no plug-in.
+    wanted = dict.fromkeys((*baselines.own, *selection.policies)) if selection.policies else None
+    scripts = baselines.load_all(Baseline, ScriptedPolicy, names=wanted)
+    tasks = [load_task(task_id) for task_id in sorted({candidate.task_id for candidate in found})]
+    fitting = {name: _fitting(name, one, tasks) for name, one in scripts.items() if isinstance(one, ScriptedPolicy)}
+    found += [_Candidate(name, task.id, name) for task in tasks for name, ids in fitting.items() if task.id in ids]
+    task_ids = _chosen("tasks", [find_task(name) for name in selection.tasks], [each.task_id for each in found])
     policies = _chosen("policies", selection.policies, [each.baseline for each in found])
-    cells = tuple(_cell(each, selection) for each in found if each.task_id in tasks and each.baseline in policies)
+    cells = tuple(_cell(each, selection) for each in found if each.task_id in task_ids and each.baseline in policies)
     if not cells:
         raise ConfigError("nothing to compare: none of the chosen policies is there for the chosen tasks.")
     return cells
@@ -78,14 +76,14 @@ class _Candidate:
     policy: str
 
 
-def _fits(name: str, script: ScriptedPolicy, task: TaskSpec) -> bool:
-    """Whether a script can act in a task; one of a plug-in that cannot say so is noted and left out."""
+def _fitting(name: str, script: ScriptedPolicy, tasks: Sequence[TaskSpec]) -> set[str]:
+    """Ids of the tasks that a script can act in; none for one of a plug-in that cannot say so, which is noted."""
     try:
         with registry("baseline").blamed(name):
-            return bool(script.fits(task))
+            return {task.id for task in tasks if script.fits(task)}
     except PluginError as error:
         note(str(error))
-        return False
+        return set()
 
 
 def _trained(folder: Path) -> _Candidate:
