@@ -9,13 +9,13 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
 from dpbench.errors import ConfigError, PluginError, shown
-from dpbench.failures import in_one_line
+from dpbench.escaping import in_terminal
 from dpbench.policies.baseline import Baseline, ScriptedPolicy
 from dpbench.policies.networks import count_parameters
 from dpbench.policies.sampling import option_texts
@@ -66,8 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         column.no_wrap = True
     for row in rows:
         # One line a preset; the list of `show` has the exact numbers.
-        counts = "\n".join(f"{preset['n_parameters'] / 1e6:.2f} {name}" for name, preset in row["presets"].items())
-        table.add_row(*(escape(text) for text in (row["name"], row["from"], counts or "-", in_one_line(row["paper"]))))
+        presets = row["presets"].items()
+        counts = Text("\n").join(in_terminal(f"{preset['n_parameters'] / 1e6:.2f} {name}") for name, preset in presets)
+        table.add_row(row["name"], in_terminal(row["from"]), counts or "-", in_terminal(row["paper"]))
     console = Console()
     console.print(table)
     console.print(f"Parameters: for {task_id}.", style="dim")

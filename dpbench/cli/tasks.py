@@ -6,11 +6,10 @@ import argparse
 import json
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dpbench.errors import PluginError
-from dpbench.failures import in_one_line
+from dpbench.escaping import in_terminal
 from dpbench.registry import note, registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(escape(in_one_line(str(value))) for value in row.values()))
+        table.add_row(*(in_terminal(value) for value in row.values()))
     console = Console()
     console.print(table)
     return 0

@@ -264,7 +264,7 @@ def test_a_bad_baseline_is_left_out_of_the_list(
     assert theirs == {"no-fit", "markup", "good"}
     assert [line.split("'")[1] for line in lines(caplog)] == ["absent", "missing", "number", "no-presets"]
     assert main(["baselines"]) == 0
-    assert "[/red] a b" in capsys.readouterr().out
+    assert "[/red] a\\n b" in capsys.readouterr().out
     assert main(["baselines", "show", "no-presets"]) == 2
     assert "baseline 'no-presets' of the plug-in bad fails: StopIteration" in capsys.readouterr().err
     caplog.clear()
