@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
+from dpbench.cli.ending import check_working_folder, ended
 from dpbench.cli.parser import Parser, check_texts
-from dpbench.errors import DpbenchError
 
 COMMANDS = {
     "train": "train a policy on the demonstrations of a task; an interrupted run resumes",
@@ -40,19 +40,17 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `dpbench`; a DpbenchError becomes one line and exit status 2."""
+    """Entry point of `dpbench`; whatever the user can put right becomes one line and an exit status."""
     typed = list(sys.argv[1:] if argv is None else argv)
+    return ended(lambda: _run(typed))
+
+
+def _run(typed: Sequence[str]) -> int:
     parser = parser_for(typed)
     check_texts(typed, parser)
     arguments = parser.parse_args(typed)
-    try:
-        return _command(arguments.command).run(arguments)
-    except DpbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes where it stopped.", file=sys.stderr)
-        return 130
+    check_working_folder()
+    return _command(arguments.command).run(arguments)
 
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from dpbench.locks import working_on
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.runner import PolicyRunner
+from dpbench.processes import worker_processes
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
@@ -81,7 +80,7 @@ def _generate(
     if store is not None and {**store.attributes, **attributes} != store.attributes:
         raise DataError(f"{path} holds other demonstrations than the scripted ones of {task.id}; choose another --out.")
     first = store.n_episodes if store is not None else 0
-    with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:
+    with worker_processes(n_workers) as pool:
         for begin in range(first, n_episodes, BATCH * n_workers):
             numbers = range(begin, min(n_episodes, begin + BATCH * n_workers))
             for made in pool.map(partial(demonstrate, task.id), numbers, chunksize=8):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from itertools import count, islice
-from multiprocessing import get_context
 from typing import Any
 
 import gymnasium as gym
@@ -23,6 +22,7 @@ from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
 from dpbench.policies.threads import fixed_threads
+from dpbench.processes import worker_processes
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -126,7 +126,7 @@ def parallel_rollout(
             on_done(len(part))
         return tuple(episode for episodes in done for episode in episodes)
     results: dict[int, tuple[Episode, ...]] = {}
-    with ProcessPoolExecutor(min(n_workers, len(parts)), get_context("spawn"), _one_thread) as pool:
+    with worker_processes(min(n_workers, len(parts)), _one_thread) as pool:
         futures = {
             pool.submit(_worker, open_policy, task_id, starts, part, frames): number
             for number, part in enumerate(parts)

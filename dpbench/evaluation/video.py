@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import imageio.v3 as imageio
+import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DpbenchError
-from dpbench.files import new_file
+from dpbench.files import new_file, write_bytes
 from dpbench.metrics.episode import Episode
 
 SUCCESS = (0, 158, 115)
@@ -55,11 +56,24 @@ def write_video(episodes: Sequence[Episode], path: Path, fps: float, columns: in
     # H.264 wants even sides.
     even = canvas[:, : canvas.shape[1] // 2 * 2, : canvas.shape[2] // 2 * 2]
     try:
-        with new_file(path) as video, new_file(path.with_suffix(".png")) as picture:
-            if path.suffix == ".mp4":
-                imageio.imwrite(video, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
-            else:
-                imageio.imwrite(video, even, duration=1000 / fps, loop=0)
-            imageio.imwrite(picture, even[-1])
-    except (OSError, ValueError) as error:
+        if path.suffix == ".mp4":
+            with new_file(path) as temporary:
+                imageio.imwrite(temporary, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
+                _check_whole(temporary, len(even))
+        else:
+            write_bytes(path, imageio.imwrite("<bytes>", even, extension=path.suffix, duration=1000 / fps, loop=0))
+        write_bytes(path.with_suffix(".png"), imageio.imwrite("<bytes>", even[-1], extension=".png"))
+    except (OSError, ValueError, RuntimeError) as error:
         raise DpbenchError(f"{path}: video not written ({error}); choose a writable .mp4 or .gif path.") from error
+
+
+def _check_whole(path: Path, n_frames: int) -> None:
+    """Check that a video has all of its frames: ffmpeg may end early, as on a full disk, and nobody is told.
+
+    Raises:
+        OSError: when it has not.
+        RuntimeError: when it is not a video at all.
+    """
+    found, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
+    if found != n_frames:
+        raise OSError(f"{found} of {n_frames} frames are there; free some space")

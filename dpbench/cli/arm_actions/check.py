@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
-from dpbench.files import new_file
+from dpbench.files import write_bytes
 
 if TYPE_CHECKING:
     from dpbench.arms.station import Station
@@ -96,5 +96,4 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
 def _write_picture(station: Station, path: Path) -> None:
     import imageio.v3 as imageio
 
-    with new_file(path) as temporary:
-        imageio.imwrite(temporary, station.picture())
+    write_bytes(path, imageio.imwrite("<bytes>", station.picture(), extension=path.suffix))

@@ -1,0 +1,77 @@
+"""Worker processes that end with the process that started them, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from typing import ParamSpec, TypeVar
+
+from dpbench.errors import DpbenchError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextmanager
+def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """A pool of spawned processes; when the block ends by an exception, they are ended at once.
+
+    Args:
+        n_workers: processes, at least one.
+        prepare: called in each before its first work; a function of a module, so that it can be pickled.
+
+    Raises:
+        DpbenchError: when a process ends before its work is done.
+    """
+    others = set(active_children())
+    pool = _Pool(max(1, n_workers), get_context("spawn"), _begin, (prepare,))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise DpbenchError(
+            "a worker process ended before its work was done, often for lack of memory; run the same command again "
+            "with fewer --workers."
+        ) from error
+    except BaseException:
+        for process in set(active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Its processes do not see Ctrl-C, which a terminal sends to all: the one that started them ends them."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if sys.platform == "win32":
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # a process inherits it from the first moment
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(prepare: Callable[[], object] | None) -> None:
+    """In a worker: see to it that it ends, then prepare."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
