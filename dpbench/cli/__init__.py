@@ -25,6 +25,7 @@ COMMANDS = {
     "baselines": "list the installed policies, and show their configurations",
     "tasks": "list the installed tasks",
 }
+HELP = {"-h", "--help"}
 
 
 class Command(Protocol):
@@ -46,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(typed: Sequence[str]) -> int:
+    if not HELP & set(typed):
+        check_working_folder()
     parser = parser_for(typed)
     check_texts(typed, parser)
     arguments = parser.parse_args(typed)
-    check_working_folder()
     return _command(arguments.command).run(arguments)
 
 

@@ -205,10 +205,10 @@ def test_a_file_where_a_folder_is_expected_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("")
     command = command.replace("{}", str(tmp_path / "file"))
-    assert main(typed(command)) == 2
+    assert status_of(typed(command)) == 2
     said = messages(capsys)
     assert len(said) == 1
-    assert "nothing can be written there" in said[0]
+    assert str(tmp_path / "file") in said[0]
     assert (tmp_path / "file").read_text() == ""
 
 
