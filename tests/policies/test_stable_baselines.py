@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.wrappers import FlattenObservation
+from gymnasium.wrappers import FlattenObservation, RescaleAction
 from stable_baselines3 import PPO, SAC
 
 import dpbench  # noqa: F401  # registers the environments
@@ -18,6 +18,10 @@ from dpbench.cli import main
 from dpbench.errors import CheckpointError, ConfigError
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.opening import open_policy
+from dpbench.policies.sources.stable_baselines_spaces import boxes_of, difference, told_spaces
+from dpbench.registry import registry
+from dpbench.spaces import action_space, observation_space
+from dpbench.tasks import load_task
 
 TASK = "dpbench/PushT-v0"
 
@@ -72,3 +76,74 @@ def test_pickled_arguments_are_refused_and_bad_files_named(tmp_path: Path) -> No
         open_policy(f"sb3:{path}", "dpbench/PushTKeypoints-v0")
     with pytest.raises(ConfigError, match="name one with --task"):
         open_policy(f"sb3:{path}")
+
+
+def trained_in(env: Any, folder: Path) -> str:
+    """A model file of an environment."""
+    policy = "MlpPolicy" if isinstance(env.observation_space, gym.spaces.Box) else "MultiInputPolicy"
+    model: Any = PPO(policy, env, n_steps=8, batch_size=8, policy_kwargs={"net_arch": [8]}, device="cpu")
+    model.save(folder / "model.zip")
+    return f"sb3:{folder / 'model.zip'}"
+
+
+@pytest.mark.filterwarnings("ignore:.*precision lowered by casting")
+@pytest.mark.parametrize(
+    ("env", "task", "message"),
+    [
+        (
+            lambda: RescaleAction(gym.make("dpbench/BlockPush-v0"), -1.0, 1.0),
+            "dpbench/BlockPush-v0",
+            r"its actions are float32 \(2,\) from -1 to 1, those of the task .* from -0\.1 to 0\.1; .* RescaleAction",
+        ),
+        (
+            lambda: gym.make("dpbench/BlockPushAbs-v0"),
+            "dpbench/BlockPush-v0",
+            r"its actions are .* from \[0\.15, -0\.5\] to \[0\.7, 0\.5\], those of the task",
+        ),
+        (
+            lambda: FlattenObservation(gym.make("dpbench/BlockPushAbs-v0")),
+            "dpbench/BlockPush-v0",
+            "its actions are .* those of the task",
+        ),
+        (
+            lambda: FlattenObservation(gym.make("dpbench/BlockPush-v0")),
+            "dpbench/Avoid-v0",
+            r"its observations are float32 \(16,\) .* those of the task float32 \(4,\)",
+        ),
+        (
+            lambda: gym.make("dpbench/PushT-v0"),
+            "dpbench/BlockPush-v0",
+            r"its observations agent_pos are float32 \(2,\) from -1024 to 1536, those of the task",
+        ),
+        (lambda: gym.make("CartPole-v1"), "dpbench/PushT-v0", "is not a model file .* a space of .*Discrete"),
+    ],
+)
+def test_a_model_of_other_spaces_is_refused_with_both(env: Any, task: str, message: str, tmp_path: Path) -> None:
+    reference = trained_in(env(), tmp_path)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        open_policy(reference, task)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("task", ["dpbench/PushT-v0", "dpbench/PushTKeypoints-v0", "dpbench/RealArmVelocity-v0"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_model_of_the_same_spaces_is_taken(task: str, flat: bool, tmp_path: Path) -> None:
+    env: Any = gym.make(task)
+    open_policy(trained_in(FlattenObservation(env) if flat else env, tmp_path), task)
+    env.close()
+
+
+@pytest.mark.parametrize("name", [name for name in registry("task").names() if "Image" not in name])
+def test_the_text_of_every_task_is_read_back(name: str) -> None:
+    task = load_task(name)
+    for space in (observation_space(task.observations), action_space(task.action)):
+        spaces = space.spaces if isinstance(space, gym.spaces.Dict) else {}
+        described = {
+            ":type:": str(type(space)),
+            "spaces": str(spaces),
+            "_shape": space.shape,
+            "dtype": str(space.dtype),
+        }
+        for bound in ("low", "high"):
+            described[bound] = str(getattr(space, bound, None))
+        assert difference("space", told_spaces(described), boxes_of(space)) == ""

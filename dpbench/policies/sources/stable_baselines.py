@@ -1,7 +1,9 @@
 """Policies trained with Stable-Baselines3, from the zip file that `model.save` writes.
 
 The file's pickled parts are not read: of its JSON only the policy's class (which must be one of Stable-Baselines3) and
-its plain arguments are used, spaces come from the task, and weights are loaded as tensors only.
+its plain arguments are used, spaces come from the task, and weights are loaded as tensors only. The spaces that it was
+trained in must have the task's bounds: a model of scaled actions would run, and act in other units. Statistics of
+`VecNormalize` are in a file of their own, so that a model that needs them cannot be told from others.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from dpbench.policies.networks import parameters_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
 from dpbench.policies.protocol import Observations, Policy
+from dpbench.policies.sources.stable_baselines_spaces import BoxText, boxes_of, difference, told_spaces
 from dpbench.spec import Horizon
 
 PREFIX = "sb3:"
@@ -67,6 +70,8 @@ class _Model:
         arguments: of its constructor.
         weights: parameter name -> tensor.
         flat: True when it takes one vector.
+        observations: the boxes that it was trained on, by key; without a name when it takes one vector.
+        actions: the same of its actions.
         sha256: of the file.
     """
 
@@ -74,6 +79,8 @@ class _Model:
     arguments: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
     flat: bool
+    observations: Mapping[str, BoxText]
+    actions: Mapping[str, BoxText]
     sha256: str
 
 
@@ -135,7 +142,7 @@ def _read(path: Path) -> _Model:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             data = json.loads(archive.read("data"))
             weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
-        flat = "Box" in data["observation_space"][":type:"]
+        told = told_spaces(data["observation_space"]), told_spaces(data["action_space"])
         described, arguments = data["policy_class"], data["policy_kwargs"]
         module, found = str(described["__module__"]), re.match(r"<function (\w+)\.__init__", described["__init__"])
     except Exception as error:  # A damaged or foreign file may fail anywhere in here.
@@ -150,15 +157,21 @@ def _read(path: Path) -> _Model:
         raise CheckpointError(f"{path}: its policy class, of {module}, is not one of Stable-Baselines3.")
     if ":serialized:" in json.dumps(arguments):
         raise CheckpointError(f"{path}: its policy_kwargs are pickled, which is never loaded; use numbers and lists.")
-    return _Model(policy_class, arguments, weights, flat, hashlib.sha256(content).hexdigest())
+    return _Model(policy_class, arguments, weights, "" in told[0], *told, hashlib.sha256(content).hexdigest())
 
 
 def _network(model: _Model, task_id: str, path: Path) -> Any:
     env = gym.make(task_id)
     observations, actions = env.observation_space, env.action_space
     env.close()
+    space = gym.spaces.flatten_space(observations) if model.flat else observations
+    for what, found, wanted in (("observations", model.observations, space), ("actions", model.actions, actions)):
+        if differs := difference(what, found, boxes_of(wanted)):
+            raise CheckpointError(
+                f"{path} does not fit {task_id}: {differs}; name the task it was trained in, or train it in "
+                f"gym.make({task_id!r}) without wrappers that change its spaces, such as RescaleAction."
+            )
     try:
-        space = gym.spaces.flatten_space(observations) if model.flat else observations
         network = model.policy_class(space, actions, lambda _: 0.0, **model.arguments)
         network.load_state_dict(model.weights)
     except Exception as error:  # Whatever the class and torch say about shapes and names.
