@@ -45,6 +45,7 @@ class Description(BaseModel):
     stored_precision: Name = "float32"
     compile: bool = False
     data: Demonstrations | None = Field(default=None)
+    meaning: dict[str, dict[str, JsonValue]] | None = Field(default=None, description="of the task's numbers")
     versions: dict[str, str | None] = Field(default_factory=dict, description="of packages")
     commit: str | None = Field(default=None, max_length=200)
     weights: str

@@ -24,6 +24,7 @@ from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
 from dpbench.policies.devices import check_device
 from dpbench.policies.networks import check_memory, learned_policy, parameters_of
 from dpbench.policies.protocol import Policy
+from dpbench.policies.task_meaning import meaning_of
 from dpbench.provenance import commit, versions
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
@@ -36,6 +37,8 @@ from dpbench.training.training_state import read_state
 
 Rollouts = Callable[[Policy, TaskSpec], Mapping[str, float]]
 """`(policy, task) -> values for the log`; passed in by the command line, since training does not import evaluation."""
+NOT_IDENTITY = ("meaning", "versions", "commit")
+"""Fields of a description that may differ when a run goes on."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,7 @@ def _execute(
     if distributed.is_main():
         for note in data.notes:
             say(note)
-        _claim_folder(
-            run.folder, {key: value for key, value in description.items() if key not in ("versions", "commit")}
-        )
+        _claim_folder(run.folder, {key: value for key, value in description.items() if key not in NOT_IDENTITY})
     check_memory(method, config, task)
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
@@ -181,6 +182,7 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
         "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val), **store},
+        "meaning": meaning_of(load_task(run.task_id)),
         "versions": versions(_learned(run.baseline).packages),
         "commit": commit()["id"],
     }

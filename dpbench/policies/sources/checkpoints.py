@@ -13,6 +13,7 @@ from dpbench.policies.checkpoint_description import CHECKPOINT, CHECKPOINT_JSON,
 from dpbench.policies.networks import learned_policy, method_of, n_parameters_of
 from dpbench.policies.policy_source import PolicyDescription
 from dpbench.policies.protocol import Policy
+from dpbench.policies.task_meaning import check_meaning
 from dpbench.tasks import load_task
 
 
@@ -24,12 +25,13 @@ class CheckpointSource:
 
         Raises:
             CheckpointError: when there is no checkpoint, or one for another task, or of a method, a configuration or a
-                task that does not exist.
+                task that does not exist, or of a task whose numbers meant something else when it was trained.
             ConfigError: for options that the method does not have.
         """
         told = read_description(Path(reference))
         with _naming(reference):
             task = load_task(told["task"])
+            check_meaning(told.get("meaning"), task)
             baseline, config = method_of(told, {})
             n_parameters = n_parameters_of(told)
         if task_id is not None and load_task(task_id).id != task.id:
