@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dpbench.evaluation.rollout import Frames, parallel_rollout, trials
 from dpbench.evaluation.video import FAILURE, SUCCESS
+from dpbench.files import new_file
 from dpbench.metrics.episode import Episode
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.tasks import load_task
@@ -159,17 +160,17 @@ def write_gif(frames: Sequence[Image.Image], path: Path, n_colours: int) -> None
     pictures = [Image.fromarray(change.astype(np.uint8)) for change in changes]
     for picture in pictures:
         picture.putpalette(palette.getpalette()[: 3 * n_colours] + [0] * 3 * (256 - n_colours))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pictures[0].save(
-        path,
-        save_all=True,
-        append_images=pictures[1:],
-        duration=round(1000 / FPS),
-        loop=0,
-        disposal=1,  # a frame is drawn over the one before
-        transparency=n_colours,
-        optimize=False,
-    )
+    with new_file(path) as temporary:
+        pictures[0].save(
+            temporary,
+            save_all=True,
+            append_images=pictures[1:],
+            duration=round(1000 / FPS),
+            loop=0,
+            disposal=1,  # a frame is drawn over the one before
+            transparency=n_colours,
+            optimize=False,
+        )
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.evaluation.rollout import Frames, rollout, trials
+from dpbench.files import new_file
 from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 
@@ -83,7 +84,6 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", default=TASKS, metavar="TASK", help="Gymnasium ids (default: all)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "leaderboards" / "pictures")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     for task_id in arguments.tasks:
         path = arguments.out / f"{task_id.rsplit('/', 1)[-1]}.png"
         save_with_palette(task_picture(task_id), path)
@@ -94,9 +94,9 @@ def save_with_palette(picture: NDArray[np.uint8], path: Path) -> None:
     """Write a PNG of at most N_COLOURS colours."""
     from PIL import Image  # comes with matplotlib
 
-    Image.fromarray(picture).quantize(N_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )
+    drawn = Image.fromarray(picture).quantize(N_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    with new_file(path) as temporary:
+        drawn.save(temporary, optimize=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class CpuUse:
 def cpu_use() -> CpuUse | None:
     """Now; None on systems without `/proc/stat`."""
     try:
-        fields = [int(field) for field in STAT.read_text().splitlines()[0].split()[1 : STEAL + 2]]
+        fields = [int(field) for field in STAT.read_text(encoding="utf-8").splitlines()[0].split()[1 : STEAL + 2]]
     except (OSError, ValueError, IndexError):
         return None
     busy = sum(fields) - fields[IDLE] - fields[IO_WAIT]

@@ -73,8 +73,9 @@ def save_checkpoint(
             folder / CHECKPOINT_JSON,
             {**description, "format_version": FORMAT_VERSION, "weights": name, "weights_sha256": sha256},
         )
-        if old is not None and old.name != name:
-            old.unlink(missing_ok=True)
+        for other in [old, *folder.glob("weights-*.safetensors")]:  # the last one's, and those of killed processes
+            if other is not None and other.name != name:
+                other.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: checkpoint not saved ({error}); free some space and run again.") from error
 
@@ -87,6 +88,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             and usable normalisers; the message names the file and what is wrong in it.
     """
     description = read_description(folder)
+    try:
+        return _load(folder, description)
+    except CheckpointError:
+        if read_description(folder) == description:
+            raise
+        return load_checkpoint(folder)  # a training saved it again in the meantime
+
+
+def _load(folder: Path, description: dict[str, Any]) -> Checkpoint:
     path = folder / str(description["weights"])
     content = read_bytes(path, WEIGHTS, inside=folder)
     sha256 = hashlib.sha256(content).hexdigest()

@@ -22,14 +22,14 @@ class Logger(Protocol):
 
 
 class CsvLogger:
-    """One row a call. When a run resumes, rows beyond its saved step are dropped first."""
+    """One row a call. When a run resumes, rows beyond its saved step, and one that was cut off, are dropped first."""
 
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
         rows: list[dict[str, str]] = []
         if path.exists():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if _step(row) <= first_step]
+            whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+            rows = [row for row in csv.DictReader(whole.splitlines()) if _step(row) <= first_step]
         lines = [",".join(COLUMNS), *(",".join(row.get(column) or "" for column in COLUMNS) for row in rows)]
         try:
             write_bytes(path, ("\n".join(lines) + "\n").encode())
@@ -39,7 +39,7 @@ class CsvLogger:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Append one row."""
         try:
-            with self._path.open("a", newline="") as file:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow({"step": step, **values})
         except OSError as error:
             raise DpbenchError(f"{self._path}: log not written ({error}); free some space and run again.") from error
@@ -67,7 +67,7 @@ class TensorBoardLogger:
 
 
 def _step(row: Mapping[str, str]) -> float:
-    # A row cut off by a crash has no number: it counts as later than any step and is dropped.
+    # A row without a number counts as later than any step and is dropped.
     try:
         return float(row["step"])
     except (KeyError, TypeError, ValueError):

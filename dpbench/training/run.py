@@ -200,7 +200,7 @@ def _claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
         write_json(path, wanted)
         return
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read ({error}); choose another --out, or delete the folder.") from error
     if not isinstance(found, dict):

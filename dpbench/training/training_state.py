@@ -102,7 +102,7 @@ def read_state(folder: Path) -> TrainingState | None:
     if not (folder / STATE_JSON).exists():
         return None
     try:
-        pointer = json.loads((folder / STATE_JSON).read_text())
+        pointer = json.loads((folder / STATE_JSON).read_text(encoding="utf-8"))
         content = (folder / pointer["file"]).read_bytes()
         if hashlib.sha256(content).hexdigest() != pointer["sha256"]:
             raise ValueError(f"its SHA-256 is not the one in {STATE_JSON}")

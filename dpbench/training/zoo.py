@@ -58,7 +58,9 @@ def manifest(zoo: Path) -> tuple[ZooEntry, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(ZooEntry(name=name, **fields) for name, fields in json.loads(path.read_text()).items())
+        return tuple(
+            ZooEntry(name=name, **fields) for name, fields in json.loads(path.read_text(encoding="utf-8")).items()
+        )
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is not a list of checkpoints ({error}); compare it with the one in the repository."

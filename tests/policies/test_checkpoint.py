@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 
 from dpbench import files
 from dpbench.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from dpbench.policies import checkpoint
 from dpbench.policies.checkpoint import load_checkpoint, save_checkpoint
 from dpbench.policies.checkpoint_description import CHECKPOINT_JSON
 from dpbench.policies.noise import NoiseStreams
@@ -41,6 +43,33 @@ def test_a_newer_save_replaces_the_older_one(tmp_path: Path) -> None:
     write(tmp_path, step=20)
     assert load_checkpoint(tmp_path).description["step"] == 20
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
+
+
+def test_weights_that_a_killed_training_left_go_with_the_next_save(tmp_path: Path) -> None:
+    write(tmp_path, step=10)
+    (tmp_path / "weights-20.safetensors").write_bytes(b"killed before the description was written")
+    (tmp_path / "notes.safetensors").write_bytes(b"of a person")
+    assert load_checkpoint(tmp_path).description["step"] == 10
+    write(tmp_path, step=30)
+    assert {path.name for path in tmp_path.glob("*.safetensors")} == {"weights-30.safetensors", "notes.safetensors"}
+
+
+def test_a_checkpoint_that_a_training_saves_while_it_is_read_is_the_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, step=10)
+    read = checkpoint.read_description
+
+    def read_before_the_training_saves(folder: Path) -> dict[str, Any]:
+        description = read(folder)
+        if description["step"] == 10:
+            with monkeypatch.context() as undone:
+                undone.setattr(checkpoint, "read_description", read)
+                write(tmp_path, step=20)
+        return description
+
+    monkeypatch.setattr(checkpoint, "read_description", read_before_the_training_saves)
+    assert load_checkpoint(tmp_path).description["step"] == 20
 
 
 def test_half_precision_halves_the_file(tmp_path: Path) -> None:

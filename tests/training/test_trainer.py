@@ -183,6 +183,15 @@ def test_an_execution_that_cannot_work_is_refused(field: str, value: Any) -> Non
         Execution(**{field: value})
 
 
+def test_a_row_of_the_log_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    CsvLogger(path, 0).log(100, {"loss": 0.5})
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole + "12", encoding="utf-8")  # of step 1250
+    CsvLogger(path, 1000)
+    assert path.read_text(encoding="utf-8") == whole
+
+
 def test_loss_falls(tmp_path: Path) -> None:
     run(tmp_path, config=TrainingConfig(n_steps=300, batch_size=8, learning_rate=1e-2, warmup_steps=5))
     with (tmp_path / "log.csv").open() as file:
