@@ -21,13 +21,16 @@ FAR_M = 1e3
 """A block that is hit hard flies off the table; the farthest in those steps was 61 m away."""
 
 
-def integration_fields(model: Any, control: tuple[StateField, ...], past_limits: float) -> tuple[StateField, ...]:
+def integration_fields(
+    model: Any, control: tuple[StateField, ...], past_limits: float, activation: tuple[StateField, ...] = ()
+) -> tuple[StateField, ...]:
     """The fields of the state, in its order.
 
     Args:
         model: a `mujoco.MjModel` without delays, user data and plug-ins that have a state.
         control: fields of its controls, `(nu,)`.
         past_limits: how far a joint may be beyond its limits (m or rad): they are soft.
+        activation: fields of its actuators' own state, `(na,)`; by default from -1 to 1.
     """
     joints = [field for joint in range(int(model.njnt)) for field in _joint(model, joint, past_limits)]
     n_moving, n_forces = int(model.nv), int(model.nv + 6 * model.nbody)
@@ -35,7 +38,7 @@ def integration_fields(model: Any, control: tuple[StateField, ...], past_limits:
         StateField("time", 0.0, TIME_S, "s"),
         *joints,
         StateField("velocity", -SPEED, SPEED, "m/s or rad/s", n_moving),
-        StateField("activation", -1.0, 1.0, count=int(model.na)),
+        *(activation or (StateField("activation", -1.0, 1.0, count=int(model.na)),)),
         StateField("warm start of the solver", -ACCELERATION, ACCELERATION, "m/s^2 or rad/s^2", n_moving),
         *control,
         StateField("force from outside", 0.0, 0.0, "N or N m", n_forces),  # the tasks apply none

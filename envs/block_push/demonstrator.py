@@ -33,7 +33,6 @@ from .task import RATE_HZ
 ORDERS = (((0, 0), (1, 1)), ((0, 1), (1, 0)), ((1, 0), (0, 1)), ((1, 1), (0, 0)))
 """Pairs of block and target, one after the other."""
 PRE_BLOCK_M, AT_BLOCK_M, PUSH_M, CIRCLE_M = 0.05, 0.03, 0.01, 0.025
-STATE_TASK = "dpbench/BlockPush-v0"
 ARRIVED_M, DONE_M = 0.001, 0.04
 TURN_RAD, TURNED_RAD, CIRCLE_STEP_RAD = 0.2, 0.03, 0.2
 CLEAR_M, ORBIT_RAD = 0.04, 0.7
@@ -185,8 +184,9 @@ class BlockPushDemonstrator:
 
 
 def scripted(task: TaskSpec) -> ScriptedDemonstrator:
-    """For all three tasks; with images it acts on the poses of the same episode."""
-    return ScriptedDemonstrator(demonstrator, None if "environment_state" in task.observations else STATE_TASK)
+    """For all tasks; with images it acts on the poses of the same episode."""
+    poses = None if "environment_state" in task.observations else task.id.replace("Image", "")
+    return ScriptedDemonstrator(demonstrator, poses)
 
 
 def demonstrator(task: TaskSpec) -> BlockPushDemonstrator:

@@ -17,13 +17,25 @@ from dpbench.states import check_state
 
 from .drawing import draw
 from .progress import Progress
-from .scene import BLOCK_HALF_M, EFFECTOR_START_M, SETTLE_STEPS, SUBSTEPS, X_RANGE_M, Y_RANGE_M, model_xml
+from .scene import (
+    BLOCK_HALF_M,
+    EFFECTOR_START_M,
+    JUMPING,
+    SETTLE_STEPS,
+    SUBSTEPS,
+    TABLETOP,
+    X_RANGE_M,
+    Y_RANGE_M,
+    model_xml,
+)
 from .starts import Start, draw_start
 from .state import fields
-from .task import AGENT_POS, DELTA_ACTION, ENVIRONMENT_STATE, IMAGE_PX, PIXELS, POSITION_ACTION, RATE_HZ
+from .task import IMAGE_PX, PIXELS, POSITION_ACTION, RATE_HZ, agent_pos, delta_action, environment_state
 
 ObsMode = Literal["state", "image"]
 ActionMode = Literal["delta", "position"]
+ArmName = Literal["tabletop", "jumping"]
+ARMS = {"tabletop": TABLETOP, "jumping": JUMPING}
 PHYSICS = mujoco.mjtState.mjSTATE_INTEGRATION
 """All that the next step depends on, including the solver's warm start."""
 N_TARGETS, N_PROGRESS = 6, 11
@@ -33,9 +45,10 @@ class BlockPushEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     """Push two blocks into two targets, in either order and pairing.
 
     ## Action space
-    `action_mode="delta"`: `Box(-0.1, 0.1, (2,), float32)`, m added to the effector's target (not to its measured
+    `action_mode="delta"`: `Box(-0.04, 0.04, (2,), float32)`, m added to the effector's target (not to its measured
     position). `"position"`: the target itself, m. The target is then clipped to the workspace, x [0.15, 0.70] and
-    y [-0.5, 0.5]; 10 Hz.
+    y [-0.5, 0.5], and moves towards it by 4 cm at most, in a straight line during the step; 10 Hz. With the jumping arm
+    (version 0) displacements are +-0.1 m, and the target is at once where the action puts it.
 
     ## Observation space
     | key | obs_mode | shape | meaning | unit |
@@ -64,11 +77,12 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
     Args:
         obs_mode: `"state"` or `"image"`.
         action_mode: `"delta"` or `"position"`.
+        arm: `"tabletop"` (version 1) or `"jumping"` (version 0).
         render_mode: `"rgb_array"` or None.
         render_size: side length of rendered frames, px.
 
     Raises:
-        ConfigError: for an unknown mode.
+        ConfigError: for an unknown mode or arm.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(RATE_HZ)}  # noqa: RUF012  # as Gymnasium has it
@@ -77,23 +91,26 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         self,
         obs_mode: ObsMode = "state",
         action_mode: ActionMode = "delta",
+        arm: ArmName = "tabletop",
         render_mode: str | None = None,
         render_size: int = 384,
     ) -> None:
         check_choice("obs_mode", obs_mode, ("state", "image"))
         check_choice("action_mode", action_mode, ("delta", "position"))
+        check_choice("arm", arm, tuple(ARMS))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
-        self._action = DELTA_ACTION if action_mode == "delta" else POSITION_ACTION
-        self._model = mujoco.MjModel.from_xml_string(model_xml())
+        self._arm = ARMS[arm]
+        self._action = delta_action(self._arm) if action_mode == "delta" else POSITION_ACTION
+        self._model = mujoco.MjModel.from_xml_string(model_xml(self._arm))
         self._data = mujoco.MjData(self._model)
         self._n_physics = mujoco.mj_stateSize(self._model, PHYSICS)
         self._targets: list[float] = [0.0] * N_TARGETS
         self._progress = Progress((0.0, 0.0))
         self.action_space = action_space(self._action)
-        second = {"environment_state": ENVIRONMENT_STATE} if obs_mode == "state" else {"pixels.top": PIXELS}
-        self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": AGENT_POS, **second})
+        second = {"environment_state": environment_state(self._arm)} if obs_mode == "state" else {"pixels.top": PIXELS}
+        self.observation_space: gym.spaces.Dict = observation_space({"agent_pos": agent_pos(self._arm), **second})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -114,14 +131,12 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         Raises:
             ActionError: unless `action` is two finite numbers.
         """
-        data = self._data
         x, y = self._action.check(action).tolist()
         if self._action.kind == "delta":
-            target_x, target_y = data.ctrl.tolist()
+            target_x, target_y = self._target()
             x, y = x + target_x, y + target_y
-        data.ctrl[:] = min(max(x, X_RANGE_M[0]), X_RANGE_M[1]), min(max(y, Y_RANGE_M[0]), Y_RANGE_M[1])
-        mujoco.mj_step(self._model, data, SUBSTEPS)
-        places = data.qpos.tolist()
+        self._move(min(max(x, X_RANGE_M[0]), X_RANGE_M[1]), min(max(y, Y_RANGE_M[0]), Y_RANGE_M[1]))
+        places = self._data.qpos.tolist()
         targets = self._targets
         reward = self._progress.step(
             ((places[0], places[1]), (places[7], places[8])), ((targets[0], targets[1]), (targets[3], targets[4]))
@@ -140,7 +155,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         Raises:
             ConfigError: unless all numbers are within their bounds and fit together.
         """
-        values = check_state(state, fields(self._model))
+        values = check_state(state, fields(self._model, self._arm))
         progress = Progress.from_numbers(values[-N_PROGRESS:].tolist())
         if contradiction := progress.contradiction():
             raise ConfigError(f"state, progress of the episode: {contradiction}.")
@@ -156,11 +171,32 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         """A full copy: two environments never share a simulation."""
         return copy.deepcopy(self)
 
+    def _target(self) -> list[float]:
+        """X and y of the effector's target, m."""
+        target: list[float] = (self._data.act if self._arm.moves else self._data.ctrl).tolist()
+        return target
+
+    def _move(self, x: float, y: float) -> None:
+        """Simulate one control step towards a target in the workspace, m."""
+        data = self._data
+        if not self._arm.moves:
+            data.ctrl[:] = x, y
+            mujoco.mj_step(self._model, data, SUBSTEPS)
+            return
+        last_x, last_y = data.act.tolist()
+        share = self._arm.max_step_m / max(math.hypot(x - last_x, y - last_y), 1e-12)
+        if share < 1:
+            x, y = last_x + share * (x - last_x), last_y + share * (y - last_y)
+        data.ctrl[:] = (x - last_x) * RATE_HZ, (y - last_y) * RATE_HZ
+        mujoco.mj_step(self._model, data, SUBSTEPS)
+        data.act[:] = x, y  # where it is already, but for rounding
+
     def _place(self, start: Start) -> None:
         mujoco.mj_resetData(self._model, self._data)
         for at, (x, y, yaw) in zip((0, 7), start.blocks, strict=True):
             self._data.qpos[at : at + 7] = x, y, BLOCK_HALF_M, math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)
-        self._data.qpos[14:] = self._data.ctrl[:] = EFFECTOR_START_M
+        self._data.qpos[14:] = EFFECTOR_START_M
+        (self._data.act if self._arm.moves else self._data.ctrl)[:] = EFFECTOR_START_M
         mujoco.mj_step(self._model, self._data, SETTLE_STEPS)
         self._targets = [number for target in start.targets for number in target]
         places = self._data.qpos.tolist()
@@ -181,7 +217,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         agent_pos = np.array(poses[6:], dtype=np.float32)
         if self._obs_mode == "image":
             return {"agent_pos": agent_pos, "pixels": {"top": self._frame(IMAGE_PX)}}
-        state = [*poses[:6], *self._data.ctrl.tolist(), *self._targets]
+        state = [*poses[:6], *self._target(), *self._targets]
         return {"agent_pos": agent_pos, "environment_state": np.array(state, dtype=np.float32)}
 
     def _info(self) -> dict[str, Any]:

@@ -8,6 +8,9 @@ critically damped servo of 60 rad/s.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 X_RANGE_M, Y_RANGE_M = (0.15, 0.70), (-0.5, 0.5)
 """The workspace; the effector's targets are clipped to it."""
 EFFECTOR_START_M = (0.3, -0.4)
@@ -21,7 +24,34 @@ FLOOR_FRICTION, ROD_FRICTION = 0.5, 0.5
 """Sliding friction of a block on the floor and against the rod; the README has the success rates for other values."""
 
 
-def model_xml(floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_FRICTION) -> str:
+@dataclass(frozen=True)
+class Arm:
+    """How the effector follows its target.
+
+    Attributes:
+        max_step_m: how far the target moves in a control step, at most, m.
+        max_delta_m: bound of each number of a displacement, m; not enforced beyond `max_step_m`.
+        moves: whether the target moves to its new place in a straight line during the step, or is there at once.
+        x_range_m: where effector and blocks can be, along x.
+        y_range_m: and along y.
+    """
+
+    max_step_m: float
+    max_delta_m: float
+    moves: bool
+    x_range_m: tuple[float, float]
+    y_range_m: tuple[float, float]
+
+
+JUMPING = Arm(math.inf, 0.1, moves=False, x_range_m=(-1.0, 2.0), y_range_m=(-1.0, 2.0))
+"""Version 0: the target may jump across the table, so that the rod shoots blocks off it (63 m were seen)."""
+TABLETOP = Arm(0.04, 0.04, moves=True, x_range_m=(0.0, 0.85), y_range_m=(-0.65, 0.65))
+"""Version 1: 0.4 m/s at most; the published oracle asks for 0.35 m/s. A rod that stops at the border of the workspace
+can have two blocks before it, their diagonals in line (8.5 cm to the centre of the second), which slide on for 4 cm at
+most: the 15 cm around the workspace are the table that blocks never leave."""
+
+
+def model_xml(arm: Arm, floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_FRICTION) -> str:
     """The MJCF model: a floor, two free blocks and a rod on two slides."""
     # Bit 1 is the floor, bit 2 the rod: both collide with blocks (bits 1 and 2), never with each other. The priority
     # makes a contact take the friction of floor or rod instead of the larger one.
@@ -34,6 +64,11 @@ def model_xml(floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_
     </body>"""
         for name, x in (("block", 0.3), ("block2", 0.5))
     )
+    # The control of a `position` servo is its target; that of an `intvelocity` servo is the target's velocity.
+    servo, x_limits, y_limits = "position", "", ""
+    if arm.moves:
+        servo = "intvelocity"
+        x_limits, y_limits = (f'actrange="{low} {high}"' for low, high in (X_RANGE_M, Y_RANGE_M))
     return f"""
 <mujoco model="block_push">
   <!-- An elliptic cone makes sliding friction the same in all directions. -->
@@ -49,7 +84,7 @@ def model_xml(floor_friction: float = FLOOR_FRICTION, rod_friction: float = ROD_
     </body>
   </worldbody>
   <actuator>
-    <position joint="x" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}"/>
-    <position joint="y" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}"/>
+    <{servo} joint="x" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}" {x_limits}/>
+    <{servo} joint="y" kp="{SERVO_RAD_S**2}" kv="{2 * SERVO_RAD_S}" {y_limits}/>
   </actuator>
 </mujoco>"""

@@ -10,7 +10,7 @@ from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, Stage, TaskSpec
 
 from . import MAX_EPISODE_STEPS
-from .scene import X_RANGE_M, Y_RANGE_M
+from .scene import JUMPING, TABLETOP, X_RANGE_M, Y_RANGE_M, Arm
 
 RATE_HZ = 10.0
 IMAGE_PX = 96
@@ -25,42 +25,14 @@ STAGES = (
 (5ba07ac), `diffusion_policy/env_runner/blockpush_lowdim_runner.py`."""
 
 _LOW, _HIGH = (X_RANGE_M[0], Y_RANGE_M[0]), (X_RANGE_M[1], Y_RANGE_M[1])
-DELTA_ACTION = ActionSpec(
-    names=("target dx", "target dy"), low=(-0.1, -0.1), high=(0.1, 0.1), unit="m", kind="delta", frame="table, z up"
-)
 POSITION_ACTION = ActionSpec(
     names=("target x", "target y"), low=_LOW, high=_HIGH, unit="m", kind="position", frame="table, z up"
 )
-# Blocks can be pushed out of the workspace.
-PLACE_M, YAW_RAD = (-1.0, 2.0), (0.0, math.pi)
-_BOUNDS = (
-    PLACE_M,
-    PLACE_M,
-    YAW_RAD,
-    PLACE_M,
-    PLACE_M,
-    YAW_RAD,
-    PLACE_M,
-    PLACE_M,
-    PLACE_M,
-    PLACE_M,
-    YAW_RAD,
-    PLACE_M,
-    PLACE_M,
-    YAW_RAD,
-)
-AGENT_POS = ArraySpec((2,), "float32", *PLACE_M, "m", ("effector x", "effector y"))
-ENVIRONMENT_STATE = ArraySpec(
-    (14,),
-    "float32",
-    tuple(low for low, _ in _BOUNDS),
-    tuple(high for _, high in _BOUNDS),
-    "m, rad",
-    (
-        *("block x", "block y", "block yaw", "block2 x", "block2 y", "block2 yaw"),
-        *("effector target x", "effector target y"),
-        *("target x", "target y", "target yaw", "target2 x", "target2 y", "target2 yaw"),
-    ),
+YAW_RAD = (0.0, math.pi)
+NAMES = (
+    *("block x", "block y", "block yaw", "block2 x", "block2 y", "block2 yaw"),
+    *("effector target x", "effector target y"),
+    *("target x", "target y", "target yaw", "target2 x", "target2 y", "target2 yaw"),
 )
 PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
@@ -73,11 +45,36 @@ PUBLIC: dict[type[object], str] = {PublicDemonstrations: "dpbench.envs.block_pus
 """The published archives hold no images."""
 
 
-def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
+def delta_action(arm: Arm) -> ActionSpec:
+    """Displacements of the effector's target."""
+    low, high = (-arm.max_delta_m,) * 2, (arm.max_delta_m,) * 2
+    return ActionSpec(names=("target dx", "target dy"), low=low, high=high, unit="m", kind="delta", frame="table, z up")
+
+
+def agent_pos(arm: Arm) -> ArraySpec:
+    """The effector's measured position."""
+    low, high = zip(arm.x_range_m, arm.y_range_m, strict=True)
+    return ArraySpec((2,), "float32", low, high, "m", ("effector x", "effector y"))
+
+
+def environment_state(arm: Arm) -> ArraySpec:
+    """Poses of blocks and targets, and the effector's last target."""
+    pose = (arm.x_range_m, arm.y_range_m, YAW_RAD)
+    bounds = (*pose, *pose, *pose[:2], *pose, *pose)
+    low, high = zip(*bounds, strict=True)
+    return ArraySpec((14,), "float32", low, high, "m, rad", NAMES)
+
+
+def arm_of(task: TaskSpec) -> Arm:
+    """How the effector of a task moves: that of its version."""
+    return JUMPING if task.id.endswith("-v0") else TABLETOP
+
+
+def _task(name: str, arm: Arm, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
     return TaskSpec(
         id=f"dpbench/{name}",
         family="Block push",
-        observations={"agent_pos": AGENT_POS, key: spec},
+        observations={"agent_pos": agent_pos(arm), key: spec},
         action=action,
         rate_hz=RATE_HZ,
         max_episode_steps=MAX_EPISODE_STEPS,
@@ -95,6 +92,12 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
     )
 
 
-DELTA = _task("BlockPush-v0", "environment_state", ENVIRONMENT_STATE, DELTA_ACTION)
-POSITION = _task("BlockPushAbs-v0", "environment_state", ENVIRONMENT_STATE, POSITION_ACTION)
-IMAGE = _task("BlockPushImage-v0", "pixels.top", PIXELS, DELTA_ACTION)
+TASKS = {
+    task.id: task
+    for version, arm in enumerate((JUMPING, TABLETOP))
+    for task in (
+        _task(f"BlockPush-v{version}", arm, "environment_state", environment_state(arm), delta_action(arm)),
+        _task(f"BlockPushAbs-v{version}", arm, "environment_state", environment_state(arm), POSITION_ACTION),
+        _task(f"BlockPushImage-v{version}", arm, "pixels.top", PIXELS, delta_action(arm)),
+    )
+}
