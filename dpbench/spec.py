@@ -173,6 +173,8 @@ class TaskSpec:
         stages: in the order in which they are passed; empty for a task that has none.
         family: name of the tasks that share a page of the leaderboard, such as variants of one scene; empty for a task
             with a page of its own.
+        superseded_by: id of the version that takes its place, for a task that is kept only for its records; empty
+            otherwise.
         parts: what else is known of the task: kind of the part -> `"module:function"` of `TaskSpec -> part`, imported
             when `part` asks for it. Kinds are `PublishedResults` here,
             `dpbench.data.public.PublicDemonstrations`, `dpbench.policies.demonstrator.ScriptedDemonstrator`,
@@ -193,6 +195,7 @@ class TaskSpec:
     modes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     family: str = ""
+    superseded_by: str = ""
     parts: Mapping[type[object], str] = field(default_factory=dict)
 
     def part(self, kind: type[Part]) -> Part | None:

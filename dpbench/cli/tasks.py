@@ -49,4 +49,5 @@ def _row(task: TaskSpec) -> dict[str, str | float]:
         "rate_hz": float(task.rate_hz),
         "steps": int(task.max_episode_steps),
         "starts": ", ".join(f"{starts.name} ({starts.count})" for starts in task.evaluation),
+        "superseded_by": task.superseded_by,
     }

@@ -22,7 +22,7 @@ from dpbench.files import write_bytes
 from dpbench.leaderboard.columns import NONE
 from dpbench.leaderboard.frame import read_frame
 from dpbench.leaderboard.overview import small_table
-from dpbench.leaderboard.pages import title_of
+from dpbench.leaderboard.pages import is_superseded, title_of
 from dpbench.leaderboard.tables import markdown
 from dpbench.metrics.metric import Metric, Shown
 from dpbench.metrics.table import METRICS
@@ -75,7 +75,7 @@ def _definition(metric: Metric) -> str:
 
 
 def _family(table: pd.DataFrame, title: str) -> str:
-    rows = table[table["task"].map(title_of) == title].reset_index(drop=True)
+    rows = table[(table["task"].map(title_of) == title) & ~table["task"].map(is_superseded)].reset_index(drop=True)
     if rows.empty:
         known = ", ".join(dict.fromkeys(table["task"].map(title_of)))
         raise DataError(f"<!-- table: {title} --> names no family of the leaderboard; it has {known}.")

@@ -20,6 +20,10 @@ from dpbench.tasks import load_task
 INDEX = "README.md"
 FIGURES, PICTURES, NOTES = "figures", "pictures", "notes"
 """Folders beside the pages: drawn from the records; rendered from the tasks; written by people, a file a page."""
+OLD = (
+    "These tasks have a newer version, which is another task: their figures are kept, and are not to be compared with "
+    "those of the newer version."
+)
 WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
 
 
@@ -41,6 +45,16 @@ class Family:
     def file(self) -> str:
         """Name of its page: the letters and digits of the title, in lower case."""
         return f"{''.join(letter for letter in self.title.lower() if letter.isalnum())}.md"
+
+    @property
+    def current(self) -> pd.DataFrame:
+        """Rows of tasks that no newer version takes the place of."""
+        return self.table[~self.table["task"].map(is_superseded)].reset_index(drop=True)
+
+    @property
+    def superseded(self) -> pd.DataFrame:
+        """The other rows."""
+        return self.table[self.table["task"].map(is_superseded)].reset_index(drop=True)
 
 
 def families(table: pd.DataFrame, records: Sequence[Record]) -> tuple[Family, ...]:
@@ -69,6 +83,11 @@ def pages(table: pd.DataFrame, records: Sequence[Record], folder: Path) -> Mappi
     return {INDEX: _index(found, folder), **{family.file: _page(family, folder) for family in found}}
 
 
+def is_superseded(task_id: str) -> bool:
+    """Whether a newer version takes the task's place."""
+    return bool(load_task(task_id).superseded_by)
+
+
 def title_of(task_id: str) -> str:
     """The title of the page that a task stands on."""
     return load_task(task_id).family or short(task_id)
@@ -80,15 +99,18 @@ def short(task_id: str) -> str:
 
 
 def _index(found: Sequence[Family], folder: Path) -> str:
-    explained = [column for family in found for column in small_columns(family.table)]
+    with_old = [family for family in found if len(family.superseded)]
+    shown = [part for family in found for part in (family.current, family.superseded) if len(part)]
+    explained = [column for part in shown for column in small_columns(part)]
     parts = [
         "# Leaderboard",
         f"{WRITTEN} A record is one evaluation, with every episode, seeds, versions, commit and machine. Each family "
         "of tasks has a page with more columns, figures, published results and notes; all numbers are in "
         "[table.csv](table.csv).",
-        *(f"## [{family.title}]({family.file})\n\n{small_table(family.table)}" for family in found),
+        *(f"## {_link(family)}\n\n{small_table(family.current)}" for family in found if len(family.current)),
         f"## Columns\n\n{legend(explained)}\n\n{RULE}",
         _notes(folder, INDEX),
+        *_superseded([f"### {_link(family)}\n\n{small_table(family.superseded)}" for family in with_old]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -98,14 +120,24 @@ def _page(family: Family, folder: Path) -> str:
     parts = [
         f"# {family.title}",
         f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
-        *(_section(task, part, folder) for task, part in by_task(family.table)),
+        *(_section(task, part, folder) for task, part in by_task(family.current)),
         f"## Columns\n\n{legend(explained)}",
         published_results(family.table),
         order_agreement(family.table),
         _notes(folder, family.file),
         origins(family.records),
+        *_superseded([f"#{_section(task, part, folder)}" for task, part in by_task(family.superseded)]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _link(family: Family) -> str:
+    return f"[{family.title}]({family.file})"
+
+
+def _superseded(sections: Sequence[str]) -> Sequence[str]:
+    """The last section of a page: records of tasks that have a newer version; empty where there are none."""
+    return ("## Superseded", OLD, *sections) if sections else ()
 
 
 def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
@@ -113,8 +145,9 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
     task, name, row = load_task(task_id), short(task_id), part.iloc[0]
     first, second = tables(part)
     same = " Success is the only reward: the score is the success rate." if same_as_success(part) else ""
+    newer = f"Superseded by `{task.superseded_by}`. " if task.superseded_by else ""
     facts = (
-        f"Success: {task.success}. {task.rate_hz:g} control steps a second, at most {task.max_episode_steps} an "
+        f"{newer}Success: {task.success}. {task.rate_hz:g} control steps a second, at most {task.max_episode_steps} an "
         f"episode. Evaluated from {row['n_starts']} start states (`{row['starts']}`).{same}"
     )
     parts = [

@@ -53,6 +53,7 @@ def _task(name: str, course: Course, key: str, spec: ArraySpec) -> TaskSpec:
             "action": "action",
         },
         modes=MODES,
+        superseded_by=f"dpbench/{name[:-1]}1" if course is OPEN else "",
         parts={
             Behaviour: "dpbench.envs.avoid.plans:behaviour",
             ScriptedDemonstrator: "dpbench.envs.avoid.demonstrator:scripted",

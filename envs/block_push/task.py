@@ -88,6 +88,7 @@ def _task(name: str, arm: Arm, key: str, spec: ArraySpec, action: ActionSpec) ->
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
         modes=MODES,
         stages=STAGES,
+        superseded_by=f"dpbench/{name[:-1]}1" if arm is JUMPING else "",
         parts=PARTS if key == "pixels.top" else {**PARTS, **PUBLIC},
     )
 
