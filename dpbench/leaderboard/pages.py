@@ -24,6 +24,7 @@ OLD = (
     "These tasks have a newer version, which is another task: their figures are kept, and are not to be compared with "
     "those of the newer version."
 )
+ONLY_OLD = "There is no record of the newest version yet; those of the one before stand at the end."
 WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
 
 
@@ -120,7 +121,7 @@ def _page(family: Family, folder: Path) -> str:
     parts = [
         f"# {family.title}",
         f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
-        *(_section(task, part, folder) for task, part in by_task(family.current)),
+        *([_section(task, part, folder) for task, part in by_task(family.current)] or [ONLY_OLD]),
         f"## Columns\n\n{legend(explained)}",
         published_results(family.table),
         order_agreement(family.table),

@@ -89,3 +89,21 @@ def test_a_folder_that_cannot_be_written_is_named(records: tuple[Record, ...], t
     (tmp_path / "file").touch()
     with pytest.raises(DpbenchError, match="choose another folder with --output"):
         render(records, tmp_path / "file")
+
+
+def test_superseded_tasks_stand_apart_at_the_end(record: Callable[..., Record], tmp_path: Path) -> None:
+    def of(task: str) -> Record:
+        one = record("bet", 42, 0.5)
+        cell = one.cell.model_copy(update={"task": task})
+        return Record.model_validate({**dict(one), "cell": cell, "identity": cell.identity()}, strict=False)
+
+    both = [of("dpbench/Avoid-v0"), of("dpbench/Avoid-v1")]
+    written = pages(frame(both), both, tmp_path)
+    for name in (INDEX, "avoid.md"):
+        current, superseded = written[name].split("## Superseded\n")
+        assert "| bet | " in current
+        assert "| bet | " in superseded
+        assert "Avoid-v0" not in current.split("## Columns")[0]
+    assert "Superseded by `dpbench/Avoid-v1`. " in written["avoid.md"]
+    only_new = pages(frame(both[1:]), both[1:], tmp_path)
+    assert "Superseded" not in only_new[INDEX] + only_new["avoid.md"]
