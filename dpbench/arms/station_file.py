@@ -38,6 +38,8 @@ def read_station(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if it is missing, is not TOML, or has an unknown key.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"station file {path} is not a file: copy the example in docs/real_arm.md.")
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -131,7 +131,7 @@ def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
 
     task = load_task(arguments.task)
     path = arguments.out or root / f"{store_name(task)}-imported.zarr"
-    with tqdm(unit="episode", desc=task.id, disable=arguments.json) as bar:
+    with tqdm(unit="episode", desc=task.id, disable=arguments.json, delay=0.5) as bar:
         return import_archive(
             task, arguments.source, arguments.format, path, bar.update, filter_name=arguments.filter, say=_warn
         )

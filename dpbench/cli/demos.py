@@ -72,7 +72,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     # The name without a suffix is that of the published data set.
     name = store_name(task) + ("-generated" if own_dataset(task) is not None else "")
     path = arguments.out or data_root(arguments.data_dir) / f"{name}.zarr"
-    with tqdm(total=arguments.episodes, unit="episode", desc=task.id) as bar:
+    with tqdm(total=arguments.episodes, unit="episode", desc=task.id, delay=0.5) as bar:
         store = generate(task, path, arguments.episodes, arguments.workers, bar.update)
     print(f"{store.n_episodes} episodes, {store.n_steps} steps: {path}")
     return 0

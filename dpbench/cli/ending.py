@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from dpbench.cli.parser import one_line
 from dpbench.errors import DpbenchError
 
 FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
@@ -122,7 +123,7 @@ def _pipe_closed() -> int:
 
 def _say(line: str) -> None:
     with suppress(OSError, ValueError):  # there is nowhere else to say it
-        print(line, file=sys.stderr, flush=True)
+        print(one_line(line), file=sys.stderr, flush=True)
 
 
 def _open_closed_streams() -> None:

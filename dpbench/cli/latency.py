@@ -82,7 +82,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     )
     known = KnownRecords(arguments.output / "records") if arguments.success else None
     measured = sweep(cell, chosen, known, arguments.workers, arguments.threads)
-    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=policy.baseline)))
+    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=policy.baseline, delay=0.5)))
     document = {
         "checkpoint": policy.identity["checkpoint_sha256"],
         "baseline": policy.baseline,

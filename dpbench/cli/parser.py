@@ -7,8 +7,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-HEAD, TAIL = 200, 120
-"""Characters of a message that are kept where it quotes something long."""
+MAX_WORD, MAX_LINE = 300, 1500
+"""Characters of a word, and of a message, that are shown."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,10 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
-        message = message.removeprefix("argument ").replace("\n", " ")
-        if len(message) > HEAD + TAIL:
-            message = f"{message[:HEAD]}...{message[-TAIL:]}"
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {one_line(message.removeprefix('argument '))}; see {self.prog} --help\n")
 
     def _unknown(self, text: str) -> str:
         if not text.startswith("-"):
@@ -40,6 +37,14 @@ class Parser(argparse.ArgumentParser):
         name = text.partition("=")[0]
         near = [option for option in known if option.startswith(name)] or difflib.get_close_matches(name, known, n=2)
         return f"unknown option {text!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def one_line(message: str) -> str:
+    """A message on one line: what is no text is escaped, and what it quotes is cut where it is long."""
+    words = [f"{word[:60]}... ({len(word):,} characters)" if len(word) > MAX_WORD else word for word in message.split()]
+    line = " ".join(words)
+    line = line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def check_texts(texts: Iterable[str], parser: argparse.ArgumentParser) -> None:

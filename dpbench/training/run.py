@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dpbench.data.episodes import open_store, open_task_data
+from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
 from dpbench.errors import ConfigError, shown
 from dpbench.fields import from_json
 from dpbench.files import write_json
@@ -125,15 +125,23 @@ def execute(
     """
     check_device(execution.device)
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
+    task = load_task(run.task_id)
+    # Before the lock, which makes the folder.
+    store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
+    check_memory(_learned(run.baseline), run.preset.config, task)
     with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
-        return _execute(run, execution, rollouts, tensorboard, say)
+        return _execute(run, store, execution, rollouts, tensorboard, say)
 
 
 def _execute(
-    run: Run, execution: Execution, rollouts: Rollouts | None, tensorboard: bool, say: Callable[[str], object]
+    run: Run,
+    store: EpisodeStore,
+    execution: Execution,
+    rollouts: Rollouts | None,
+    tensorboard: bool,
+    say: Callable[[str], object],
 ) -> Trained:
     task, method = load_task(run.task_id), _learned(run.baseline)
-    store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
     data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.sequence_observations)
@@ -142,7 +150,6 @@ def _execute(
         for note in data.notes:
             say(note)
         _claim_folder(run.folder, {key: value for key, value in description.items() if key not in NOT_IDENTITY})
-    check_memory(method, config, task)
     torch.manual_seed(run.seed)
     module = method.build(config, Features.from_task(task))
     saved = {**description, "n_parameters": parameters_of(module)}

@@ -133,6 +133,8 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.render_mode, self._render_size = render_mode, render_size
         self._world: World
         if isinstance(servo, SimServo):
+            if camera is not None or camera_options or camera_projection is not None:
+                raise ConfigError(f"driver {driver!r} renders its own pictures: leave the camera's settings out.")
             self._real_time, self._clock = real_time, servo.clock
             self._world = TwinWorld(servo, obs_mode == "state", real_time)
         else:

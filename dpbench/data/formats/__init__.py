@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,8 @@ def open_archive(name: str, path: Path) -> Archive:
         DataError: when the archive cannot be read, or the reader returns something else.
     """
     read = registry("format").load(name)
+    if not (os.path.isfile(path) or os.path.isdir(path)):  # a device would be read without end
+        raise DataError(f"{path} is neither a file nor a folder; name an archive, or the folder it is in.")
     archive: object = read(path) if callable(read) else None
     if not isinstance(archive, Archive):
         raise DataError(f"format {name!r} is {read!r}, expected a function from a path to an Archive.")
