@@ -8,8 +8,13 @@ folders.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LONGEST_FILE_NAME = 80
 """Characters; several such parts and an ending still make a name that file systems take (255 bytes)."""
@@ -44,15 +49,42 @@ def in_markdown_code(text: object) -> str:
     return printable(text).replace("`", "'")
 
 
+def markdown_table(
+    heads: Iterable[object], rows: Iterable[Sequence[object]], escape: Callable[[object], str] = in_markdown
+) -> str:
+    """A Markdown table.
+
+    Args:
+        heads: of the columns.
+        rows: their cells.
+        escape: of heads and cells; `str` for what is Markdown already.
+    """
+    first = [escape(head) for head in heads]
+    lines = ["| " + " | ".join(first) + " |", "|" + "---|" * len(first)]
+    return "\n".join([*lines, *("| " + " | ".join(map(escape, row)) + " |" for row in rows)])
+
+
 def in_csv(text: str) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
     plain = printable(text)
     return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") and not _NUMBERS.fullmatch(plain) else plain
 
 
+def csv_of(rows: pd.DataFrame) -> str:
+    """A table as CSV, without an index."""
+    texts = {
+        name: [in_csv(value) if isinstance(value, str) else value for value in rows[name]]
+        for name in rows
+        if rows[name].dtype.kind not in "biuf"
+    }
+    content: str = rows.assign(**texts).rename(columns=in_csv).to_csv(index=False)
+    return content
+
+
 def in_figure(text: object) -> str:
-    """For matplotlib: a dollar sign starts no formula."""
-    return printable(text).replace("$", r"\$")
+    """For matplotlib: a dollar sign starts no formula, and an underscore hides no line from the legend."""
+    shown = printable(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def in_file_name(text: str) -> str:

@@ -83,6 +83,18 @@ def read_bytes(path: Path, kind: Kind, inside: Path | None = None) -> bytes:
         raise kind.wrong(path, f"cannot be read ({error})") from error
 
 
+def read_text(path: Path, kind: Kind, inside: Path | None = None) -> str:
+    """Text in UTF-8.
+
+    Raises:
+        DpbenchError: as `read_bytes`, and for other bytes.
+    """
+    try:
+        return read_bytes(path, kind, inside).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise kind.wrong(path, f"is not text in UTF-8 ({error})") from error
+
+
 def read_json(path: Path, kind: Kind, inside: Path | None = None) -> dict[str, Any]:
     """A JSON object, read strictly (`parse_json`).
 

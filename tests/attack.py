@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import random
+import re
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -156,6 +157,28 @@ class Attack:
             assert self.outcome(path, read) == "refused"
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
             path.write_bytes(kept)
+
+
+HOSTILE_TEXTS = (
+    "[red]x[/red]", "[/]", "[link=javascript:x]", "\x1b[31mred\x1b[0m\x07", "\x9b31m", "a\r\nb", "| a | b |", "`code`",
+    "<script>alert(1)</script>", "<!-- /table -->", "-->", "[x](javascript:alert(1))", "![x](http://a.b/c.png)",
+    "[x][y]", "[x]: http://a.b", "**yy**", "_x_", "~~x~~", "# x", "&lt;b&gt;", "https://a.b/c", "www.a.b", "$x_{$",
+    "$\\frac{$", "\\", "x\\", "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "../../../../tmp/x", "/etc/passwd", "..",
+    "a\0b", "C:\\x", "\u202eabc", "\u2066abc", "\u200bx", "\ufeffx", "\u2028x", "x" * 150, "ä日本",
+    "\U0001f600", "\ud800",
+)  # fmt: skip
+"""One a kind of harm, and words of other scripts, which are none."""
+
+
+def plain(text: str) -> bool:
+    """Whether a text prints as it stands, on lines of its own."""
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+def markup_in(page: str) -> list[str]:
+    """What a renderer would take for HTML, links, pictures or bold type that the page itself does not have."""
+    text = re.sub(r"(?<!\\)`[^`]*`", "", page)  # code is shown as it is
+    return re.findall(r"<|(?<!\\)\](?=\((?:javascript|https?):|\[y|: http)|https?://a\.b|www\.a\.b|(?<!\\)\*\*yy", text)
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -16,7 +16,8 @@ from dpbench.policies.networks import n_parameters_of
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records import store
 from dpbench.tasks import load_task
-from dpbench.training.zoo import manifest, model_card
+from dpbench.training.model_card import model_card
+from dpbench.training.zoo import manifest
 
 ZOO = Path(__file__).parents[1] / "zoo"
 RECORDS = store.read_all(ZOO.parent / "leaderboards" / "records")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments, only_with
+from dpbench.escaping import printable
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int) -> li
         elif step.action is Action.SHOW and step.record is not None:
             _warn(f"{label}: record of {step.record.provenance.date_utc} reused")
         unknown = step.action is Action.EVALUATE
-        with tqdm(total=len(step.cell.trials), unit="episode", desc=label, disable=not unknown) as bar:
+        with tqdm(total=len(step.cell.trials), unit="episode", desc=printable(label), disable=not unknown) as bar:
             record = carry_out(step, known, n_workers, bar.update)
         records += [record] if record is not None else []
     joined = with_other_seeds(records, known.all())
@@ -123,4 +124,4 @@ def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int) -> li
 
 
 def _warn(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    print(printable(sentence), file=sys.stderr)

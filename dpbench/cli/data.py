@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from tqdm import tqdm
 
 from dpbench.cli import kinds
@@ -18,6 +19,7 @@ from dpbench.cli.arguments import TASK, not_both
 from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
+from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -148,7 +150,7 @@ def _export(arguments: argparse.Namespace, store: EpisodeStore) -> None:
 
 
 def _warn(sentence: str) -> None:
-    tqdm.write(f"note: {sentence}", file=sys.stderr)  # does not break the progress bar
+    tqdm.write(f"note: {printable(sentence)}", file=sys.stderr)  # does not break the progress bar
 
 
 def describe(store: EpisodeStore) -> dict[str, Any]:
@@ -183,15 +185,13 @@ def _ranges(store: EpisodeStore, key: str) -> dict[str, float | None]:
 def _print(described: dict[str, Any]) -> None:
     length = described["episode_length"]
     console = Console()
-    console.print(
-        f"[bold]{described['path']}[/bold]: {described['episodes']} episodes, {described['steps']} steps",
-        soft_wrap=True,
-    )
+    counts = f": {described['episodes']} episodes, {described['steps']} steps"
+    console.print(Text.assemble((printable(described["path"]), "bold"), counts), soft_wrap=True)
     if described["episodes"]:
         console.print(f"episode length: {length['min']:.0f} to {length['max']:.0f} steps, mean {length['mean']:.1f}")
         console.print(f"start seeds: known for {described['start_seeds']} episodes")
     table = Table("array", "shape of a step", "dtype", "min", "mean", "max")
     for name, row in described["arrays"].items():
         figures = [f"{row[key]:.3f}" if row[key] is not None else "-" for key in ("min", "mean", "max")]
-        table.add_row(name, str(tuple(row["shape"])), row["dtype"], *figures)
+        table.add_row(in_terminal(name), str(tuple(row["shape"])), row["dtype"], *figures)
     console.print(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments
 from dpbench.errors import shown
+from dpbench.escaping import in_terminal
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _print(rows: pd.DataFrame) -> None:
     console = Console(highlight=False)
     for (task, policy, action), part in rows.groupby(["task", "policy", "action"], sort=False):
         table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
-        table.title = f"{str(task).removeprefix('dpbench/')}/{policy}, {action} actions"
+        table.title = in_terminal(f"{str(task).removeprefix('dpbench/')}/{policy}, {action} actions")
         for head in ("latency", *FIGURES):
             table.add_column(head, no_wrap=True)
         for _, row in part.iterrows():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_arguments, sampling_options
+from dpbench.escaping import printable
 from dpbench.locks import working_on
 
 EXAMPLE = """examples:
@@ -69,7 +70,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             device=arguments.device,
         )
     )
-    with tqdm(total=len(cell.trials), unit="episode", desc=Path(arguments.policy).name) as bar:
+    with tqdm(total=len(cell.trials), unit="episode", desc=printable(Path(arguments.policy).name)) as bar:
         done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update)
     if arguments.video:
         first = [

@@ -8,9 +8,10 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from dpbench.escaping import in_terminal, printable
 from dpbench.findings import Finding
 
 SIGNS = {"ok": "[green]ok[/green]", "failed": "[red]FAILED[/red]", "skipped": "-"}
@@ -18,15 +19,16 @@ SIGNS = {"ok": "[green]ok[/green]", "failed": "[red]FAILED[/red]", "skipped": "-
 
 def print_findings(findings: Sequence[Finding], title: str, console: Console) -> int:
     """Print a table, then the advice for what did not pass; returns the exit status, 1 when a check failed."""
-    table = Table(title=title, box=box.SIMPLE)
+    table = Table(title=in_terminal(title), box=box.SIMPLE)
     for heading in ("", "check", "measured"):
         table.add_column(heading)
     for finding in findings:
-        table.add_row(SIGNS[finding.status], finding.name, escape(finding.measured))
+        table.add_row(SIGNS[finding.status], in_terminal(finding.name), in_terminal(finding.measured))
     console.print(table)
     for finding in findings:
         if not finding.passed and finding.advice:
-            console.print(f"[bold]{finding.name}[/bold]: {escape(finding.advice)}", highlight=False, soft_wrap=True)
+            advice = Text.assemble((printable(finding.name), "bold"), ": ", printable(finding.advice))
+            console.print(advice, highlight=False, soft_wrap=True)
     return status_of(findings)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments, joined, only_with
 from dpbench.errors import ConfigError
+from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _measure(arguments: argparse.Namespace) -> int:
     )
     known = KnownRecords(arguments.output / "records") if arguments.success else None
     measured = sweep(cell, chosen, known, arguments.workers, arguments.threads)
-    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=policy.baseline, delay=0.5)))
+    name = printable(policy.baseline)
+    rows = pd.DataFrame(list(tqdm(measured, total=len(chosen), unit="setting", desc=name, delay=0.5)))
     document = {
         "checkpoint": policy.identity["checkpoint_sha256"],
         "baseline": policy.baseline,
@@ -148,7 +150,7 @@ def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
             cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
         if with_success:
             cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")
-        table.add_row(*cells)
+        table.add_row(*map(in_terminal, cells))
     return table
 
 

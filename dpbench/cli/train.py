@@ -12,6 +12,7 @@ from typing import Any
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_device_argument, only_with
 from dpbench.errors import ConfigError, shown
+from dpbench.escaping import printable
 
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _note(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr)
+    print(f"note: {printable(sentence)}", file=sys.stderr)
 
 
 PYTHON_CONSTANTS = {"None": None, "True": True, "False": False}

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
+from dpbench.escaping import in_figure
 from dpbench.evaluation.action_distribution import sample_policy
 from dpbench.evaluation.rollout import rollout
 from dpbench.files import write_bytes
@@ -121,10 +122,10 @@ def draw_panels(at: Scene, panels: Sequence[Panel], title: str, path: Path) -> N
             axis.plot(*chunk.T, "-", color=CHUNK, alpha=0.4, linewidth=1)
             axis.plot(*chunk[-1], ".", color=CHUNK, alpha=0.6, markersize=5)
         axis.plot(*at.agent_px[0], "o", color=EFFECTOR, markersize=5)
-        axis.set(title=each.name, xlim=(0, at.picture.shape[1]), ylim=(at.picture.shape[0], 0))
+        axis.set(title=in_figure(each.name), xlim=(0, at.picture.shape[1]), ylim=(at.picture.shape[0], 0))
     for axis in axes.flat:
         axis.set_axis_off()
-    figure.suptitle(title)
+    figure.suptitle(in_figure(title))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     write_bytes(path, buffer.getvalue())

@@ -18,6 +18,7 @@ from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.comparison.reuse import KnownRecords, known_or_evaluated
 from dpbench.comparison.sweep_files import save_sweep
 from dpbench.errors import ConfigError
+from dpbench.escaping import in_figure, in_file_name, markdown_table
 from dpbench.records.record import Record
 from dpbench.tasks import load_task
 
@@ -88,7 +89,7 @@ def save(rows: pd.DataFrame, document: Mapping[str, Any], folder: Path) -> Path:
         DpbenchError: when they cannot be written.
     """
     tasks = list(dict.fromkeys(rows["task"]))
-    stem = folder / "--".join(task.rsplit("/", 1)[-1] for task in tasks)
+    stem = folder / "--".join(in_file_name(task.rsplit("/", 1)[-1]) for task in tasks)
     save_sweep(stem, rows, document, draw(rows), markdown(rows))
     return stem
 
@@ -111,10 +112,8 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 def markdown(rows: pd.DataFrame) -> str:
     """The wide table, and what it shows."""
     table = wide(rows)
-    heads = [str(head) for head in table.columns]
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in table.itertuples(index=False)]
-    return "\n".join([*lines, "", f"{LEGEND} {episodes(rows)} episodes each.", ""])
+    lines = markdown_table(table.columns, table.itertuples(index=False))
+    return "\n".join([lines, "", f"{LEGEND} {episodes(rows)} episodes each.", ""])
 
 
 LEGEND = (
@@ -158,7 +157,7 @@ def draw(rows: pd.DataFrame) -> Figure:
 
 
 def _label(names: Any, by_action: bool) -> str:
-    task, policy, action = names
+    task, policy, action = map(in_figure, names)
     return f"{action} actions, {policy}" if by_action else f"{policy} on {task.removeprefix('dpbench/')}, {action}"
 
 

@@ -16,6 +16,7 @@ from dpbench.comparison.evaluate import time_policy
 from dpbench.comparison.reuse import KnownRecords, known_or_evaluated
 from dpbench.comparison.sweep_files import save_sweep
 from dpbench.errors import ConfigError
+from dpbench.escaping import in_figure, in_file_name
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
 from dpbench.records.record import Latency
@@ -123,8 +124,8 @@ def save(rows: pd.DataFrame, setting: Sampling | None, document: Mapping[str, An
         DpbenchError: when they cannot be written.
     """
     name, task = str(document["baseline"]), str(document["task"])
-    stem = folder / f"{task.rsplit('/', 1)[-1]}--{name}"
-    save_sweep(stem, rows, document, draw(rows, setting, f"{name} on {task}"))
+    stem = folder / f"{in_file_name(task.rsplit('/', 1)[-1])}--{in_file_name(name)}"
+    save_sweep(stem, rows, document, draw(rows, setting, in_figure(f"{name} on {task}")))
     return stem
 
 
@@ -144,7 +145,7 @@ def draw(rows: pd.DataFrame, setting: Sampling | None, title: str) -> Figure:
     lines = rows.groupby(list(texts), sort=False) if texts else [((), rows)]
     for colour, (names, part) in zip(COLOURS * 3, lines, strict=False):
         at = part[numbers[0]] if numbers else pd.Series(1, part.index)
-        draw(axis, part.assign(at=at).sort_values("at"), colour, " ".join(map(str, names)))
+        draw(axis, part.assign(at=at).sort_values("at"), colour, in_figure(" ".join(map(str, names))))
     number = numbers[0] if numbers else "setting"
     if "success" in rows:
         axis.set(xscale="log", xlabel="latency of a call, p50, ms", ylabel="success rate, 95 % interval", ylim=(0, 1))

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dpbench.errors import DpbenchError
+from dpbench.escaping import csv_of
 from dpbench.files import json_bytes, write_all
 
 
@@ -31,7 +32,7 @@ def save_sweep(stem: Path, rows: pd.DataFrame, document: Mapping[str, Any], figu
     figure.savefig(buffer, format="png", dpi=130)
     files = {
         stem.with_suffix(".json"): json_bytes(document),
-        stem.with_suffix(".csv"): rows.to_csv(index=False).encode(),
+        stem.with_suffix(".csv"): csv_of(rows).encode(),
         stem.with_suffix(".png"): buffer.getvalue(),
     }
     try:

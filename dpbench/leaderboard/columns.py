@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from dpbench.escaping import in_markdown
 from dpbench.metrics.metric import Metric, Shown
 from dpbench.metrics.table import metrics_of
 from dpbench.tasks import load_task
@@ -95,10 +96,16 @@ def of_metric(metric: Metric) -> Column:
 BRACKETS = "Brackets are 95 % intervals over start states and, where there are several, training seeds."
 
 
-def legend(columns: Sequence[Column]) -> str:
-    """What the columns mean, as a list."""
+def legend(columns: Sequence[Column], escape: Callable[[object], str] = in_markdown) -> str:
+    """What the columns mean, as a list.
+
+    Args:
+        columns: of a table.
+        escape: of their heads and explanations, some of which tasks declare.
+    """
     explained = {column.head: column.explanation for column in columns if column.explanation}
-    return "\n".join([*(f"- **{head}**: {text}" for head, text in explained.items()), "", BRACKETS])
+    lines = (f"- **{escape(head)}**: {escape(text)}" for head, text in explained.items())
+    return "\n".join([*lines, "", BRACKETS])
 
 
 def _milliseconds(row: Row) -> str:

@@ -18,12 +18,12 @@ from pathlib import Path
 import pandas as pd
 
 from dpbench.errors import DataError
+from dpbench.escaping import markdown_table
 from dpbench.files import write_bytes
 from dpbench.leaderboard.columns import NONE
 from dpbench.leaderboard.frame import read_frame
 from dpbench.leaderboard.overview import small_table
 from dpbench.leaderboard.pages import is_superseded, title_of
-from dpbench.leaderboard.tables import markdown
 from dpbench.metrics.metric import Metric, Shown
 from dpbench.metrics.table import METRICS
 
@@ -54,19 +54,20 @@ def written(text: str, table: pd.DataFrame) -> str:
 
 def metrics_table() -> str:
     """Every metric as a Markdown table."""
-    return markdown(
-        pd.DataFrame(
-            {
-                "column": [metric.head or f"`{metric.column}`" for metric in METRICS],
-                "definition": [_definition(metric) for metric in METRICS],
-                "unit": [metric.unit for metric in METRICS],
-                "better": [metric.better if metric.better != "neither" else NONE for metric in METRICS],
-                "interval, 95 %": [metric.interval or NONE for metric in METRICS],
-                "in": [metric.tasks.words for metric in METRICS],
-                "shown in": [PLACES[metric.shown] for metric in METRICS],
-            }
+    heads = ("column", "definition", "unit", "better", "interval, 95 %", "in", "shown in")
+    rows = [
+        (
+            metric.head or f"`{metric.column}`",
+            _definition(metric),
+            metric.unit,
+            metric.better if metric.better != "neither" else NONE,
+            metric.interval or NONE,
+            metric.tasks.words,
+            PLACES[metric.shown],
         )
-    )
+        for metric in METRICS
+    ]
+    return markdown_table(heads, rows, escape=str)
 
 
 def _definition(metric: Metric) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dpbench.escaping import in_figure
 from dpbench.leaderboard.columns import same_as_success
 from dpbench.leaderboard.overview import main_metrics
 from dpbench.leaderboard.pictures import digest_of, draw_if_changed
@@ -68,17 +69,17 @@ def _figure(part: pd.DataFrame) -> Figure:
     latency.xaxis.set_major_formatter("{x:g}")
     latency.grid(axis="x", alpha=0.3)
     axes[0].set(yticks=places, yticklabels=labels, ylim=(-0.6, len(rows) - 0.4))
-    figure.suptitle(task.rsplit("/", 1)[-1])
+    figure.suptitle(in_figure(task.rsplit("/", 1)[-1]))
     return figure
 
 
 def _label(row: pd.Series[Any]) -> str:
     """Name, training budget and number of training seeds."""
     if pd.isna(row["step"]) or not row["step"]:
-        return str(row["policy"])
+        return in_figure(row["policy"])
     n_seeds = len(row["training_seeds"].split())
     seeds = f", {n_seeds} seeds" if n_seeds > 1 else ""
-    return f"{row['policy']}\n{int(row['step']):,} steps{seeds}"
+    return f"{in_figure(row['policy'])}\n{int(row['step']):,} steps{seeds}"
 
 
 def _bars(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
@@ -89,7 +90,7 @@ def _bars(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
     axis.errorbar(mean, places, xerr=np.clip([mean - low, high - mean], 0, None), fmt="none", color="black", capsize=3)
     for place, value in zip(places.tolist(), mean, strict=True):
         axis.text(1.06, place, f"{value:.2f}", va="center", ha="left", fontsize=9)
-    axis.set(xlim=(0, 1.25), xticks=np.linspace(0, 1, 6), xlabel=f"{metric.head}, 95 % interval")
+    axis.set(xlim=(0, 1.25), xticks=np.linspace(0, 1, 6), xlabel=f"{in_figure(metric.head)}, 95 % interval")
     axis.grid(axis="x", alpha=0.3)
 
 

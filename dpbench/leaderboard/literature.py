@@ -6,6 +6,7 @@ import itertools
 
 import pandas as pd
 
+from dpbench.escaping import in_markdown
 from dpbench.leaderboard.columns import NONE
 from dpbench.leaderboard.overview import one_a_policy
 from dpbench.leaderboard.tables import by_task, markdown
@@ -23,11 +24,14 @@ def published_results(table: pd.DataFrame) -> str:
             tasks.setdefault(published.results, []).append(task.rsplit("/", 1)[-1])
             notes += [published.note] if published.note and published.note not in notes else []
     sections = [
-        f"**{', '.join(names)}** ({'; '.join(dict.fromkeys(result.source for result in results))})\n\n"
-        f"{markdown(_by_method(results))}"
+        f"**{in_markdown(', '.join(names))}** ({in_markdown(_sources(results))})\n\n{markdown(_by_method(results))}"
         for results, names in tasks.items()
     ]
     return "\n\n".join(["## Published results", *notes, *sections]) if sections else ""
+
+
+def _sources(results: tuple[PublishedResult, ...]) -> str:
+    return "; ".join(dict.fromkeys(result.source for result in results))
 
 
 def _by_method(results: tuple[PublishedResult, ...]) -> pd.DataFrame:
@@ -59,7 +63,8 @@ def _pairs(task: str, part: pd.DataFrame) -> str:
         if theirs == 0:
             continue  # the literature has no order for the two
         better, worse = (first, second) if theirs > 0 else (second, first)
-        text = f"{better['policy']} over {worse['policy']} ({better['score']:.2f} and {worse['score']:.2f} here)"
+        pair = f"{in_markdown(better['policy'])} over {in_markdown(worse['policy'])}"
+        text = f"{pair} ({better['score']:.2f} and {worse['score']:.2f} here)"
         overlap = min(first["score_high"], second["score_high"]) > max(first["score_low"], second["score_low"])
         text += ", intervals overlap" if overlap else ""
         (equal if ours == 0 else same if ours * theirs > 0 else other).append(text)
@@ -71,7 +76,6 @@ def _pairs(task: str, part: pd.DataFrame) -> str:
         *(f"- **other order**: published is {text}" for text in other),
         *(f"- equal here: published is {text}" for text in equal),
     ]
-    head = (
-        f"**{task.rsplit('/', 1)[-1]}**: of {n_pairs} pairs of published methods, {len(same)} stand in the same order."
-    )
+    name = in_markdown(task.rsplit("/", 1)[-1])
+    head = f"**{name}**: of {n_pairs} pairs of published methods, {len(same)} stand in the same order."
     return "\n".join([head, "", *lines])

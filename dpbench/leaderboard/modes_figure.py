@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dpbench.escaping import in_figure
 from dpbench.leaderboard.pictures import digest_of, draw_if_changed
 from dpbench.policies.baseline import Role, role_of
 
@@ -48,7 +49,7 @@ def _figure(part: pd.DataFrame) -> Figure:
     theirs = _demonstrator(part)
     n_columns = min(COLUMNS, len(part))
     n_rows = -(-len(part) // n_columns)
-    names = list(json.loads(part["mode_counts"][0]))
+    names = [in_figure(name) for name in json.loads(part["mode_counts"][0])]
     upright = len(names) > 4
     # Upright names take their height from the bars unless the panel grows with them.
     height = 1.9 + (0.06 * max(0, max(map(len, names)) - 3) if upright else 0.0)
@@ -65,10 +66,11 @@ def _figure(part: pd.DataFrame) -> Figure:
         if theirs is not None:
             edges = np.append(places - 0.5, places[-1] + 0.5)
             axis.step(edges, np.append(theirs, theirs[-1]), where="post", color=THEIRS)
-        axis.set_title(f"{_name(row)}: {counts.sum()} successes, entropy {row.behaviour_entropy:.2f}", fontsize=9)
+        entropy = "" if pd.isna(row.behaviour_entropy) else f", entropy {row.behaviour_entropy:.2f}"
+        axis.set_title(f"{_name(row)}: {counts.sum()} successes{entropy}", fontsize=9)
         axis.set_xticks(places, names, rotation=90 if upright else 15, fontsize=6 if upright else 7)
         axis.tick_params(axis="y", labelsize=7)
-    task = part["task"][0].rsplit("/", 1)[-1]
+    task = in_figure(part["task"][0].rsplit("/", 1)[-1])
     title = f"{task}: share of successful episodes by mode"
     line = "" if theirs is None else " (line: the demonstrator's)"
     # One panel is narrower than the whole title.
@@ -77,7 +79,7 @@ def _figure(part: pd.DataFrame) -> Figure:
 
 
 def _name(row: object) -> str:
-    policy, step = str(getattr(row, "policy", "")), getattr(row, "step", None)
+    policy, step = in_figure(getattr(row, "policy", "")), getattr(row, "step", None)
     return policy if pd.isna(step) or not step else f"{policy}, {int(step):,} steps"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from dpbench.escaping import in_markdown, in_markdown_code
 from dpbench.records.record import Record
 from dpbench.tasks import load_task
 
@@ -20,12 +21,13 @@ def origins(records: Sequence[Record]) -> str:
 
 def _origin(record: Record) -> str:
     made = record.provenance
-    commit = f"commit `{(made.commit.id or UNKNOWN)[:12]}`{' (with local changes)' if made.commit.dirty else ''}"
+    commit = f"commit `{in_markdown_code((made.commit.id or UNKNOWN)[:12])}`"
+    commit += " (with local changes)" if made.commit.dirty else ""
     cores = f" ({made.hardware.cores} cores)" if made.hardware.cores else ""
     # Older records name the packages of one simulator for every task; what the task does not use is not shown.
     wanted = dict.fromkeys(("python", "torch", "numpy", *load_task(record.cell.task).packages))
-    versions = ", ".join(f"{name} {made.versions.get(name) or UNKNOWN}" for name in wanted)
-    return f"{commit}; {made.hardware.gpu or made.hardware.cpu}{cores}; {versions}; {_latency(record)}"
+    versions = ", ".join(in_markdown(f"{name} {made.versions.get(name) or UNKNOWN}") for name in wanted)
+    return f"{commit}; {in_markdown(made.hardware.gpu or made.hardware.cpu)}{cores}; {versions}; {_latency(record)}"
 
 
 def _latency(record: Record) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from dpbench.errors import DataError
+from dpbench.escaping import LONGEST_FILE_NAME, in_file_name, in_markdown, in_markdown_code
 from dpbench.leaderboard.columns import legend, same_as_success, tables
 from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
 from dpbench.leaderboard.origin import origins
 from dpbench.leaderboard.overview import RULE, small_columns, small_table
 from dpbench.leaderboard.tables import as_text, by_task, markdown
+from dpbench.reading import Kind, read_text
 from dpbench.records.record import Record
 from dpbench.tasks import load_task
 
@@ -25,6 +28,7 @@ OLD = (
     "those of the newer version."
 )
 ONLY_OLD = "There is no record of the newest version yet; those of the one before stand at the end."
+NOTE = Kind(DataError, "write it again as text in UTF-8", limit_bytes=2**20)
 WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
 
 
@@ -45,7 +49,7 @@ class Family:
     @property
     def file(self) -> str:
         """Name of its page: the letters and digits of the title, in lower case."""
-        return f"{''.join(letter for letter in self.title.lower() if letter.isalnum())}.md"
+        return f"{''.join(letter for letter in self.title.lower() if letter.isalnum())[:LONGEST_FILE_NAME] or '-'}.md"
 
     @property
     def current(self) -> pd.DataFrame:
@@ -79,8 +83,14 @@ def pages(table: pd.DataFrame, records: Sequence[Record], folder: Path) -> Mappi
         table: the rows of all tasks.
         records: that the rows were made of.
         folder: of the pages; the notes of people are read there.
+
+    Raises:
+        DataError: for families whose pages would have one name.
     """
     found = families(table, records)
+    files = [INDEX.lower(), *(family.file for family in found)]
+    if double := [name for name in files if files.count(name) > 1]:
+        raise DataError(f"two families of tasks would be written to {double[0]}; give one of them another name.")
     return {INDEX: _index(found, folder), **{family.file: _page(family, folder) for family in found}}
 
 
@@ -97,6 +107,11 @@ def title_of(task_id: str) -> str:
 def short(task_id: str) -> str:
     """A task's id without its namespace."""
     return task_id.rsplit("/", 1)[-1]
+
+
+def picture_name(task_id: str) -> str:
+    """The name of a task's pictures, without an ending."""
+    return in_file_name(short(task_id))
 
 
 def _index(found: Sequence[Family], folder: Path) -> str:
@@ -119,7 +134,7 @@ def _index(found: Sequence[Family], folder: Path) -> str:
 def _page(family: Family, folder: Path) -> str:
     explained = [column for _, part in by_task(family.table) for columns in tables(part) for column in columns]
     parts = [
-        f"# {family.title}",
+        f"# {in_markdown(family.title)}",
         f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
         *([_section(task, part, folder) for task, part in by_task(family.current)] or [ONLY_OLD]),
         f"## Columns\n\n{legend(explained)}",
@@ -133,7 +148,7 @@ def _page(family: Family, folder: Path) -> str:
 
 
 def _link(family: Family) -> str:
-    return f"[{family.title}]({family.file})"
+    return f"[{in_markdown(family.title)}]({family.file})"
 
 
 def _superseded(sections: Sequence[str]) -> Sequence[str]:
@@ -143,29 +158,30 @@ def _superseded(sections: Sequence[str]) -> Sequence[str]:
 
 def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
     """One task: its picture, what it asks for, its tables and its figures."""
-    task, name, row = load_task(task_id), short(task_id), part.iloc[0]
+    task, name, picture, row = load_task(task_id), in_markdown(short(task_id)), picture_name(task_id), part.iloc[0]
     first, second = tables(part)
     same = " Success is the only reward: the score is the success rate." if same_as_success(part) else ""
-    newer = f"Superseded by `{task.superseded_by}`. " if task.superseded_by else ""
+    newer = f"Superseded by `{in_markdown_code(task.superseded_by)}`. " if task.superseded_by else ""
     facts = (
-        f"{newer}Success: {task.success}. {task.rate_hz:g} control steps a second, at most {task.max_episode_steps} an "
-        f"episode. Evaluated from {row['n_starts']} start states (`{row['starts']}`).{same}"
+        f"{newer}Success: {in_markdown(task.success)}. {task.rate_hz:g} control steps a second, at most "
+        f"{task.max_episode_steps} an episode. Evaluated from {row['n_starts']} start states "
+        f"(`{in_markdown_code(row['starts'])}`).{same}"
     )
     parts = [
         f"## {name}",
-        _picture(name, folder),
+        _picture(name, picture, folder),
         facts,
         markdown(as_text(part, first)),
-        f"![Policies on {name}]({FIGURES}/{name}.png)",
+        f"![Policies on {name}]({FIGURES}/{picture}.png)",
         f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
-        f"![Modes on {name}]({FIGURES}/{name}-modes.png)" if len(with_modes(part)) else "",
+        f"![Modes on {name}]({FIGURES}/{picture}-modes.png)" if len(with_modes(part)) else "",
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _picture(name: str, folder: Path) -> str:
+def _picture(name: str, picture: str, folder: Path) -> str:
     """The picture of a task, beside the pages or one folder up; empty where there is none."""
-    for place in (f"{PICTURES}/{name}.png", f"../{PICTURES}/{name}.png"):
+    for place in (f"{PICTURES}/{picture}.png", f"../{PICTURES}/{picture}.png"):
         if (folder / place).exists():
             return f"![{name}]({place})"
     return ""
@@ -173,4 +189,4 @@ def _picture(name: str, folder: Path) -> str:
 
 def _notes(folder: Path, page: str) -> str:
     path = folder / NOTES / page
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return read_text(path, NOTE).strip() if path.exists() else ""

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from dpbench.errors import DpbenchError
+from dpbench.escaping import csv_of
 from dpbench.files import write_all
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.modes_figure import save_modes, with_modes
-from dpbench.leaderboard.pages import FIGURES, pages, short
+from dpbench.leaderboard.pages import FIGURES, pages, picture_name
 from dpbench.leaderboard.tables import by_task
 from dpbench.records.record import Record
 
@@ -34,7 +35,7 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     """
     table = frame(records)
     try:
-        texts = {CSV: table.to_csv(index=False), **pages(table, records, folder)}
+        texts = {CSV: csv_of(table), **pages(table, records, folder)}
         write_all({folder / name: text.encode() for name, text in texts.items()})
         _draw(table, folder / FIGURES)
     except OSError as error:
@@ -46,7 +47,7 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
 
 def _draw(table: pd.DataFrame, folder: Path) -> None:
     for task, part in by_task(table):
-        save_figure(part, folder / f"{short(task)}.png")
+        save_figure(part, folder / f"{picture_name(task)}.png")
         modes = with_modes(part)
         if len(modes):
-            save_modes(modes, folder / f"{short(task)}-modes.png")
+            save_modes(modes, folder / f"{picture_name(task)}-modes.png")

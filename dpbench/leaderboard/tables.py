@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dpbench.escaping import in_terminal, markdown_table, printable
 from dpbench.leaderboard.columns import NONE, Column, columns_of, legend, tables
 
 WIDE_FROM = 170
@@ -32,9 +33,7 @@ def as_text(part: pd.DataFrame, columns: Sequence[Column] | None = None) -> pd.D
 
 def markdown(text: pd.DataFrame) -> str:
     """A Markdown table."""
-    lines = ["| " + " | ".join(text.columns) + " |", "|" + "---|" * len(text.columns)]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in text.itertuples(index=False)]
-    return "\n".join(lines)
+    return markdown_table(text.columns, text.itertuples(index=False))
 
 
 def by_task(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -53,11 +52,11 @@ def print_table(table: pd.DataFrame, console: Console) -> None:
         text = as_text(part, wide if console.width >= WIDE_FROM else first)
         heads = set(_fitting(text, console.width))
         shown = [column for column in wide if column.head in heads]
-        result = Table(title=task, box=box.SIMPLE_HEAD, title_justify="left")
+        result = Table(title=in_terminal(task), box=box.SIMPLE_HEAD, title_justify="left")
         for column in shown:
-            result.add_column(column.head, no_wrap=True)
+            result.add_column(in_terminal(column.head), no_wrap=True)
         for row in as_text(part, shown).itertuples(index=False):
-            result.add_row(*map(str, row))
+            result.add_row(*map(in_terminal, row))
         console.print(result)
         explained += shown
     _print_legend(explained, console)
@@ -74,11 +73,13 @@ def print_one(table: pd.DataFrame, console: Console) -> None:
     """A single record, one metric a line."""
     shown = [column for column in columns_of(table["task"][0]) if column.text(table.to_dict("records")[0]) != NONE]
     result = Table(box=None, show_header=False)
+    result.add_column(style="bold")
+    result.add_column()
     for head, value in as_text(table, shown).iloc[0].items():
-        result.add_row(f"[bold]{head}[/bold]", str(value))
+        result.add_row(in_terminal(head), in_terminal(value))
     console.print(result)
     _print_legend(shown, console)
 
 
 def _print_legend(columns: Sequence[Column], console: Console) -> None:
-    console.print(legend(columns).replace("**", "").removesuffix("\n"), style="dim", markup=False)
+    console.print(legend(columns, printable).replace("**", "").removesuffix("\n"), style="dim", markup=False)

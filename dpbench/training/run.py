@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
 from dpbench.errors import ConfigError, shown
+from dpbench.escaping import in_file_name
 from dpbench.fields import from_json
 from dpbench.files import write_json
 from dpbench.locks import working_on
@@ -88,7 +89,7 @@ def make_run(
     changed = with_overrides(chosen, {method.renamed.get(key, key): value for key, value in (overrides or {}).items()})
     name = preset if changed == chosen else f"{preset}*"
     short = task_id.rsplit("/", 1)[-1]
-    default = Path("runs") / short / f"{baseline}-{preset}-seed{seed}"
+    default = Path("runs") / in_file_name(short) / in_file_name(f"{baseline}-{preset}-seed{seed}")
     return Run(baseline, task_id, changed, name, seed, folder or default, data_dir, store)
 
 

@@ -21,6 +21,7 @@ from dpbench.cli.arm_actions.station_arguments import (
     station_settings,
 )
 from dpbench.errors import ConfigError
+from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
 from dpbench.policies.ensembled import PAPER_DECAY
 
@@ -203,7 +204,7 @@ def _episodes(
     def write(report: EpisodeReport) -> None:
         with (arguments.out / "episodes.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(report.as_json()) + "\n")
-        print(f"\r{in_a_line(report)}", file=sys.stderr, flush=True)
+        print(f"\r{printable(in_a_line(report))}", file=sys.stderr, flush=True)
 
     def stop() -> None:
         station.loop.halt("emergency stop by the space bar")
@@ -221,7 +222,7 @@ def _table(reports: Sequence[EpisodeReport], title: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, box=box.SIMPLE)
+    table = Table(title=in_terminal(title), box=box.SIMPLE)
     for heading in ("seed", "success", "ended by", "time", "chunks", "late chunks", "late ticks", "execution latency"):
         table.add_column(heading, justify="right")
     for report in reports:
@@ -229,7 +230,7 @@ def _table(reports: Sequence[EpisodeReport], title: str) -> Table:
         table.add_row(
             str(report.seed),
             "yes" if report.outcome["is_success"] else "no",
-            report.fault or report.ended_by,
+            in_terminal(report.fault or report.ended_by),
             f"{report.duration_s:.1f} s",
             str(len(report.policy.inference_latency_s)),
             str(report.policy.n_late),
