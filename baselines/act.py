@@ -5,6 +5,11 @@ Source: Zhao et al. 2023 (arXiv 2304.13705), Sec. 4 and App. C, Tab. III: chunks
 inference the latent is zero, so that the policy is deterministic. Temporal ensembling (Sec. 4.2) works with any policy
 here: `dpbench evaluate CKPT --temporal-ensemble 0.01`.
 
+A chunk that reaches beyond its episode is filled up. What fills it is masked as in the published code (tonyzhaozh/act,
+`policy.py`: `(all_l1 * ~is_pad).mean()`; `detr/models/detr_vae.py`: `src_key_padding_mask`): with episodes of 124 steps
+and chunks of 100 it is 39.9 % of all targets. Checkpoints without `"masks_padding": true` were trained before this was
+so, and their losses count it; sampling is the same for both.
+
 Differences: a camera is one token (its 64 features), where the paper has a 15 x 20 grid of tokens; all position
 embeddings are learned.
 """
@@ -95,7 +100,11 @@ class Act(nn.Module):
         self.out = nn.Linear(dim, features.dim_action)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """L1 of the reconstructed chunk plus the weighted KL divergence from a standard normal (Alg. 1)."""
+        """L1 of the reconstructed chunk plus the weighted KL divergence from a standard normal (Alg. 1).
+
+        Actions that only fill a chunk up are hidden from the CVAE's encoder, and their L1 counts as zero in the mean
+        over the whole chunk, as published.
+        """
         observations = self.encoder(batch.observations)  # (B, To, Do)
         tokens = torch.cat(
             [
@@ -105,18 +114,27 @@ class Act(nn.Module):
             ],
             dim=1,
         )
-        style = self.style(self.style_encoder(tokens + self.style_position)[:, 0]).float()
+        style = self.style(self._styled(tokens, batch.real)[:, 0]).float()
         mean, log_variance = style.chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         actions = self._decode(observations, mean + (log_variance / 2).exp() * noise)
         divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=1).mean()
-        loss: Tensor = F.l1_loss(actions.float(), batch.actions) + self._config.kl_weight * divergence
+        error = F.l1_loss(actions.float(), batch.actions, reduction="none")  # (B, Tp, Da)
+        if batch.real is not None:
+            error = error * batch.real[:, :, None]
+        loss: Tensor = error.mean() + self._config.kl_weight * divergence
         return loss
 
     def sample(self, observations: Mapping[str, Tensor], noise: NoiseStreams) -> Tensor:
         """`(B, To, ...)` -> `(B, Tp, Da)` for the latent zero; uses no noise."""
         encoded = self.encoder(observations)
         return self._decode(encoded, encoded.new_zeros(len(encoded), self._config.dim_latent))
+
+    def _styled(self, tokens: Tensor, real: Tensor | None) -> Tensor:
+        """The CVAE's encoder over [class token, observations, actions], `(B, 1 + To + Tp, dim)`."""
+        hidden = None if real is None else F.pad(~real, (tokens.shape[1] - real.shape[1], 0), value=False)
+        styled: Tensor = self.style_encoder(tokens + self.style_position, src_key_padding_mask=hidden)
+        return styled
 
     def _decode(self, observations: Tensor, latent: Tensor) -> Tensor:
         tokens = torch.cat([self.latent(latent)[:, None], self.observation(observations)], dim=1)
@@ -163,4 +181,5 @@ BASELINE = Baseline(
         ),
     },
     build=Act,
+    masks_padding=True,
 )

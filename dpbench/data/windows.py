@@ -74,6 +74,23 @@ def window_indices(
     return indices
 
 
+def real_steps(windows: NDArray[np.int64], episode_ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which steps of windows are their episode's own, `(B, Tp)`; the others repeat its first or its last step.
+
+    Args:
+        windows: of `window_indices`, `(B, Tp)`.
+        episode_ends: cumulative ends, `(E,)`.
+    """
+    repeats = windows[:, 1:] == windows[:, :-1]
+    starts = np.concatenate([[0], episode_ends[:-1]])
+    # Before an episode the last of equal steps is real, after it the first; so it is in an episode of one step.
+    before = np.isin(windows, np.setdiff1d(starts, episode_ends - 1))
+    real = np.ones(windows.shape, dtype=np.bool_)
+    real[:, :-1] &= ~(repeats & before[:, :-1])
+    real[:, 1:] &= ~repeats | before[:, 1:]
+    return real
+
+
 def split_episodes(n_episodes: int, val_ratio: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Episodes for training and for validation, chosen by `seed`.
 

@@ -123,6 +123,8 @@ class Baseline(Generic[ConfigT]):
         build: `(config, features) -> module`, a torch module that is a Method.
         sampling: what can be chosen at inference time; None for a method with one way to sample.
         sequence_observations: train on the observations of all Tp steps instead of the first To (recurrent methods).
+        masks_padding: batches say which actions are real (`Batch.real`), so that the loss can leave the others out. It
+            is kept in run and checkpoint: a run that was begun without it is not continued with it.
         packages: distributions whose versions decide the results, beside the harness's own; kept in every record.
         renamed: former name -> name of configuration fields, so that older checkpoints and records can be read.
     """
@@ -133,6 +135,7 @@ class Baseline(Generic[ConfigT]):
     build: Callable[[ConfigT, Features], nn.Module]
     sampling: SamplingChoice[ConfigT, Any] | None = None
     sequence_observations: bool = False
+    masks_padding: bool = False
     packages: tuple[str, ...] = ("torch",)
     renamed: Mapping[str, str] = field(default_factory=dict)
 

@@ -44,6 +44,7 @@ class Description(BaseModel):
     precision: Name = "float32"
     stored_precision: Name = "float32"
     compile: bool = False
+    masks_padding: bool = Field(default=False, description="the loss leaves out actions beyond an episode")
     data: Demonstrations | None = Field(default=None)
     meaning: dict[str, dict[str, JsonValue]] | None = Field(default=None, description="of the task's numbers")
     versions: dict[str, str | None] = Field(default_factory=dict, description="of packages")

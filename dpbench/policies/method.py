@@ -22,6 +22,8 @@ class Batch:
     Attributes:
         observations: flat key -> `(B, To, ...)` float32; `(B, Tp, ...)` for a method with sequence observations.
         actions: `(B, Tp, Da)` float32 in [-1, 1].
+        real: `(B, Tp)` bool, for a method that masks padding (`Baseline.masks_padding`): False where an action repeats
+            the first or last one of its episode because the window reaches beyond it. None: all are real.
 
     Raises:
         DataError: for NaN or infinite values. Only checked on a CPU: on a GPU the check would make every step wait,
@@ -30,6 +32,7 @@ class Batch:
 
     observations: Mapping[str, Tensor]
     actions: Tensor
+    real: Tensor | None = None
 
     def __post_init__(self) -> None:
         for key, value in (*self.observations.items(), ("action", self.actions)):

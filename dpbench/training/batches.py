@@ -13,7 +13,7 @@ from torch import Tensor
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.normalise import Normaliser, normalise_pixels
 from dpbench.data.plausible import check_values, spec_of
-from dpbench.data.windows import shortest, split_episodes, too_short, window_indices
+from dpbench.data.windows import real_steps, shortest, split_episodes, too_short, window_indices
 from dpbench.errors import DataError
 from dpbench.policies.method import Batch
 from dpbench.spec import ActionSpec, Horizon, TaskSpec
@@ -34,6 +34,7 @@ class TrainingData:
         normalisers: as written into the checkpoint.
         n_obs_steps: steps of a window whose observations a method trains on: To, or Tp for sequence observations.
         device: where the vectors are.
+        masks_padding: batches say which actions are real.
         notes: a sentence for each thing that the user should know about the data.
     """
 
@@ -45,6 +46,7 @@ class TrainingData:
     normalisers: Mapping[str, Normaliser]
     n_obs_steps: int
     device: torch.device
+    masks_padding: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -65,7 +67,12 @@ class TrainingData:
         for key, array in self.pixels.items():
             pixels = self.store.gather(array, windows[:, : self.n_obs_steps])
             observations[key] = torch.from_numpy(normalise_pixels(pixels)).to(self.device)
-        return Batch(observations, self.vectors["action"][indices])
+        real = real_steps(windows, self.store.episode_ends) if self.masks_padding else None
+        return Batch(
+            observations,
+            self.vectors["action"][indices],
+            None if real is None else torch.from_numpy(real).to(self.device),
+        )
 
 
 def training_data(
@@ -76,10 +83,12 @@ def training_data(
     seed: int,
     device: torch.device,
     sequence_observations: bool = False,
+    masks_padding: bool = False,
 ) -> TrainingData:
     """Read a store, split it and normalise it; normalisers are fitted to the training episodes only.
 
-    With `sequence_observations` batches hold the observations of all Tp steps of a window instead of the first To.
+    With `sequence_observations` batches hold the observations of all Tp steps of a window instead of the first To; with
+    `masks_padding` they say which actions are real.
 
     Raises:
         DataError: when the store lacks an array of the task or has it in another shape.
@@ -107,6 +116,7 @@ def training_data(
         normalisers=normalisers,
         n_obs_steps=horizon.horizon if sequence_observations else horizon.n_obs_steps,
         device=device,
+        masks_padding=masks_padding,
         notes=_left_out(ends, horizon),
     )
 

@@ -145,7 +145,10 @@ def _execute(
     task, method = load_task(run.task_id), _learned(run.baseline)
     config, training = run.preset.config, run.preset.training
     device = torch.device(execution.device)
-    data = training_data(store, task, config.window, training.val_ratio, run.seed, device, method.sequence_observations)
+    data = training_data(
+        store, task, config.window, training.val_ratio, run.seed, device,
+        sequence_observations=method.sequence_observations, masks_padding=method.masks_padding,
+    )  # fmt: skip
     description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
     if distributed.is_main():
         for note in data.notes:
@@ -180,6 +183,8 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
     """The run as JSON: everything that decides its result, and the versions it ran with."""
     # Only named where it is not the task's own: runs from before stores could be chosen still resume.
     store = {"store": data.store.path.stem} if run.store is not None else {}
+    # Only where the method masks: a run of another loss is another run, and all others stay what they were.
+    loss = {"masks_padding": True} if data.masks_padding else {}
     return {
         "baseline": run.baseline,
         "preset": run.preset_name,
@@ -187,6 +192,7 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         "config": asdict(run.preset.config),
         "training": asdict(run.preset.training),
         "seed": run.seed,
+        **loss,
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
         "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val), **store},

@@ -55,3 +55,17 @@ def test_actions_of_another_task_are_refused(tmp_path: Path) -> None:
         data(stored(tmp_path / "five.zarr", [20] * 10, n_actions=5))
     with pytest.raises(DataError, match=r"units\.zarr: array .* far outside the bounds of dpbench/BlockPush-v0"):
         data(stored(tmp_path / "units.zarr", [20] * 10, scale=600.0))
+
+
+def test_batches_say_which_actions_are_real_only_where_a_method_asks(tmp_path: Path) -> None:
+    store = stored(tmp_path / "demos.zarr", [20] * 5)
+    plain, masked = (
+        training_data(store, TASK, Horizon(1, 8, 8), 0.2, 0, torch.device("cpu"), masks_padding=asks)
+        for asks in (False, True)
+    )
+    assert plain.batch(plain.train).real is None
+    batch = masked.batch(masked.train)
+    assert torch.equal(batch.actions, plain.batch(plain.train).actions)
+    assert batch.real is not None
+    assert batch.real.shape == (4 * 20, 8)
+    assert int((~batch.real).sum()) == 4 * sum(range(1, 8))
