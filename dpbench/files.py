@@ -80,9 +80,14 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the name `path` when all went well, and is removed otherwise.
 
+    Inside another one, `path` itself: that one is renamed or removed as a whole.
+
     Raises:
         DataError: for a full disk.
     """
+    if is_temporary(path):
+        yield path
+        return
     temporary = temporary_name(path)
     try:
         yield temporary

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(
-    path for folder in ("dpbench", "envs", "baselines", "examples") for path in (ROOT / folder).rglob("*.py")
-)
+SOURCES = {
+    path: path.read_text(encoding="utf-8")
+    for folder in ("dpbench", "envs", "baselines", "examples")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
 IN_PLACE = {
     "dpbench/files.py": "writes under temporary names, for all others",
     "dpbench/locks.py": "who holds a lock, in the lock's own file",
@@ -51,13 +53,11 @@ def writes(source: str) -> Iterator[str]:
             yield ast.unparse(call)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_are_written_under_a_temporary_name(path: Path) -> None:
-    found = list(writes(path.read_text(encoding="utf-8")))
-    if str(path.relative_to(ROOT)) in IN_PLACE:
-        assert found or path.name == "files.py", "it no longer writes in place: take it off the list"
-    else:
-        assert not found, "use write_bytes, write_all, new_file or new_folder of dpbench.files"
+def test_files_are_written_under_a_temporary_name() -> None:
+    """Otherwise use write_bytes, write_all, new_file or new_folder of dpbench.files."""
+    found = {str(path.relative_to(ROOT)): list(writes(source)) for path, source in SOURCES.items()}
+    assert {name: calls for name, calls in found.items() if calls and name not in IN_PLACE} == {}
+    assert {name for name in IN_PLACE if not found[name]} == set(), "these no longer write in place"
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_what_is_no_write_in_place_is_not_found(code: str) -> None:
     assert not list(writes(code))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_texts_are_read_as_utf_8_whatever_the_locale(path: Path) -> None:
-    for call in (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)):
-        # With a name, it is a file of an installed package.
-        if name_of(call) == "write_text" or (name_of(call) == "read_text" and not call.args):
-            assert "encoding" in {word.arg for word in call.keywords}, f"line {call.lineno}: {ast.unparse(call)}"
+def test_texts_are_read_as_utf_8_whatever_the_locale() -> None:
+    for path, source in SOURCES.items():
+        for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+            # With a name, it is a file of an installed package.
+            if name_of(call) == "write_text" or (name_of(call) == "read_text" and not call.args):
+                assert "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Rec
     path = _free(folder, record)
     files = {}
     if recorded is not None:
+        _remove_orphans(folder, record)
         content = pack(recorded)
         files[path.with_suffix(".npz")] = content
         kept = TrajectoryFile(file=path.with_suffix(".npz").name, sha256=digest(content))
@@ -62,11 +64,25 @@ def newest(records: Sequence[Record], identity: str, commit: str | None = None) 
     return None
 
 
+def _stem(record: Record) -> str:
+    """What the names of all records of a run begin with."""
+    task = record.cell.task.rsplit("/", 1)[-1]
+    return f"{in_file_name(task)}--{in_file_name(record.policy.baseline)}--{record.identity[:12]}--"
+
+
+def _remove_orphans(folder: Path, record: Record) -> None:
+    """Remove trajectories of the same run that no record names: the process was killed before it wrote the record."""
+    stem = glob.escape(_stem(record))
+    named = "".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.glob(f"{stem}*.json"))
+    for path in folder.glob(f"{stem}*.npz"):
+        if path.name not in named:
+            path.unlink()
+
+
 def _free(folder: Path, record: Record) -> Path:
     """A path that no record has."""
-    task = record.cell.task.rsplit("/", 1)[-1]
     date = record.provenance.date_utc.replace(":", "").replace("-", "")[:15]
-    stem = f"{in_file_name(task)}--{in_file_name(record.policy.baseline)}--{record.identity[:12]}--{date}"
+    stem = _stem(record) + date
     path, number = folder / f"{stem}.json", 2
     while path.exists():  # two within a second
         path, number = folder / f"{stem}-{number}.json", number + 1
