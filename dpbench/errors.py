@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
+from typing import SupportsIndex
 
 
 class DpbenchError(Exception):
@@ -68,6 +70,12 @@ def shown(value: object, limit: int = 60) -> str:
     except Exception:  # a `repr` may raise anything; Python's own does for a number of 4,301 digits
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """Raise a ConfigError that names the argument, unless its value is a whole number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not low <= index(value) <= high:
+        raise ConfigError(f"{name} = {shown(value)}: expected a whole number from {low:,} to {high:,}.")
 
 
 def check_choice(name: str, value: object, known: Sequence[object]) -> None:

@@ -116,7 +116,7 @@ class Registry:
         short = {known.rpartition("/")[2].lower(): known for known in self.names()}
         close = difflib.get_close_matches(name.rpartition("/")[2].lower(), short, n=3, cutoff=0.5)
         near = [short[each] for each in close]
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}."
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names()) or 'none'}."
         failed = "".join(f" (Note: {problem})" for problem in self.others.problems)
         raise UnknownNameError(f"unknown {self.kind} {shown(name)}; {hint}{failed}")
 

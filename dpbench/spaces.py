@@ -9,7 +9,15 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from dpbench.errors import check_whole
 from dpbench.spec import ActionSpec, ArraySpec
+
+MAX_SIDE_PX = 4096
+
+
+def check_render_size(render_size: int) -> None:
+    """Raise ConfigError for a picture that cannot be drawn; `render_size` is its side, px."""
+    check_whole("render_size", render_size, 1, MAX_SIDE_PX)
 
 
 def array_space(spec: ArraySpec) -> spaces.Box:

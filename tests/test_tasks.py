@@ -8,7 +8,7 @@ import gymnasium as gym
 import pytest
 
 from dpbench import tasks
-from dpbench.errors import UnknownNameError
+from dpbench.errors import ConfigError, UnknownNameError
 from dpbench.names import TaskEntry
 from dpbench.registry import Entry, Others, Registry, registry
 from dpbench.tasks import find_task, load_task, missing_extra
@@ -32,6 +32,37 @@ def test_every_form_of_an_id_names_its_task(task_id: str) -> None:
 def test_a_wrong_name_gets_a_suggestion(name: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown task '{name}'; did you mean .*{near}"):
         load_task(name)
+
+
+ONE_OF_EACH = ("PushT-v0", "Avoid-v0", "BlockPush-v0", "Lift-v0", "RealArm-v0")
+
+
+@pytest.mark.filterwarnings("ignore:.*is not in the possible render_modes")
+@pytest.mark.parametrize("task", ONE_OF_EACH)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"render_mode": "foo"}, "render_mode = 'foo': expected .*rgb_array"),
+        ({"render_size": 0}, "render_size = 0: expected a whole number from 1"),
+        ({"render_size": -3}, "render_size = -3: expected"),
+        ({"render_size": 1.5}, r"render_size = 1\.5: expected"),
+        ({"render_size": "x"}, "render_size = 'x': expected"),
+        ({"render_size": 10**9}, "render_size = 1000000000: expected"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
+        ({"max_episode_steps": 0}, "max_episode_steps. to be positive"),
+    ],
+)
+def test_an_environment_is_not_made_with_arguments_that_cannot_work(
+    task: str, arguments: dict[str, object], message: str
+) -> None:
+    with pytest.raises((ConfigError, TypeError, ValueError), match=message):
+        gym.make(f"dpbench/{task}", **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [{"num_envs": 0}, {"num_envs": 1.5}, {"num_envs": 2, "render_size": 0}])
+def test_a_batch_is_not_made_with_arguments_that_cannot_work(arguments: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"= .*: expected a whole number from 1"):
+        gym.make_vec("dpbench/PushT-v0", vectorization_mode="vector_entry_point", **arguments)  # type: ignore[arg-type]
 
 
 @pytest.fixture

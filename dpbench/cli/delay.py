@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpbench.cli import kinds
-from dpbench.cli.arguments import add_evaluation_arguments
+from dpbench.cli.arguments import TASK, add_evaluation_arguments
 from dpbench.errors import shown
 from dpbench.escaping import in_terminal
 from dpbench.locks import working_on
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=kinds.path_or_name,
         help="folders with a checkpoint.json, a line of the figure each",
     )
+    parser.add_argument("--task", type=kinds.name, help=f"{TASK} (default: the checkpoints' own)")
     parser.add_argument(
         "--steps", type=latencies, default="0-7", help="latencies in control steps: 0-7 (default), or 0,2,4"
     )
@@ -64,7 +65,13 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from dpbench.provenance import provenance
 
     cells = [
-        Cell(text, n_starts=arguments.episodes, sampler_seeds=arguments.sampler_seeds, device=arguments.device)
+        Cell(
+            text,
+            arguments.task,
+            n_starts=arguments.episodes,
+            sampler_seeds=arguments.sampler_seeds,
+            device=arguments.device,
+        )
         for text in arguments.checkpoints
     ]
     late = delayed_cells(cells, arguments.steps)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
-from dpbench.cli.arguments import add_evaluation_arguments, joined, only_with
+from dpbench.cli.arguments import TASK, add_evaluation_arguments, joined, only_with
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
     parser.add_argument("checkpoint", type=kinds.path_or_name, help="folder with a checkpoint.json")
+    parser.add_argument("--task", type=kinds.name, help=f"{TASK} (default: the checkpoint's own)")
     parser.add_argument(
         "--option",
         action="append",
@@ -71,12 +72,13 @@ def _measure(arguments: argparse.Namespace) -> int:
     from dpbench.tasks import load_task
 
     only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers")
-    policy = describe_policy(arguments.checkpoint)
+    policy = describe_policy(arguments.checkpoint, arguments.task)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
     options = {key: _values(key, text) for key, text in joined(named, arguments.option).items()}
     chosen = settings(policy.baseline, options)
     cell = Cell(
         policy=arguments.checkpoint,
+        task_id=arguments.task,
         n_starts=arguments.episodes,
         sampler_seeds=arguments.sampler_seeds,
         device=arguments.device,

@@ -94,7 +94,9 @@ def _trained(folder: Path) -> _Candidate:
 def _chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
     """The names, all known ones where there are none."""
     if unknown := sorted(set(names) - set(known)):
-        raise ConfigError(f"{kind}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known)))}.")
+        raise ConfigError(
+            f"{kind}: {', '.join(unknown)} is not in the zoo; known are {', '.join(sorted(set(known))) or 'none'}."
+        )
     return set(names or known)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, check_choice
-from dpbench.spaces import action_space, observation_space
+from dpbench.spaces import action_space, check_render_size, observation_space
 
 from .drawing import draw
 from .modes import gap, mode_number
@@ -76,6 +76,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("obs_mode", obs_mode, ("state", "image"))
         check_choice("course", course, tuple(COURSES))
         check_choice("render_mode", render_mode, ("rgb_array", None))
+        check_render_size(render_size)
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
         self._course = COURSES[course]

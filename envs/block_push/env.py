@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, check_choice
-from dpbench.spaces import action_space, observation_space
+from dpbench.spaces import action_space, check_render_size, observation_space
 from dpbench.states import check_state
 
 from .drawing import draw
@@ -99,6 +99,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         check_choice("action_mode", action_mode, ("delta", "position"))
         check_choice("arm", arm, tuple(ARMS))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
+        check_render_size(render_size)
         self.render_mode = render_mode
         self._obs_mode, self._render_size = obs_mode, render_size
         self._arm = ARMS[arm]

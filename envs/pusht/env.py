@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError
-from dpbench.spaces import action_space
+from dpbench.spaces import action_space, check_render_size
 
 from .geometry import keypoints
 from .task import ACTION, RATE_HZ
@@ -78,6 +78,7 @@ class PushTEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ) -> None:
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ConfigError(f"render_mode = {render_mode!r}: expected {', '.join(RENDER_MODES)} or None.")
+        check_render_size(render_size)
         self.render_mode = render_mode
         self._world = World(obs_mode, space_damping, block_cog)
         self._obs_mode: ObsMode = obs_mode

@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError
-from dpbench.spaces import action_space
+from dpbench.errors import ConfigError, check_whole
+from dpbench.spaces import action_space, check_render_size
 
 from . import MAX_EPISODE_STEPS
 from .env import RENDER_MODES, PushTEnv
@@ -21,6 +21,9 @@ from .task import ACTION
 from .world import ObsMode, World, as_observation, check_options, observation_space
 
 Observation = dict[str, Any]
+
+
+MAX_ENVS = 100_000
 
 
 class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
@@ -54,10 +57,10 @@ class PushTVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         max_episode_steps: int | None = MAX_EPISODE_STEPS,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ) -> None:
-        if num_envs < 1:
-            raise ConfigError(f"num_envs = {num_envs}: expected at least 1.")
+        check_whole("num_envs", num_envs, 1, MAX_ENVS)
         if render_mode not in (None, "rgb_array"):
             raise ConfigError(f"render_mode = {render_mode!r}: a batch supports {RENDER_MODES[0]!r} or None.")
+        check_render_size(render_size)
         self.num_envs = num_envs
         self.render_mode = render_mode
         self._render_size = render_size

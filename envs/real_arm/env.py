@@ -18,7 +18,7 @@ from dpbench.arms.driver import Waypoint
 from dpbench.arms.sensor_buffer import SensorBuffer
 from dpbench.errors import ConfigError, CopyError, check_choice
 from dpbench.rotations import matrix_from_quat, sixd_from_matrix
-from dpbench.spaces import action_space, nested, observation_space
+from dpbench.spaces import action_space, check_render_size, nested, observation_space
 
 from .actions import action as action_between
 from .actions import waypoints
@@ -123,6 +123,7 @@ class RealArmEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("obs_mode", obs_mode, ("state", "image"))
         check_choice("action_kind", action_kind, ("position", "velocity"))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
+        check_render_size(render_size)
         options = {**({"real_time": real_time} if driver == "sim" else {}), **(driver_options or {})}
         servo: Servo = make_device("arm_driver", driver, options)
         if not isinstance(servo, SimServo):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, check_choice
 from dpbench.rotations import matrix_from_sixd
-from dpbench.spaces import action_space, observation_space
+from dpbench.spaces import action_space, check_render_size, observation_space
 
 from .simulator import transform_utils  # isort: skip  # first: it says what to install
 from .controller import N_JOINTS, Stepper
@@ -91,6 +91,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_choice("obs_mode", obs_mode, ("state", "image"))
         check_choice("action_mode", action_mode, ("delta", "absolute"))
         check_choice("render_mode", render_mode, (None, "rgb_array"))
+        check_render_size(render_size)
         self.render_mode = render_mode
         self._name, self.scene = scene, SCENES[scene]
         self._obs_mode, self._absolute, self._render_size = obs_mode, action_mode == "absolute", render_size

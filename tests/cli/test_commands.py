@@ -10,29 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from dpbench.cli import COMMANDS, main
-from dpbench.data.episodes import EpisodeStore
 from dpbench.policies.checkpoint import load_checkpoint
 from dpbench.training.zoo import export
 
 TASK = "dpbench/PushTKeypoints-v0"
 SMALL = ["--set", "down_dims=[16,32]", "--set", "dim_step=16", "--set", "batch_size=16", "--set", "n_inference_steps=2"]
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of made-up episodes in the shapes of the human ones."""
-    root = tmp_path_factory.mktemp("data")
-    arrays = {"action": ((2,), "float32"), "agent_pos": ((2,), "float32"), "block_pose": ((3,), "float32"),
-              "keypoints": ((18,), "float32")}  # fmt: skip
-    store = EpisodeStore.create(root / "pusht.zarr", arrays)
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        store.append({name: rng.uniform(0, 512, (40, *shape)).astype(dtype) for name, (shape, dtype) in arrays.items()})
-    return root
 
 
 def train(data_dir: Path, out: Path, n_steps: int, *more: str) -> list[str]:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
                 findings.append(finding)
                 status.update(f"checked: {finding.name}")
             if arguments.checkpoint:
-                findings.append(_inference(arguments.checkpoint, task.rate_hz))
+                findings.append(_inference(arguments.checkpoint, arguments.task, task.rate_hz))
         has_picture = all(finding.passed for finding in findings if finding.name in ("camera", "pictures"))
         if arguments.picture and has_picture:  # without a picture, the advice is among the findings
             _write_picture(station, arguments.picture)
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     return print_findings(findings, task.id, console)
 
 
-def _inference(checkpoint: str, rate_hz: float) -> Finding:
+def _inference(checkpoint: str, task_id: str | None, rate_hz: float) -> Finding:
     """Measures the inference latency of a policy."""
     import numpy as np
 
@@ -83,7 +83,7 @@ def _inference(checkpoint: str, rate_hz: float) -> Finding:
     from dpbench.tasks import load_task
 
     try:
-        described = describe_policy(checkpoint)
+        described = describe_policy(checkpoint, task_id)
         policy = open_policy(described, micro_batch=None)
     except DpbenchError as error:  # the other findings are still printed
         return Finding("inference", False, "the policy cannot be opened", str(error))
