@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from dpbench.errors import DpbenchError, MissingExtraError
 from dpbench.files import write_bytes
+from dpbench.reading import Kind, read_bytes
 
 COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "success_rate", "mean_max_reward")
+
+LOG = Kind(DpbenchError, "remove it, or choose another --out", limit_bytes=2**30)
 
 
 class Logger(Protocol):
@@ -26,11 +29,8 @@ class CsvLogger:
 
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
-        rows: list[dict[str, str]] = []
-        if path.exists():
-            whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
-            rows = [row for row in csv.DictReader(whole.splitlines()) if _step(row) <= first_step]
-        lines = [",".join(COLUMNS), *(",".join(row.get(column) or "" for column in COLUMNS) for row in rows)]
+        rows = [row for row in _rows(path) if float(row["step"]) <= first_step] if path.exists() else []
+        lines = [",".join(COLUMNS), *(",".join(row.get(column, "") for column in COLUMNS) for row in rows)]
         try:
             write_bytes(path, ("\n".join(lines) + "\n").encode())
         except OSError as error:
@@ -66,9 +66,29 @@ class TensorBoardLogger:
         self._writer.flush()
 
 
-def _step(row: Mapping[str, str]) -> float:
-    # A row without a number counts as later than any step and is dropped.
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """The whole rows of a log; one that was cut off, or holds something else than numbers, is dropped.
+
+    Raises:
+        DpbenchError: for something else than a file.
+    """
+    whole, _, _ = read_bytes(path, LOG).decode("utf-8", errors="replace").rpartition("\n")
+    head, *lines = whole.split("\n")
+    columns = head.split(",")
+    for line in lines:
+        values = line.split(",")
+        row = dict(zip(columns, values, strict=False))
+        if (
+            len(values) == len(columns)
+            and _is_number(row.get("step", ""))
+            and all(map(_is_number, filter(None, values)))
+        ):
+            yield row
+
+
+def _is_number(text: str) -> bool:
     try:
-        return float(row["step"])
-    except (KeyError, TypeError, ValueError):
-        return float("inf")
+        float(text)
+    except ValueError:
+        return False
+    return text == text.strip()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
 from dpbench.errors import ConfigError, shown
-from dpbench.escaping import in_file_name
+from dpbench.escaping import in_file_name, printable
 from dpbench.fields import from_json
 from dpbench.files import write_json
 from dpbench.locks import working_on
@@ -27,6 +27,7 @@ from dpbench.policies.networks import check_memory, learned_policy, parameters_o
 from dpbench.policies.protocol import Policy
 from dpbench.policies.task_meaning import meaning_of
 from dpbench.provenance import commit, versions
+from dpbench.reading import Kind, read_json
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
@@ -36,6 +37,7 @@ from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
 from dpbench.training.trainer import Execution, Trained, train
 from dpbench.training.training_state import read_state
 
+RUN = Kind(ConfigError, "choose another --out, or delete the folder", limit_bytes=2**20)
 Rollouts = Callable[[Policy, TaskSpec], Mapping[str, float]]
 """`(policy, task) -> values for the log`; passed in by the command line, since training does not import evaluation."""
 NOT_IDENTITY = ("meaning", "versions", "commit")
@@ -210,20 +212,15 @@ def _claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """
     path = folder / "run.json"
     wanted = json.loads(json.dumps(identity))
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         write_json(path, wanted)
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); choose another --out, or delete the folder.") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds no run; choose another --out, or delete the folder.")
+    found = read_json(path, RUN, inside=folder)
     if different := sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key)):
         changes = "; ".join(
             f"{key}: {shown(found.get(key), 300)} there, {shown(wanted.get(key), 300)} asked for" for key in different
         )
-        raise ConfigError(f"{folder} holds another run ({changes}); choose another --out or delete it.")
+        raise ConfigError(f"{folder} holds another run ({printable(changes)}); choose another --out or delete it.")
 
 
 def _learned(name: str) -> Baseline[Any]:

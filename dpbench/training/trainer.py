@@ -174,7 +174,7 @@ def _begin(
     )
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     if state is not None:
-        restore(state, module, average, optimiser)
+        restore(state, module, average, optimiser, folder, config.n_steps)
     if execution.compile:
         for child in module.children():
             child.compile()

@@ -7,21 +7,36 @@ moments). Random numbers need no state: batches and noise are pure functions of 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from dpbench.errors import CheckpointError
 from dpbench.files import write_json
-from dpbench.policies.tensor_files import write_tensors
+from dpbench.policies.tensor_files import parse_tensors, write_tensors
+from dpbench.reading import Digest, Kind, as_model, read_bytes, read_json
 
 STATE_JSON = "state.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")
+PREFIXES = ("weights", "average", *MOMENTS)
+"""Of the names of tensors."""
+REMEDY = f"delete {STATE_JSON} to train from the start"
+STATE = Kind(CheckpointError, REMEDY, limit_bytes=2**16)
+TENSORS = Kind(CheckpointError, REMEDY, limit_bytes=16 * 2**30)
+
+
+class _Pointer(BaseModel):
+    """The content of `state.json`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    step: int = Field(ge=0)
+    file: str = Field(pattern=r"^state-[0-9]{1,19}\.safetensors$")
+    sha256: Digest
 
 
 @dataclass(frozen=True)
@@ -59,14 +74,43 @@ def capture(
 
 
 def restore(
-    state: TrainingState, module: nn.Module, average: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
+    state: TrainingState,
+    module: nn.Module,
+    average: Mapping[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    folder: Path,
+    n_steps: int,
 ) -> None:
-    """Load a state into the module, the averaged weights and the optimiser, in place."""
-    module.load_state_dict(state.group("weights"))
+    """Load a state into the module, the averaged weights and the optimiser, in place.
+
+    Args:
+        state: to resume from.
+        module: to train.
+        average: of its weights.
+        optimiser: of its parameters.
+        folder: of the state, for messages.
+        n_steps: gradient steps of the whole run.
+
+    Raises:
+        CheckpointError: when the tensors are not those of the module, or the state is beyond the end of the run.
+    """
+    if state.step > n_steps:
+        raise STATE.wrong(folder / STATE_JSON, f"step = {state.step}, the run has {n_steps}")
+    trained = trained_parameters(module)
+    shapes_of_moments = {name: parameter.shape for name, parameter in trained}
+    shapes_of = {"average": {name: value.shape for name, value in average.items()}}
+    shapes_of |= {moment: shapes_of_moments for moment in MOMENTS}
+    try:
+        module.load_state_dict(state.group("weights"))
+    except RuntimeError as error:
+        raise STATE.wrong(folder / STATE_JSON, f"its weights are those of another network ({error})") from error
+    for prefix, shapes in shapes_of.items():
+        if {name: value.shape for name, value in state.group(prefix).items()} != shapes:
+            raise STATE.wrong(folder / STATE_JSON, f"its {prefix} is that of another network")
     for name, value in state.group("average").items():
         average[name].copy_(value)
     moments = {moment: state.group(moment) for moment in MOMENTS}
-    for name, parameter in trained_parameters(module):
+    for name, parameter in trained:
         optimiser.state[parameter] = {
             "step": torch.tensor(float(state.step)),
             **{moment: moments[moment][name].to(parameter.device) for moment in MOMENTS},
@@ -99,15 +143,18 @@ def read_state(folder: Path) -> TrainingState | None:
     Raises:
         CheckpointError: when the state is there but corrupt.
     """
-    if not (folder / STATE_JSON).exists():
+    path = folder / STATE_JSON
+    if not path.exists() and not path.is_symlink():
         return None
-    try:
-        pointer = json.loads((folder / STATE_JSON).read_text(encoding="utf-8"))
-        content = (folder / pointer["file"]).read_bytes()
-        if hashlib.sha256(content).hexdigest() != pointer["sha256"]:
-            raise ValueError(f"its SHA-256 is not the one in {STATE_JSON}")
-        return TrainingState(int(pointer["step"]), load(content))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{folder}: the saved training state is corrupt ({error}); delete {STATE_JSON} to train from the start."
-        ) from error
+    pointer = as_model(read_json(path, STATE, inside=folder), _Pointer, path, STATE)
+    content = read_bytes(folder / pointer.file, TENSORS, inside=folder)
+    if hashlib.sha256(content).hexdigest() != pointer.sha256:
+        raise TENSORS.wrong(folder / pointer.file, f"is corrupt, its SHA-256 is not the one in {STATE_JSON}")
+    tensors = parse_tensors(content, folder / pointer.file, TENSORS)
+    for name, tensor in tensors.items():
+        prefix, _, rest = name.partition(".")
+        if prefix not in PREFIXES or not rest:
+            raise TENSORS.wrong(folder / pointer.file, f"holds {name!r}, expected {', '.join(PREFIXES)}")
+        if prefix == "exp_avg_sq" and tensor.numel() and not tensor.min() >= 0:
+            raise TENSORS.wrong(folder / pointer.file, f"{name} holds negative squares")
+    return TrainingState(pointer.step, tensors)
