@@ -11,6 +11,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -111,6 +112,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / CHECKPOINT, root / CHECKPOINT)
     (root / "folder").mkdir()
     (root / "file").write_text("text")
+    for path in sorted((ROOT / "dpbench").rglob("*.py")):  # what is imported later would keep the stubs
+        if path.stem != "__main__":
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
     return root
 
 
