@@ -102,7 +102,8 @@ def _acquire(lock: FileLock, path: Path, place: Path) -> bool:
 
 
 def _self() -> dict[str, str]:
-    command = " ".join(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]).split())
+    program = Path(sys.argv[0]).name.replace("__main__.py", "dpbench")
+    command = " ".join(" ".join([program, *sys.argv[1:]]).split())
     return {
         "process": str(os.getpid()),
         "host": socket.gethostname(),

@@ -23,7 +23,7 @@ FAILED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 """Exit statuses; the last two are those of shells after Ctrl-C and for a closed pipe."""
 TERMINATING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """By default these end a process at once: in the middle of a file, or while an arm is moving."""
-AGAIN = "the same command resumes where it stopped."
+AGAIN = "run the same command again: it goes on from what has been saved."
 ADVICE = {
     errno.ENOSPC: f"free some space; {AGAIN}",
     errno.EDQUOT: f"free some space; {AGAIN}",

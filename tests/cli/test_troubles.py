@@ -110,10 +110,9 @@ def test_output_that_cannot_be_delivered_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with output() as stream:
-        monkeypatch.setattr(sys, "stdout", stream)
+    with monkeypatch.context() as patched, output() as stream:
+        patched.setattr(sys, "stdout", stream)
         found = status_of(typed(command))
-        monkeypatch.undo()
     said = messages(capsys)
     assert found == status
     assert len(said) == 1
@@ -127,9 +126,10 @@ def test_a_terminal_without_signs_or_width_is_printed_to(
     raw = io.BytesIO()
     monkeypatch.setenv("COLUMNS", "1")
     monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    assert status_of(typed(command)) == 0
-    assert raw.getvalue()
+    with monkeypatch.context() as patched, io.TextIOWrapper(raw, encoding="ascii") as stream:
+        patched.setattr(sys, "stdout", stream)
+        assert status_of(typed(command)) == 0
+        assert raw.getvalue()
     assert messages(capsys) == []
 
 
@@ -236,12 +236,13 @@ def test_a_signal_while_a_file_is_written_leaves_nothing_half_written(
 def test_a_process_without_streams_gets_empty_ones(
     tmp_path: Path, known: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("stdin", "stdout", "stderr"):
-        monkeypatch.setattr(sys, name, None)
-    assert main(["data", "info", str(known), "--picture", str(tmp_path / "p.png")]) == 0
-    assert sys.stdin.read() == ""
-    for name in ("stdin", "stdout", "stderr"):
-        getattr(sys, name).close()
+    with monkeypatch.context() as patched:
+        for name in ("stdin", "stdout", "stderr"):
+            patched.setattr(sys, name, None)
+        assert main(["data", "info", str(known), "--picture", str(tmp_path / "p.png")]) == 0
+        assert sys.stdin.read() == ""
+        for name in ("stdin", "stdout", "stderr"):
+            getattr(sys, name).close()
 
 
 @pytest.mark.parametrize(
@@ -249,9 +250,12 @@ def test_a_process_without_streams_gets_empty_ones(
     [
         (OSError(errno.EROFS, "Read-only file system", "/a"), "/a: Read-only file system; choose a place"),
         (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied; change its permissions"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; free some space; the same"),
-        (OSError(errno.EXDEV, "Cross-device link", "/a", None, "/b"), "/a -> /b: Cross-device link; the same command"),
-        (OSError(), "OSError; the same command"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; free some space; run the same"),
+        (
+            OSError(errno.EXDEV, "Cross-device link", "/a", None, "/b"),
+            "/a -> /b: Cross-device link; run the same command",
+        ),
+        (OSError(), "OSError; run the same command"),
     ],
 )
 def test_what_the_system_says_comes_with_what_to_do(error: OSError, words: str) -> None:
