@@ -6,9 +6,11 @@ What is wrong is said in one line: which file, which field, which value, and wha
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +120,26 @@ def parse_json(content: bytes, path: Path, kind: Kind) -> dict[str, Any]:
         raise kind.wrong(path, f"is not JSON ({error})") from error
     if not isinstance(parsed, dict):
         raise kind.wrong(path, f"holds {_shown(parsed)}, expected a JSON object")
+    _check_values(parsed, path, kind)
+    return parsed
+
+
+def read_toml(path: Path, kind: Kind) -> dict[str, Any]:
+    """A TOML file of text, truth values and finite numbers, in tables and lists.
+
+    Raises:
+        DpbenchError: as `read_bytes`, and for anything else.
+    """
+    text = read_text(path, kind)
+    try:
+        parsed = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise kind.wrong(path, f"is not valid TOML ({error})") from error
+    _check_values(parsed, path, kind)
+    return parsed
+
+
+def _check_values(parsed: object, path: Path, kind: Kind) -> None:
     for depth, value in _values(parsed):
         if depth > MAX_DEPTH:
             raise kind.wrong(path, f"is nested more than {MAX_DEPTH} levels deep")
@@ -125,7 +147,10 @@ def parse_json(content: bytes, path: Path, kind: Kind) -> dict[str, Any]:
             raise kind.wrong(path, f"{_shown(value)} holds half of a surrogate pair")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise kind.wrong(path, f"{_shown(value)} does not fit into 64 bits")
-    return parsed
+        if isinstance(value, float) and not math.isfinite(value):
+            raise kind.wrong(path, f"{value} is no number")
+        if not isinstance(value, dict | list | str | int | float | None):
+            raise kind.wrong(path, f"{value} is a date or time, expected text, a number, a list or a table")
 
 
 def as_model(content: Mapping[str, Any], model: type[Model], path: Path, kind: Kind) -> Model:

@@ -20,39 +20,50 @@ speed_m_s = 0.2
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
 from dpbench.errors import ConfigError
+from dpbench.reading import Kind, Name, as_model, read_toml
 
 TABLES = ("driver_options", "camera_options", "limits", "joint_limits", "kinematics")
 """Keys that are tables; the command line can change their entries one by one."""
+STATION = Kind(ConfigError, "compare it with the example in docs/real_arm.md", limit_bytes=2**20)
 KEYS = ("driver", "camera", "camera_projection", "watchdog_s", "stale_s", *TABLES)
+
+
+class Station(BaseModel):
+    """The file. What is in its tables, the driver, the camera and the limits check themselves."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    driver: Name = ""
+    camera: Name = ""
+    camera_projection: list[list[float]] = Field(default=[], max_length=3)
+    watchdog_s: float = Field(default=1, gt=0, le=60)
+    stale_s: float = Field(default=1, gt=0, le=60)
+    driver_options: dict[str, JsonValue] = {}
+    camera_options: dict[str, JsonValue] = {}
+    limits: dict[str, JsonValue] = {}
+    joint_limits: dict[str, JsonValue] = {}
+    kinematics: dict[str, JsonValue] = {}
 
 
 def read_station(path: Path) -> dict[str, Any]:
     """The settings in a station file.
 
     Raises:
-        ConfigError: if it is missing, is not TOML, or has an unknown key.
+        ConfigError: if it is missing, is not TOML, or a key is unknown or has a wrong value.
     """
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"station file {path} is not a file: copy the example in docs/real_arm.md.")
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"station file {path} is missing: copy the example in docs/real_arm.md.") from error
-    except OSError as error:
-        raise ConfigError(f"station file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"station file {path} is not valid TOML: {error}") from error
+    if not path.exists():
+        raise ConfigError(f"station file {path} is missing: copy the example in docs/real_arm.md.")
+    settings = read_toml(path, STATION)
     if unknown := sorted(set(settings) - set(KEYS)):
-        raise ConfigError(f"station file {path}: unknown key {', '.join(unknown)}; known keys are {', '.join(KEYS)}.")
-    for key in TABLES:
-        if not isinstance(settings.get(key, {}), Mapping):
-            raise ConfigError(f"station file {path}: {key} = {settings[key]!r}: expected a table, [{key}].")
+        raise STATION.wrong(path, f"unknown key {', '.join(unknown)}; known keys are {', '.join(KEYS)}")
+    as_model(settings, Station, path, STATION)
     return settings
 
 

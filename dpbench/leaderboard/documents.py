@@ -26,8 +26,10 @@ from dpbench.leaderboard.overview import small_table
 from dpbench.leaderboard.pages import is_superseded, title_of
 from dpbench.metrics.metric import Metric, Shown
 from dpbench.metrics.table import METRICS
+from dpbench.reading import Kind, read_text
 
 TABLE = Path("leaderboards/table.csv")
+DOCUMENT = Kind(DataError, "write it again as text in UTF-8", limit_bytes=2**24)
 TABLES = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- /table -->)", re.DOTALL)
 METRIC_TABLE = re.compile(r"(<!-- metrics -->\n).*?(<!-- /metrics -->)", re.DOTALL)
 PLACES = {
@@ -86,4 +88,4 @@ def _family(table: pd.DataFrame, title: str) -> str:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         path = Path(name)
-        write_bytes(path, written(path.read_text(encoding="utf-8"), read_frame(TABLE)).encode())
+        write_bytes(path, written(read_text(path, DOCUMENT), read_frame(TABLE)).encode())

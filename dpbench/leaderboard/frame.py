@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dpbench.comparison.groups import Group, group
-from dpbench.errors import ConfigError, DataError
+from dpbench.errors import ConfigError, DataError, UnknownNameError
 from dpbench.metrics.metric import OfRecords, Shown
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import metrics_of, score_of
 from dpbench.policies.baseline import sampling_text
+from dpbench.reading import Kind, read_bytes
 from dpbench.records.record import PolicyIdentity, Record
 from dpbench.spec import PublishedResults, TaskSpec
+from dpbench.tasks import load_task
 
 TEXTS = ("sampling", "training_seeds", "score_by_seed", "success_by_seed", "identity")
 """Columns that are text although a single value of some looks like a number."""
+NAMES = ("task", "starts", "policy", "preset", "published")
+COUNTS = ("n_parameters", "step", "n_starts", "n_sampler_seeds")
+TABLE = Kind(DataError, "write it with: dpbench compare", limit_bytes=64 * 2**20)
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -44,11 +51,46 @@ def read_frame(path: Path) -> pd.DataFrame:
     Raises:
         DataError: when the file is missing or is not such a table.
     """
+    content = io.BytesIO(read_bytes(path, TABLE))
     try:
-        table = pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys((*TEXTS, "published"), str))
-        return table.fillna({name: "" for name in TEXTS if name in table})
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not read ({error}); write it with: dpbench compare.") from error
+        table = pd.read_csv(content, float_precision="round_trip", dtype=dict.fromkeys((*TEXTS, *NAMES), str))
+    except (ValueError, OverflowError) as error:
+        raise TABLE.wrong(path, f"is not a table ({error})") from error
+    for problem in _problems(table):
+        raise TABLE.wrong(path, problem)
+    return table.fillna({name: "" for name in TEXTS if name in table})
+
+
+def _problems(table: pd.DataFrame) -> Iterator[str]:
+    """What is wrong in a table, one sentence each."""
+    if missing := [name for name in (*NAMES, *TEXTS, *COUNTS) if name not in table]:
+        yield f"has no column {missing[0]}"
+        return
+    if table[["task", "starts", "policy"]].isna().any(axis=None):
+        yield "has a row without task, starts or policy"
+        return
+    for task in dict.fromkeys(table["task"]):
+        try:
+            numbers = [*COUNTS, *_columns(load_task(task))]
+        except UnknownNameError as error:
+            yield str(error)
+            return
+        for name in numbers:
+            if name not in table:
+                yield f"has no column {name}, which {task} needs"
+            elif table[name].dtype.kind not in "fiu" or np.isinf(table[name]).any():
+                yield f"{name} holds something else than finite numbers"
+    for name in ("score_by_seed", "success_by_seed"):
+        if not table[name].fillna("").str.fullmatch(r"(-?\d+\.\d+ ?)*").all():
+            yield f"{name} holds something else than numbers"
+
+
+def _columns(task: TaskSpec) -> Iterator[str]:
+    """Columns of the metrics of a task."""
+    for metric in metrics_of(task):
+        if metric.shown >= Shown.IN_CSV:
+            yield metric.column
+            yield from (f"{metric.column}{end}" for end in ("_low", "_high") if metric.with_interval)
 
 
 def _row(members: Group) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dpbench.errors import DataError
 from dpbench.files import write_bytes
+from dpbench.reading import Kind, read_bytes
 
 KEYWORD = "dpbench-data"
 """Of the PNG's text chunk that holds the digest of the data which it shows."""
 DPI = 100
+PICTURE = Kind(DataError, "draw it again", limit_bytes=64 * 2**20)
 
 
 def digest_of(data: pd.DataFrame, drawing: str) -> str:
@@ -54,8 +57,8 @@ def draw_if_changed(path: Path, digest: str, draw: Callable[[], Figure]) -> bool
 def read_digest(path: Path) -> str | None:
     """The digest in a PNG; None for a picture without one, for a broken one and for none at all."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = read_bytes(path, PICTURE)
+    except DataError:
         return None
     place = 8  # behind the signature come chunks: length, kind, data, checksum
     while place + 12 <= len(content):

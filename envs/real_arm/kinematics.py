@@ -10,6 +10,7 @@ import numpy as np
 
 from dpbench.arms.driver import Vector, Waypoint
 from dpbench.errors import ActionError, ConfigError
+from dpbench.reading import Kind, read_bytes
 from dpbench.rotations import quat_from_matrix
 
 DAMPING = 0.03
@@ -24,6 +25,7 @@ REACHED = 1e-6
 """If the pose is missed by more than this, m or rad, it cannot be reached."""
 TINY = 1e-3
 """Mass in kg and inertia in kg m^2 for links without; they do not affect the kinematics."""
+MODEL = Kind(ConfigError, "name the arm's MJCF or URDF file", limit_bytes=64 * 2**20)
 _DAMPED = DAMPING**2 * np.eye(6)
 
 
@@ -64,6 +66,7 @@ class MujocoKinematics:
         Raises:
             ConfigError: if the file cannot be read, or has no such site or link.
         """
+        read_bytes(Path(path), MODEL)  # MuJoCo reads it itself, but would wait for a pipe, and never end on a device
         try:
             spec = mujoco.MjSpec.from_file(str(path))
             _strip(spec)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dpbench.arms.control.joints import JointLimits, Kinematics
 from dpbench.arms.control.safety import Limits
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, shown
 from dpbench.registry import registry
 
 from .kinematics import MujocoKinematics
@@ -73,7 +73,9 @@ def joint_limits(settings: Mapping[str, Any] | None) -> JointLimits | None:
     try:
         return JointLimits(**values)
     except TypeError as error:
-        raise ConfigError(f"joint_limits {dict(settings)}: {error}; expected {_names(JointLimits)}.") from error
+        raise ConfigError(
+            f"joint_limits {shown(dict(settings), 300)}: {error}; expected {_names(JointLimits)}."
+        ) from error
 
 
 def projection(settings: Sequence[Sequence[float]] | None) -> NDArray[np.float64] | None:
@@ -89,7 +91,7 @@ def projection(settings: Sequence[Sequence[float]] | None) -> NDArray[np.float64
     except (TypeError, ValueError):
         matrix = np.zeros(0)
     if matrix.shape != (3, 4) or not np.isfinite(matrix).all():
-        raise ConfigError(f"camera_projection = {settings}: expected three rows of four numbers.")
+        raise ConfigError(f"camera_projection = {shown(settings)}: expected three rows of four numbers.")
     return matrix
 
 
@@ -103,10 +105,15 @@ def arm_model(settings: Mapping[str, Any] | None) -> Kinematics | None:
         return None
     unknown = set(settings) - {"path", "tool", "offset_m"}
     if unknown or not {"path", "tool"} <= set(settings):
-        raise ConfigError(f"kinematics {dict(settings)}: expected path and tool, and optionally offset_m.")
-    return MujocoKinematics.from_file(
-        settings["path"], settings["tool"], tuple(settings.get("offset_m", (0.0, 0.0, 0.0)))
-    )
+        raise ConfigError(f"kinematics {shown(dict(settings), 300)}: expected path and tool, and optionally offset_m.")
+    offset_m = settings.get("offset_m", (0.0, 0.0, 0.0))
+    if not (isinstance(settings["path"], str) and isinstance(settings["tool"], str)):
+        raise ConfigError(f"kinematics {shown(dict(settings), 300)}: expected texts as path and tool.")
+    if not (
+        isinstance(offset_m, list | tuple) and len(offset_m) == 3 and all(type(x) in (int, float) for x in offset_m)
+    ):
+        raise ConfigError(f"kinematics {shown(dict(settings), 300)}: expected x, y, z in m as offset_m.")
+    return MujocoKinematics.from_file(settings["path"], settings["tool"], tuple(offset_m))
 
 
 def twin_model() -> Kinematics:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from dpbench.arms.driver import ArmState, Vector, Waypoint
-from dpbench.errors import ArmFaultError, ConfigError
+from dpbench.errors import ArmFaultError, ConfigError, shown
 
 SLACK_RAD = 0.01
 """A joint that starts outside its range may go this much further out, since measurements are noisy."""
@@ -38,11 +38,13 @@ class JointLimits:
     def __post_init__(self) -> None:
         rows = (self.low, self.high, self.speed_rad_s, self.acceleration_rad_s2)
         if len({len(row) for row in rows}) != 1 or not self.low or not np.isfinite(rows).all():
-            raise ConfigError(f"{self}: expected finite numbers, one per joint in each of the four.")
+            raise ConfigError(f"{shown(self, 300)}: expected finite numbers, one per joint in each of the four.")
         if not (
             np.less(self.low, self.high).all() and np.greater((self.speed_rad_s, self.acceleration_rad_s2), 0).all()
         ):
-            raise ConfigError(f"{self}: expected each low below its high, and speeds and accelerations above 0.")
+            raise ConfigError(
+                f"{shown(self, 300)}: expected each low below its high, and speeds and accelerations above 0."
+            )
 
     def around(self, joints: Vector) -> JointLimits:
         """The limits with the range widened to include joints `(n,)`, so that the arm can come back from outside.

@@ -14,7 +14,7 @@ import numpy as np
 
 from dpbench.arms.control.trajectory import Ahead
 from dpbench.arms.driver import Vector, Waypoint
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, shown
 from dpbench.rotations import rotate_quat, rotvec_between, vector_length
 
 _SMALL = 1e-300
@@ -51,12 +51,14 @@ class Limits:
     def __post_init__(self) -> None:
         for corner in (self.low, self.high):
             if not (np.shape(corner) == (3,) and all(map(_is_number, corner))):
-                raise ConfigError(f"workspace from {self.low} to {self.high}: expected x, y, z in m at each corner.")
+                raise ConfigError(
+                    f"workspace from {shown(self.low)} to {shown(self.high)}: expected x, y, z in m at each corner."
+                )
         numbers = (self.speed_m_s, self.acceleration_m_s2, self.turn_rad_s, self.turn_rad_s2, self.gripper_m_s)
         if not all(_is_number(value) and value > 0 for value in (*numbers, self.lag_m)):
-            raise ConfigError(f"{self}: expected numbers above 0 as speeds, accelerations and lag_m.")
+            raise ConfigError(f"{shown(self, 300)}: expected numbers above 0 as speeds, accelerations and lag_m.")
         if not (_is_number(self.gripper_m) and self.gripper_m >= 0):
-            raise ConfigError(f"gripper_m = {self.gripper_m!r}: expected m, 0 or more.")
+            raise ConfigError(f"gripper_m = {shown(self.gripper_m)}: expected m, 0 or more.")
         if not all(low < high for low, high in zip(self.low, self.high, strict=True)):
             raise ConfigError(f"workspace from {self.low} to {self.high}: expected every lower bound below the upper.")
 
