@@ -69,7 +69,7 @@ def test_pickled_arguments_are_refused_and_bad_files_named(tmp_path: Path) -> No
     with pytest.raises(CheckpointError, match="pickled, which is never loaded"):
         open_policy(f"sb3:{evil}", TASK)
     (tmp_path / "no.zip").write_bytes(b"PK")
-    for source, message in (("no.zip", "is not a model file"), ("nowhere.zip", "is not a model file")):
+    for source, message in (("no.zip", "is not a model file"), ("nowhere.zip", "cannot be read")):
         with pytest.raises(CheckpointError, match=message):
             open_policy(f"sb3:{tmp_path / source}", TASK)
     with pytest.raises(CheckpointError, match="does not fit dpbench/PushTKeypoints-v0"):

@@ -24,15 +24,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.errors import CheckpointError, MissingExtraError, shown
 from dpbench.policies.networks import parameters_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.sources.stable_baselines_spaces import BoxText, boxes_of, difference, told_spaces
+from dpbench.reading import Kind, read_bytes
 from dpbench.spec import Horizon
 
 PREFIX = "sb3:"
+MODEL = Kind(CheckpointError, "expected the zip that `model.save` writes", limit_bytes=2**30)
+DATA_LIMIT_BYTES = 64 * 2**20
+SMALL = 1024
+"""Sizes that `policy_kwargs` may ask for whatever the weights are, and how many of them."""
 
 
 class StableBaselinesPolicy:
@@ -137,27 +142,60 @@ def _read(path: Path) -> _Model:
         from stable_baselines3.common.policies import BasePolicy
     except ImportError as error:
         raise MissingExtraError("sb3: models need stable-baselines3: pip install 'dpbench[sb3]'.") from error
+    content = read_bytes(path, MODEL)
     try:
-        content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            data = json.loads(archive.read("data"))
-            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
+            data = json.loads(_member(archive, "data", DATA_LIMIT_BYTES))
+            packed = _member(archive, "policy.pth", MODEL.limit_bytes)
+        weights = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
         told = told_spaces(data["observation_space"]), told_spaces(data["action_space"])
-        described, arguments = data["policy_class"], data["policy_kwargs"]
+        described, arguments = data["policy_class"], dict(data["policy_kwargs"])
         module, found = str(described["__module__"]), re.match(r"<function (\w+)\.__init__", described["__init__"])
+        # Only then is the module imported.
+        own = module.startswith("stable_baselines3.") and found is not None
+        policy_class = getattr(import_module(module), found.group(1), None) if own and found else None
+        _check(weights, arguments)
     except Exception as error:  # A damaged or foreign file may fail anywhere in here.
-        raise CheckpointError(
-            f"{path} is not a model file of Stable-Baselines3 ({type(error).__name__}: {error}); expected the zip that "
-            "`model.save` writes."
+        raise MODEL.wrong(
+            path, f"is not a model file of Stable-Baselines3 ({type(error).__name__}: {error})"
         ) from error
-    # Only then is the module imported.
-    own = module.startswith("stable_baselines3.") and found is not None
-    policy_class = getattr(import_module(module), found.group(1), None) if own and found else None
     if not (isinstance(policy_class, type) and issubclass(policy_class, BasePolicy)):
-        raise CheckpointError(f"{path}: its policy class, of {module}, is not one of Stable-Baselines3.")
-    if ":serialized:" in json.dumps(arguments):
-        raise CheckpointError(f"{path}: its policy_kwargs are pickled, which is never loaded; use numbers and lists.")
+        raise MODEL.wrong(path, f"its policy class, of {module}, is not one of Stable-Baselines3")
     return _Model(policy_class, arguments, weights, "" in told[0], *told, hashlib.sha256(content).hexdigest())
+
+
+def _member(archive: zipfile.ZipFile, name: str, limit_bytes: int) -> bytes:
+    """A part of the file, which declares its size before memory is taken for it."""
+    size = archive.getinfo(name).file_size
+    if size > limit_bytes:
+        raise ValueError(f"{name} declares {size:,} bytes, expected at most {limit_bytes:,}")
+    with archive.open(name) as file:
+        return file.read(size)
+
+
+def _check(weights: object, arguments: Mapping[str, Any]) -> None:
+    """Finite weights that are stored whole, and layers no larger than they are.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    if not isinstance(weights, dict):
+        raise ValueError("policy.pth holds no weights by name")
+    largest = SMALL
+    for name, value in weights.items():
+        if not (isinstance(name, str) and isinstance(value, torch.Tensor) and value.is_floating_point()):
+            raise ValueError(f"{name!r:.60} in policy.pth is no tensor of numbers")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"{name} declares shape {tuple(value.shape)}, more than is stored")
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinite numbers")
+        largest = max(largest, *value.shape, 0)
+    text = json.dumps(arguments)
+    if ":serialized:" in text:
+        raise ValueError("its policy_kwargs are pickled, which is never loaded; use numbers and lists")
+    numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", text)]
+    if len(numbers) > SMALL or any(abs(number) > largest for number in numbers):
+        raise ValueError(f"policy_kwargs = {text:.60}: asks for larger layers than policy.pth has")
 
 
 def _network(model: _Model, task_id: str, path: Path) -> Any:
@@ -175,8 +213,9 @@ def _network(model: _Model, task_id: str, path: Path) -> Any:
         network = model.policy_class(space, actions, lambda _: 0.0, **model.arguments)
         network.load_state_dict(model.weights)
     except Exception as error:  # Whatever the class and torch say about shapes and names.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(
-            f"{path} does not fit {task_id} ({str(error).splitlines()[0]}); name the task it was trained in."
+            f"{path} does not fit {task_id} ({shown(reason, 300)}); name the task it was trained in."
         ) from error
     return network
 
