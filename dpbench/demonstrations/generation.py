@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.episodes import EpisodeStore, step_shapes
-from dpbench.errors import ConfigError, DataError
+from dpbench.errors import ConfigError, DataError, check_whole
 from dpbench.evaluation.rollout import check_workers
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
 from dpbench.locks import working_on
@@ -26,6 +26,7 @@ from dpbench.tasks import load_task
 
 ATTEMPTS, ATTEMPT_STRIDE = 20, 1_000_000
 """Episode i starts from seed i; where that fails, from i + 1,000,000, i + 2,000,000, ..."""
+MAX_EPISODES = 1_000_000
 BATCH = 32
 """Episodes that a worker is given at a time."""
 
@@ -66,8 +67,7 @@ def generate(
     """
     scripted_demonstrator(task)
     check_workers(n_workers)
-    if n_episodes < 1:
-        raise ConfigError(f"n_episodes = {n_episodes}: expected 1 or more.")
+    check_whole("n_episodes", n_episodes, 1, MAX_EPISODES)
     with working_on(path):
         return _generate(task, path, n_episodes, n_workers, on_done)
 

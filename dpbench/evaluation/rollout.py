@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, check_whole
 from dpbench.evaluation.skip_finished import SKIP, SkipFinished
 from dpbench.evaluation.stepping import Step, steps
 from dpbench.metrics.episode import Episode, Trial
@@ -28,6 +28,7 @@ from dpbench.tasks import load_task
 
 BATCH = 50
 """Environments that one process steps together."""
+MAX_STARTS, MAX_SEED, MAX_WORKERS = 1_000_000, 2**63 - 1, 1024
 VECTORS = ("agent_pos", "environment_state")
 """Observations that are recorded; pictures are not."""
 
@@ -48,12 +49,14 @@ def trials(starts: EvaluationStarts, n_starts: int | None, sampler_seeds: Sequen
     """Every start with every sampler seed.
 
     Raises:
-        ConfigError: for fewer than one start or sampler seed.
+        ConfigError: for fewer than one start or sampler seed, or a seed that is no whole number from 0.
     """
-    if (n_starts is not None and n_starts < 1) or not sampler_seeds:
-        raise ConfigError(
-            f"{n_starts} episodes and sampler seeds {list(sampler_seeds)}: expected at least one of each."
-        )
+    if n_starts is not None:
+        check_whole("n_starts", n_starts, 1, MAX_STARTS)
+    if not sampler_seeds:
+        raise ConfigError("sampler_seeds is empty: expected at least one.")
+    for seed in sampler_seeds:
+        check_whole("sampler_seeds", seed, 0, MAX_SEED)
     return tuple(Trial(start, sampler) for sampler in sampler_seeds for start in starts.seeds(n_starts))
 
 
@@ -87,9 +90,8 @@ def rollout(
 
 
 def check_workers(n_workers: int) -> None:
-    """Raise ConfigError for fewer than one process."""
-    if n_workers < 1:
-        raise ConfigError(f"n_workers = {n_workers}: expected 1 or more processes.")
+    """Raise ConfigError for fewer processes than one, or more than a machine can have."""
+    check_whole("n_workers", n_workers, 1, MAX_WORKERS)
 
 
 def parallel_rollout(

@@ -123,3 +123,12 @@ def test_a_demonstration_equals_one_that_a_plain_loop_makes(name: str, acting: s
     assert made.keys() == plain.keys()
     for array, values in made.items():
         assert np.array_equal(values, np.stack(plain[array])), array
+
+
+@pytest.mark.parametrize(("n_episodes", "n_workers"), [(0, 1), (-1, 1), (1.5, 1), (1, 0), (1, -1), (1, 1.5)])
+def test_numbers_that_cannot_be_are_refused_before_a_folder_is_made(
+    n_episodes: int, n_workers: int, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"= .*: expected a whole number from 1"):
+        generate(load_task("Avoid"), tmp_path / "new/store.zarr", n_episodes, n_workers)
+    assert not list(tmp_path.iterdir())

@@ -88,10 +88,25 @@ def test_frames_are_kept_when_asked_for() -> None:
 def test_nothing_to_do_is_named() -> None:
     with pytest.raises(ConfigError, match="0 episodes"):
         trials(STARTS, 0, (0,))
-    with pytest.raises(ConfigError, match="at least one of each"):
+    with pytest.raises(ConfigError, match="expected"):
         trials(STARTS, 3, ())
 
 
 def test_nested_observations_become_flat_keys() -> None:
     flat = dict(flatten({"agent_pos": 1, "pixels": {"top": 2, "wrist": 3}}))  # type: ignore[dict-item]
     assert flat == {"agent_pos": 1, "pixels.top": 2, "pixels.wrist": 3}
+
+
+@pytest.mark.parametrize("n_workers", [0, -1, 1.5, "2", 10**9])
+def test_a_number_of_processes_that_cannot_be_is_refused(n_workers: int) -> None:
+    with pytest.raises(ConfigError, match=r"n_workers = .*: expected a whole number from 1"):
+        parallel_rollout(random_policy, TASK.id, STARTS, trials(STARTS, 1, (0,)), n_workers)
+
+
+@pytest.mark.parametrize(
+    ("n_starts", "seeds", "name"),
+    [(0, (0,), "n_starts"), (1.5, (0,), "n_starts"), (1, (), "sampler_seeds"), (1, (-1,), "sampler_seeds")],
+)
+def test_trials_that_cannot_be_are_refused(n_starts: int, seeds: tuple[int, ...], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} .*expected"):
+        trials(STARTS, n_starts, seeds)

@@ -14,7 +14,10 @@ from dpbench.nets.observations import ObservationEncoder
 
 @dataclass(frozen=True)
 class LinearConfig(ChunkConfig):
-    """Observed, predicted and executed steps are inherited; fields of your own go here."""
+    """Observed, predicted and executed steps are inherited; fields of your own go here.
+
+    Their types say which values are right, such as `width: Size = 64` with `Size` of `dpbench.fields`.
+    """
 
 
 class Linear(nn.Module):
