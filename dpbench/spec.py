@@ -152,6 +152,43 @@ class PublishedResults:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """What policies that know nothing reach on a task; a success near it says nothing. See `dpbench check floors`.
+
+    Attributes:
+        success: largest success of held actions and noise.
+        replayed: largest success of a demonstration from another start that is replayed without looking; None for a
+            task without a script.
+        reason: why one of them is above 0.02, in one sentence; empty where none is.
+    """
+
+    success: float
+    replayed: float | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if max(self.success, self.replayed or 0.0) > NOTHING and not self.reason:
+            raise ConfigError(f"{self}: a floor above {NOTHING} needs a reason.")
+
+
+NOTHING = 0.02
+"""A floor up to here needs no reason."""
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What a task's scripted demonstrator reaches.
+
+    Attributes:
+        success: share of episodes that it solves.
+        steps: mean length of those, in control steps.
+    """
+
+    success: float
+    steps: float
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """All that the harness, the data and the policies know of a task.
 
@@ -173,6 +210,8 @@ class TaskSpec:
         stages: in the order in which they are passed; empty for a task that has none.
         family: name of the tasks that share a page of the leaderboard, such as variants of one scene; empty for a task
             with a page of its own.
+        floor: what the cheapest policies reach from the starts of the first protocol; None where it is not measured.
+        ceiling: what the task's script reaches from them; None for a task without one.
         superseded_by: id of the version that takes its place, for a task that is kept only for its records; empty
             otherwise.
         parts: what else is known of the task: kind of the part -> `"module:function"` of `TaskSpec -> part`, imported
@@ -195,6 +234,8 @@ class TaskSpec:
     modes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     family: str = ""
+    floor: Floor | None = None
+    ceiling: Ceiling | None = None
     superseded_by: str = ""
     parts: Mapping[type[object], str] = field(default_factory=dict)
 

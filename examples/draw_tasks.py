@@ -27,7 +27,7 @@ TASKS = tuple(
     for name in (
         *("PushTKeypoints-v0", "Avoid-v1", "Avoid-v0", "BlockPush-v1", "BlockPush-v0"),
         *("BlockPushAbs-v1", "BlockPushAbs-v0"),
-        *("Lift-v0", "LiftAbs-v0", "Can-v0", "CanAbs-v0", "Square-v0", "SquareAbs-v0"),
+        *("Lift-v0", "LiftAbs-v1", "LiftAbs-v0", "Can-v0", "CanAbs-v0", "Square-v0", "SquareAbs-v0"),
         *("RealArm-v0", "RealArmVelocity-v0"),
     )
 )

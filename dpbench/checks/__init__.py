@@ -11,7 +11,8 @@ Every check returns a `Finding`: what was checked, whether it passed, what was f
 from dpbench.checks.arm import check_arm
 from dpbench.checks.baseline import check_baseline
 from dpbench.checks.dataset import check_dataset
+from dpbench.checks.measured_floors import check_floors
 from dpbench.checks.task import check_task
 from dpbench.findings import Finding, raise_on_failure
 
-__all__ = ["Finding", "check_arm", "check_baseline", "check_dataset", "check_task", "raise_on_failure"]
+__all__ = ["Finding", "check_arm", "check_baseline", "check_dataset", "check_floors", "check_task", "raise_on_failure"]

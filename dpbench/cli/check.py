@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
@@ -17,6 +18,7 @@ EXAMPLE = """examples:
   dpbench check baseline my-policy --set width=64 --steps 500
   dpbench check dataset PushT-v0                           the task's own demonstrations
   dpbench check dataset Avoid-v1 --store runs/demos.zarr --replay 3
+  dpbench check floors Avoid-v1                            the cheapest policies and the task's own script
 
 Each check prints what it found and what to do. The exit status is 1 if one failed. In a test of your package:
   from dpbench.checks import check_task, raise_on_failure
@@ -58,8 +60,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replay", type=kinds.count_or_none, default=0, metavar="N", help="also replay the actions of N episodes"
     )
     dataset.add_argument("--data-dir", type=kinds.data_dir, help="data root (default $DPBENCH_DATA, else ./data)")
+    _add_floors(subjects.add_parser("floors", help="what do policies reach that know nothing, and the task's script?"))
     for kind in (task, baseline, dataset):
         kind.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_floors(floors: argparse.ArgumentParser) -> None:
+    floors.add_argument("names", nargs="+", type=kinds.name, metavar="TASK", help=TASK)
+    floors.add_argument("--starts", type=kinds.count, default=50, help="start states (default 50)")
+    floors.add_argument(
+        "--screen",
+        type=kinds.count,
+        default=10,
+        metavar="N",
+        help="held actions are tried from N starts, and those that succeed once from all (default 10)",
+    )
+    floors.add_argument(
+        "--file",
+        type=kinds.new_path,
+        default=Path("runs/floors.json"),
+        help="where results are kept, after each kind of policies; what it holds is not measured again "
+        "(default runs/floors.json)",
+    )
+    floors.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from dpbench.cli.findings import print_findings, print_json
 
-    check = {"task": _task, "baseline": _baseline, "dataset": _dataset}[arguments.kind]
+    check = {"task": _task, "baseline": _baseline, "dataset": _dataset, "floors": _floors}[arguments.kind]
     checked = [(name, check(name, arguments)) for name in arguments.names]
     if arguments.json:
         return print_json(checked)
@@ -81,6 +104,17 @@ def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.tasks import load_task
 
     return check_task(load_task(name))
+
+
+def _floors(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
+    from tqdm import tqdm
+
+    from dpbench.checks import check_floors
+    from dpbench.tasks import load_task
+
+    task = load_task(name)
+    with tqdm(unit="episode", desc=task.id, disable=arguments.json) as bar:
+        return check_floors(task, arguments.file, arguments.starts, arguments.screen, bar.update)
 
 
 def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:

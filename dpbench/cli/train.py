@@ -17,7 +17,7 @@ from dpbench.escaping import printable
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
   dpbench train mlp-bc --task PushT-v0 --set n_steps=2000 --set width=256
-  dpbench train diffusion-cnn --task LiftAbs-v0 --store LiftAbs-v0-robomimic-lift-ph
+  dpbench train diffusion-cnn --task LiftAbs-v1 --store LiftAbs-v1-robomimic-lift-ph
   torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task PushTKeypoints-v0 --device cuda --bf16
 
 After an interruption, the same command resumes from the last saved state.

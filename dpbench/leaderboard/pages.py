@@ -18,6 +18,7 @@ from dpbench.leaderboard.overview import RULE, small_columns, small_table
 from dpbench.leaderboard.tables import as_text, by_task, markdown
 from dpbench.reading import Kind, read_text
 from dpbench.records.record import Record
+from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 
 INDEX = "README.md"
@@ -171,12 +172,25 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
         f"## {name}",
         _picture(name, picture, folder),
         facts,
+        floor_and_ceiling(task),
         markdown(as_text(part, first)),
         f"![Policies on {name}]({FIGURES}/{picture}.png)",
         f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
         f"![Modes on {name}]({FIGURES}/{picture}-modes.png)" if len(with_modes(part)) else "",
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def floor_and_ceiling(task: TaskSpec) -> str:
+    """What policies that know nothing reach, and the task's script; empty where neither is known."""
+    parts = []
+    if (floor := task.floor) is not None:
+        blind = "" if floor.replayed is None else f", {floor.replayed:.2f} by a demonstration that is replayed blindly"
+        reason = f": {floor.reason}" if floor.reason else ""
+        parts.append(f"**Floor** (success): {floor.success:.2f} by held actions and noise{blind}{reason}.")
+    if (ceiling := task.ceiling) is not None:
+        parts.append(f"**Ceiling**: {ceiling.success:.2f} by the task's script, in {ceiling.steps:.0f} steps.")
+    return " ".join(parts)
 
 
 def _picture(name: str, picture: str, folder: Path) -> str:

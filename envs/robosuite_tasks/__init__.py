@@ -13,15 +13,29 @@ VARIANTS = {
 """Suffix of a task's name -> observation mode and action mode."""
 
 
-def _entry(scene: str, variant: str) -> TaskEntry:
+NEAR = ("Lift",)
+"""Scenes whose absolute goals are near the hand in version 1; those of version 0 may be anywhere in the workspace."""
+
+
+def versions(scene: str, variant: str) -> tuple[int, ...]:
+    """Versions of a task."""
+    return (1, 0) if scene in NEAR and VARIANTS[variant][1] == "absolute" else (0,)
+
+
+def _entry(scene: str, variant: str, version: int) -> TaskEntry:
     obs_mode, action_mode = VARIANTS[variant]
     return TaskEntry(
         spec="dpbench.envs.robosuite_tasks.task:SPECS",
         env="dpbench.envs.robosuite_tasks.env:RobosuiteEnv",
         vector_env=None,
         max_episode_steps=MAX_EPISODE_STEPS[scene],
-        kwargs={"scene": scene, "obs_mode": obs_mode, "action_mode": action_mode},
+        kwargs={"scene": scene, "obs_mode": obs_mode, "action_mode": action_mode, "near_goals": version == 1},
     )
 
 
-TASKS = {f"dpbench/{scene}{variant}-v0": _entry(scene, variant) for scene in MAX_EPISODE_STEPS for variant in VARIANTS}
+TASKS = {
+    f"dpbench/{scene}{variant}-v{version}": _entry(scene, variant, version)
+    for scene in MAX_EPISODE_STEPS
+    for variant in VARIANTS
+    for version in versions(scene, variant)
+}

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import ConfigError, check_choice
-from dpbench.rotations import matrix_from_sixd
 from dpbench.spaces import action_space, check_render_size, observation_space
 
-from .simulator import transform_utils  # isort: skip  # first: it says what to install
+from .goals import Reach, goal  # isort: skip  # first: it says what to install
 from .controller import N_JOINTS, Stepper
 from .modes import Tracker
 from .reference import PHYSICS, Start, reference
@@ -71,6 +70,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         render_mode: `"rgb_array"` or None.
         render_size: side length of rendered frames, px.
         exact_pictures: images equal to robosuite's, bit for bit, instead of the fast ones.
+        near_goals: an absolute goal may be no farther from the hand than a displacement leads (version 1 of Lift).
 
     Raises:
         ConfigError: for an unknown mode or scene.
@@ -86,6 +86,7 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         render_mode: str | None = None,
         render_size: int = 256,
         exact_pictures: bool = False,
+        near_goals: bool = False,
     ) -> None:
         check_choice("scene", scene, tuple(SCENES))
         check_choice("obs_mode", obs_mode, ("state", "image"))
@@ -94,7 +95,9 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         check_render_size(render_size)
         self.render_mode = render_mode
         self._name, self.scene = scene, SCENES[scene]
-        self._obs_mode, self._absolute, self._render_size = obs_mode, action_mode == "absolute", render_size
+        self._obs_mode, self._render_size = obs_mode, render_size
+        absolute: Reach = "near goal" if near_goals else "any goal"
+        self._reach: Reach = absolute if action_mode == "absolute" else "displacement"
         self._exact_pictures = exact_pictures
         self._open()
         self._begun = False
@@ -259,19 +262,13 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Goal positions `(A, 3)` m, orientations `(A, 3, 3)` and gripper commands `(A,)` of an action."""
         commands = np.clip(values, self._low, self._high).reshape(self.scene.n_arms, -1)
-        places, turns = commands[:, :3].copy(), []
-        for number, (arm, command) in enumerate(zip(self._reference.arms, commands, strict=True)):
-            now = self._data.site_xmat[arm.site].reshape(3, 3)
-            if not self._absolute:
-                places[number] += self._data.site_xpos[arm.site]
-                # robosuite's own functions, which round to float32.
-                turns.append(np.dot(transform_utils.quat2mat(transform_utils.axisangle2quat(command[3:6])), now))
-                continue
-            try:
-                turns.append(matrix_from_sixd(command[3:9]))
-            except ValueError:
-                turns.append(now.copy())
-        return places, np.stack(turns), commands[:, -1].copy()
+        site_xpos, site_xmat = self._data.site_xpos, self._data.site_xmat
+        pairs = [
+            goal(command, self._reach, site_xpos[arm.site], site_xmat[arm.site].reshape(3, 3))
+            for arm, command in zip(self._reference.arms, commands, strict=True)
+        ]
+        places, turns = (np.stack(parts) for parts in zip(*pairs, strict=True))
+        return places, turns, commands[:, -1].copy()
 
     def _look(self) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
         """`agent_pos`, `environment_state`, and whether the task is solved."""

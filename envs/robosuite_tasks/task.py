@@ -14,7 +14,7 @@ from dpbench.demonstrations.replay import ArchiveWriter
 from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
 
-from . import MAX_EPISODE_STEPS, VARIANTS
+from . import MAX_EPISODE_STEPS, VARIANTS, versions
 
 RATE_HZ = 20.0
 PACKAGES = ("mujoco", "robosuite", "numba")
@@ -166,7 +166,7 @@ PARTS: dict[type[object], str] = {
 SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosuite_tasks.demonstrator:scripted"}
 
 
-def _task(name: str, variant: str) -> TaskSpec:
+def _task(name: str, variant: str, version: int) -> TaskSpec:
     scene, (obs_mode, action_mode) = SCENES[name], VARIANTS[variant]
     seen = (
         {"environment_state": environment_state(scene)}
@@ -174,7 +174,7 @@ def _task(name: str, variant: str) -> TaskSpec:
         else {f"pixels.{camera}": pixels(scene) for camera in scene.cameras}
     )
     return TaskSpec(
-        id=f"dpbench/{name}{variant}-v0",
+        id=f"dpbench/{name}{variant}-v{version}",
         family="robosuite",
         observations={**seen, "agent_pos": agent_pos(scene)},
         action=action(scene, action_mode),
@@ -189,9 +189,15 @@ def _task(name: str, variant: str) -> TaskSpec:
         ),
         store_arrays={key: key for key in (*seen, "agent_pos", "action")},
         modes=scene.modes,
+        superseded_by=f"dpbench/{name}{variant}-v1" if version < max(versions(name, variant)) else "",
         parts={**PARTS, **SCRIPTED} if scene.demonstrator else PARTS,
     )
 
 
-SPECS = {task.id: task for task in (_task(name, variant) for name in SCENES for variant in VARIANTS)}
-"""The 20 tasks by their ids."""
+SPECS = {
+    task.id: task
+    for name in SCENES
+    for variant in VARIANTS
+    for task in (_task(name, variant, version) for version in versions(name, variant))
+}
+"""The tasks by their ids."""

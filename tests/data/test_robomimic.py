@@ -430,7 +430,7 @@ def test_a_published_file_is_fetched_for_the_wanted_task(
     assert main([*command[:4], str(tmp_path / "mh"), *command[5:], "--task", "LiftAbs"]) == 0
     assert "no checksum of robomimic/lift/mh is known" in capsys.readouterr().err
     assert {path.name for path in root.iterdir()} == {
-        "Lift-v0-robomimic-lift-mh.zarr", "LiftAbs-v0-robomimic-lift-mh.zarr",
+        "Lift-v0-robomimic-lift-mh.zarr", "LiftAbs-v1-robomimic-lift-mh.zarr",
     }  # fmt: skip
     (tmp_path / "mh" / "low_dim_v15.hdf5").rename(root / "robomimic-lift-ph.hdf5")  # as a download leaves it
     assert main(["data", "fetch", "robomimic/lift/ph", "--data-dir", str(root)]) == 0

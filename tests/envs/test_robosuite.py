@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.errors import ConfigError
-from dpbench.rotations import sixd_from_matrix
-from dpbench.tasks import load_task
+from dpbench.rotations import matrix_from_rotvec, rotvec_from_matrix, sixd_from_matrix
+from dpbench.tasks import find_task, load_task
 
 pytest.importorskip("robosuite", reason="needs dpbench[robosuite]")
 
+from dpbench.envs.robosuite_tasks.goals import FARTHEST_M, FARTHEST_RAD, near
 from dpbench.envs.robosuite_tasks.reference import make_robosuite, reference
 from dpbench.envs.robosuite_tasks.task import SCENES
 
@@ -27,8 +28,8 @@ TO_METRES = np.array([0.05] * 3 + [0.5] * 3 + [1.0])
 
 
 def make(name: str, **options: Any) -> Any:
-    """The bare environment."""
-    return gym.make(f"dpbench/{name}-v0", **options).unwrapped
+    """The bare environment, its newest version."""
+    return gym.make(find_task(name), **options).unwrapped
 
 
 def robosuites_own(name: str, seed: int) -> tuple[Any, Any]:
@@ -132,6 +133,27 @@ def test_absolute_goals_and_displacements_give_the_same_motion(name: str) -> Non
         delta.step(action)
         absolute.step(goals.ravel())
         np.testing.assert_allclose(absolute._data.qpos, delta._data.qpos, atol=1e-6)
+
+
+def test_an_absolute_goal_leads_no_farther_than_a_displacement() -> None:
+    """Version 1; version 0 took goals anywhere in the workspace."""
+    new, old = (gym.make(f"dpbench/LiftAbs-v{version}").unwrapped for version in (1, 0))
+    rng = np.random.default_rng(0)
+    for env in (new, old):
+        env.reset(seed=0)
+    for action in rng.uniform(new.action_space.low, new.action_space.high, (20, 10)):
+        hand = new._data.site_xpos[new._reference.arms[0].site].copy()
+        turn = new._data.site_xmat[new._reference.arms[0].site].reshape(3, 3).copy()
+        (place,), (goal_turn,), _ = new._goals(action)
+        assert (np.abs(place - hand) <= FARTHEST_M + 1e-12).all()
+        assert np.linalg.norm(rotvec_from_matrix(goal_turn @ turn.T)) <= FARTHEST_RAD + 1e-9
+        np.testing.assert_array_equal(np.sign(place - hand), np.sign(action[:3] - hand), "towards the goal")
+        np.testing.assert_array_equal(old._goals(action)[0][0], action[:3])
+        new.step(action)
+    hand, turn = np.array([0.1, 0.0, 1.0]), np.eye(3)
+    asked = hand + np.array([0.05, -0.05, 0.02]), matrix_from_rotvec(np.array([0.5, -0.5, 0.5]))
+    for given, found in zip(asked, near(*asked, hand, turn), strict=True):
+        np.testing.assert_array_equal(given, found, "a displacement that is written as a goal passes unchanged")
 
 
 def test_a_simulator_state_of_a_file_can_be_replayed() -> None:
