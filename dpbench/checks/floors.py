@@ -22,7 +22,8 @@ from dpbench.policies.protocol import Policy
 from dpbench.spec import Ceiling, Floor, TaskSpec
 
 N_CORNERS = 8
-"""Up to four dimensions every corner is held; with more, so many are drawn."""
+"""Up to four dimensions every corner is held; with more, so many are drawn, and with up to ten also the two ends of each
+dimension with the others at their centre."""
 GRIDS = {1: 41, 2: 9}
 """Constants along each dimension; with more dimensions, N_DRAWN are drawn."""
 N_DRAWN = 8
@@ -82,7 +83,7 @@ def corners(task: TaskSpec) -> Policies:
     else:
         picks = np.random.default_rng(0).integers(0, 2, (N_CORNERS, task.action.dim))
     held = {f"corner {''.join(map(str, pick))}": np.where(pick, high, low) for pick in picks.tolist()}
-    if task.action.dim > 4:
+    if 4 < task.action.dim <= 10:
         for number, name in enumerate(task.action.names):
             for end, bound in (("lowest", low), ("highest", high)):
                 action = (low + high) / 2
