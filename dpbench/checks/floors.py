@@ -22,8 +22,8 @@ from dpbench.policies.protocol import Policy
 from dpbench.spec import Ceiling, Floor, TaskSpec
 
 N_CORNERS = 8
-"""Up to four dimensions every corner is held; with more, so many are drawn, and with up to ten also the two ends of each
-dimension with the others at their centre."""
+"""Up to four dimensions every corner is held; with more, so many are drawn, and with up to ten also both ends of each
+dimension, the others at their centre."""
 GRIDS = {1: 41, 2: 9}
 """Constants along each dimension; with more dimensions, N_DRAWN are drawn."""
 N_DRAWN = 8
