@@ -22,7 +22,7 @@ MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
     ("errors", "escaping"),
     ("failures", "fields", "files", "findings", "numbers", "provenance", "reading", "reading_arrays", "rotations"),
-    ("locks", "plugins", "processes", "states"),
+    ("locks", "plugins", "processes", "states", "yardsticks"),
     ("names",),
     ("registry",),
     ("mujoco_states", "spec"),

@@ -19,7 +19,8 @@ from dpbench.evaluation.rollout import rollout
 from dpbench.metrics.episode import Episode, Trial
 from dpbench.policies.demonstrator import has_demonstrator, scripted_demonstrator
 from dpbench.policies.protocol import Policy
-from dpbench.spec import Ceiling, Floor, TaskSpec
+from dpbench.spec import TaskSpec
+from dpbench.yardsticks import Ceiling, Floor
 
 N_CORNERS = 8
 """Up to four dimensions every corner is held; with more, so many are drawn, and with up to ten also both ends of each

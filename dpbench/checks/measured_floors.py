@@ -11,7 +11,8 @@ from dpbench.checks.floors import CHEAP, KINDS, SCREENED, Reached, ceiling_of, f
 from dpbench.errors import DataError
 from dpbench.files import write_bytes
 from dpbench.findings import Finding
-from dpbench.spec import NOTHING, TaskSpec
+from dpbench.spec import TaskSpec
+from dpbench.yardsticks import NOTHING
 
 Measured = Mapping[str, Mapping[str, Reached]]
 """Task -> kind of policies -> the best of them."""

@@ -1,0 +1,1 @@
+../../dpbench/yardsticks.py
