@@ -80,11 +80,10 @@ def test_the_fields_of_a_mujoco_state_are_in_its_order() -> None:
     """Each part of a state is set to a number of its own: the field at its place has the part's name."""
     model = mujoco.MjModel.from_xml_string(MODEL)
     data, kind = mujoco.MjData(model), mujoco.mjtState
-    fields = integration_fields(model, (StateField("control", -1.0, 1.0),), past_limits=0.5)
+    fields = integration_fields(model, (StateField("control", -1.0, 1.0),), past_limits=0.5, joint_speed=40.0)
     names = [field.name for field in fields for _ in range(field.count)]
     assert len(names) == mujoco.mj_stateSize(model, kind.mjSTATE_INTEGRATION)
     for part, array in {
-        "velocity": data.qvel,
         "activation": data.act,
         "warm start of the solver": data.qacc_warmstart,
         "control": data.ctrl,
@@ -98,6 +97,12 @@ def test_the_fields_of_a_mujoco_state_are_in_its_order() -> None:
         array[:] = 1
         mujoco.mj_getState(model, data, after, kind.mjSTATE_INTEGRATION)
         assert {names[at] for at in np.flatnonzero(before != after)} == {part}
+    speeds = [(field.name, field.count, field.high) for field in fields if field.name.endswith("velocity")]
+    assert speeds == [("loose, velocity", 6, 1e4), ("ball, velocity", 3, 40.0), ("hinge, velocity", 1, 40.0)]
+    data.qvel[:] = 0.123
+    state = np.empty(len(names))
+    mujoco.mj_getState(model, data, state, kind.mjSTATE_INTEGRATION)
+    assert [name.endswith("velocity") for name in names] == (state == 0.123).tolist()
     hinge = next(field for field in fields if field.name == "hinge")
     assert (hinge.low, hinge.high) == pytest.approx((-np.pi / 2 - 0.5, np.pi / 2 + 0.5))
     assert [field.name for field in fields[1:5]] == ["loose, place", "loose, quaternion", "ball, quaternion", "hinge"]

@@ -158,11 +158,13 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         """
         values = check_state(state, fields(self._model, self._arm))
         progress = Progress.from_numbers(values[-N_PROGRESS:].tolist())
-        if contradiction := progress.contradiction():
+        targets = values[self._n_physics : -N_PROGRESS].tolist()
+        # The state begins with the time, then the poses of the blocks: seven numbers each.
+        blocks = (values[1], values[2]), (values[8], values[9])
+        if contradiction := progress.contradiction(blocks, ((targets[0], targets[1]), (targets[3], targets[4]))):
             raise ConfigError(f"state, progress of the episode: {contradiction}.")
         mujoco.mj_setState(self._model, self._data, values[: self._n_physics], PHYSICS)
-        self._targets = values[self._n_physics : -N_PROGRESS].tolist()
-        self._progress = progress
+        self._targets, self._progress = targets, progress
 
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""

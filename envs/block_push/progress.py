@@ -77,15 +77,17 @@ class Progress:
         targets = {f"TARGET_{place // 2}_{place % 2}": step for place, step in enumerate(self.entered)}
         return {"REACH_0": self.moved[0], "REACH_1": self.moved[1], **targets}
 
-    def contradiction(self) -> str:
-        """What cannot have happened in any episode, in words; empty when all fits together."""
+    def contradiction(self, blocks: tuple[Place, Place], targets: tuple[Place, Place]) -> str:
+        """What cannot have happened in an episode with these positions (m) now, in words; empty when all fits."""
         done = [step != NEVER for step in self.entered]
         if max(*self.entered, *self.moved) >= self.n_steps:
             return f"an event in step {max(*self.entered, *self.moved)} of {self.n_steps} steps"
         if self.got_first and not any(done):
             return "the first reward without a block that entered a target"
-        if self.got_both and not (done[0] and done[3]) and not (done[1] and done[2]):
-            return "the second reward without both blocks in different targets"
+        inside = [math.dist(block, target) < TOLERANCE_M for block in blocks for target in targets]
+        now = [entered and is_inside for entered, is_inside in zip(done, inside, strict=True)]
+        if self.got_both and not (now[0] and now[3]) and not (now[1] and now[2]):
+            return "the second reward without both blocks in different targets, where an episode ends"
         return ""
 
     def as_numbers(self) -> list[float]:

@@ -57,7 +57,8 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     `numpy.random.default_rng(s)`. `options={"state": ...}` starts from a state of `get_state`.
 
     ## End
-    `terminated` when the task is solved; `truncated` after the registered time limit.
+    `terminated` when the task is solved, or when the simulation explodes (a failure); `truncated` after the registered
+    time limit.
 
     ## Info
     `is_success`; `progress`: 0, 0.5 once an object is 2 cm higher than at the start, 1 when the task is solved;
@@ -136,8 +137,11 @@ class RobosuiteEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """
         if not self._begun:
             raise gym.error.ResetNeeded("the scene has no start yet: call reset() before step().")
-        self._stepper.step(*self._goals(self._action.check(action)), SUBSTEPS)
+        goals, before = self._goals(self._action.check(action)), self._data.time
+        self._stepper.step(*goals, SUBSTEPS)
         hands, objects, solved = self._look()
+        if self._data.time < before:  # MuJoCo has reset a simulation that had exploded
+            return self._observe(hands, objects), 0.0, True, False, self._info(False)
         self._tracker.see(hands, objects, solved)
         return self._observe(hands, objects), float(solved), solved, False, self._info(solved)
 

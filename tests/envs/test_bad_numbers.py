@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from dpbench.errors import ActionError, ConfigError
+from dpbench.mujoco_states import integration_fields
 from dpbench.registry import registry
 from dpbench.spaces import flatten
 from dpbench.tasks import load_task
@@ -24,7 +26,7 @@ LIGHT = [
     if name.startswith(("dpbench/PushT", "dpbench/Block", "dpbench/Avoid", "dpbench/RealArm")) and "Image" not in name
 ]
 WITH_STATE = [name for name in LIGHT if "RealArm" not in name]
-N_ACTIONS, N_STATES = 400, 400
+N_ACTIONS, N_STATES = 250, 200
 WRONG = (1e30, -1e30, 1e300, -1e300, 1e9, -1e9, np.nan, np.inf, -np.inf, 0.5, -1.0, 1e-320)
 
 
@@ -269,6 +271,7 @@ def test_avoid_has_no_success_from_a_state_that_cannot_be(changes: dict[int, flo
     [
         ((0, -1, -1, -1, -1, -1, -1, 1, 1), "the first reward without a block that entered a target"),
         ((9, 1, -1, 2, -1, 1, 1, 1, 1), "the second reward without both blocks in different targets"),
+        ((9, 1, -1, -1, 2, 1, 1, 1, 1), "where an episode ends"),
         ((2, 5, -1, -1, -1, -1, -1, 1, 0), "an event in step 5 of 2 steps"),
     ],
 )
@@ -279,6 +282,52 @@ def test_block_push_has_no_success_from_a_state_that_cannot_be(last: tuple[int, 
     state[-9:] = last
     with pytest.raises(ConfigError, match=message):
         env.set_state(state)
+
+
+def spoilt(env: Any, fields: Any, share: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The current state with some positions and velocities anywhere within their bounds."""
+    low, high = (
+        np.concatenate([np.full(field.count, getattr(field, side)) for field in fields]) for side in ("low", "high")
+    )
+    state: NDArray[np.float64] = env.get_state()
+    n_moving = 1 + env._model.nq + env._model.nv
+    chosen = rng.random(n_moving) < share
+    state[:n_moving][chosen] = rng.uniform(low[:n_moving], high[:n_moving])[chosen]
+    return state
+
+
+@pytest.mark.parametrize("name", ["dpbench/Lift-v0", "dpbench/BlockPush-v0"])
+def test_a_state_within_its_bounds_does_not_explode(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """MuJoCo writes a log file where it runs when a simulation becomes unstable."""
+    monkeypatch.chdir(tmp_path)
+    env: Any = gym.make(name).unwrapped
+    bounds = () if "Block" in name else (30.0, 60.0, 40.0)
+    fields, rng = integration_fields(env._model, (), 0.1, (), *bounds), np.random.default_rng(0)
+    for number, share in enumerate(np.repeat((0.05, 0.2, 1.0), 10)):
+        env.reset(seed=number)
+        env.set_state(spoilt(env, fields, share, rng))
+        for _ in range(3):
+            env.step(env.action_space.sample())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_simulation_that_explodes_ends_the_episode_as_a_failure(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    env: Any = gym.make("dpbench/Lift-v0").unwrapped
+    fields, rng = integration_fields(env._model, (), 0.1, (), 30.0, 1e4, 1e4), np.random.default_rng(0)
+    n_exploded = 0
+    for seed in range(20):
+        env.reset(seed=seed)
+        env._restore(spoilt(env, fields, 1.0, rng))
+        env._data.time = 1.0
+        for _ in range(3):
+            observation, reward, terminated, _, info = env.step(np.zeros(7))
+            assert all(np.isfinite(values).all() for values in observation.values())
+            if env._data.time < 1.0:
+                n_exploded += 1
+                assert (reward, terminated, info["is_success"]) == (0.0, True, False)
+                break
+    assert n_exploded > 5
 
 
 def test_robosuite_refuses_states_that_its_controller_cannot_invert() -> None:
