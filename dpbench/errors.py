@@ -24,7 +24,23 @@ class PluginError(DpbenchError, ImportError):
 
 
 class TaskError(DpbenchError):
-    """A task whose description names something that does not exist or is of the wrong kind."""
+    """A task whose description or environment is not what it should be: a wrong name, kind, shape or number."""
+
+
+class PolicyError(DpbenchError):
+    """A policy that raises, or returns something else than a chunk of actions.
+
+    Attributes:
+        row: of the batch, where it is known which one failed.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+class EvaluationError(DpbenchError):
+    """An evaluation that did not end; the message names policy and task, and where it is known seed and step."""
 
 
 class ConformanceError(DpbenchError):

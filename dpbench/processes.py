@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import ParamSpec, TypeVar
 
 from dpbench.errors import DpbenchError
@@ -37,8 +38,8 @@ def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None
         yield pool
     except BrokenProcessPool as error:
         raise DpbenchError(
-            "a worker process ended before its work was done, often for lack of memory; run the same command again "
-            "with fewer --workers."
+            f"a worker process {_end(pool.started - others)} before its work was done: out of memory, or a crash of what "
+            "it ran; run the same command again with fewer --workers."
         ) from error
     except BaseException:
         for process in set(active_children()) - others:
@@ -48,10 +49,29 @@ def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None
         pool.shutdown(cancel_futures=True)
 
 
+def _end(processes: set[BaseProcess]) -> str:
+    """How the first of them ended by itself; the pool terminates those that are left."""
+    codes = [code for process in processes if (code := process.exitcode) not in (0, None, -signal.SIGTERM)]
+    if not codes or codes[0] is None:
+        return "ended"
+    return f"ended with status {codes[0]}" if codes[0] > 0 else f"was ended by {signal.Signals(-codes[0]).name}"
+
+
 class _Pool(ProcessPoolExecutor):
-    """Its processes do not see Ctrl-C, which a terminal sends to all: the one that started them ends them."""
+    """Its processes do not see Ctrl-C, which a terminal sends to all: the one that started them ends them.
+
+    Attributes:
+        started: all children of this process at the last `submit`.
+    """
+
+    started: set[BaseProcess] = set()  # noqa: RUF012  # replaced, never changed
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        submitted = self._submit(fn, *args, **kwargs)
+        self.started = self.started | set(active_children())
+        return submitted
+
+    def _submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if sys.platform == "win32":
             return super().submit(fn, *args, **kwargs)
         before = signal.pthread_sigmask(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments, only_with
+from dpbench.comparison.failure import Failure
+from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.escaping import printable
 from dpbench.locks import working_on
 
 if TYPE_CHECKING:
+    from dpbench.comparison.failure import OnFailure
     from dpbench.comparison.plan import Step
     from dpbench.comparison.reuse import KnownRecords
     from dpbench.records.record import Record
@@ -89,22 +94,35 @@ def _compare(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     known = KnownRecords(arguments.records)
-    steps = plan(select(selection), known, commit()["id"] if arguments.fresh else None, arguments.retime)
-    table = render(_records(steps, known, arguments.workers), arguments.output)
+    failures: list[Failure] = []
+
+    def on_failure(failure: Failure, _: DpbenchError) -> None:
+        failures.append(failure)
+        _warn(f"failed: {failure.reason}")
+
+    cells = select(selection, on_failure)
+    n_rows = len(cells) + len(failures)
+    steps = plan(cells, known, commit()["id"] if arguments.fresh else None, arguments.retime)
+    records = _records(steps, known, arguments.workers, on_failure)
+    table = render(records, arguments.output) if records else None
     if arguments.json:
-        print(table.to_json(orient="records", indent=2))
-        return 0
-    print_table(table, Console())
-    print(f"written: README.md, the pages of the tasks, table.csv and figures in {arguments.output}")
-    return 0
+        rows = json.loads(table.to_json(orient="records")) if table is not None else []
+        print(json.dumps([*rows, *(failure.as_row() for failure in failures)], indent=2))
+    elif table is not None:
+        print_table(table, Console())
+        print(f"written: README.md, the pages of the tasks, table.csv and figures in {arguments.output}")
+    if failures:
+        which = ", ".join(failure.title for failure in failures)
+        _warn(f"{len(failures)} of {n_rows} rows failed: {which}. The same command tries them again.")
+    return 1 if failures else 0
 
 
-def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int) -> list[Record]:
-    """Carry the plan out, and say what is done."""
+def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int, on_failure: OnFailure) -> list[Record]:
+    """Carry the plan out, and say what is done; a row that fails is left out, or shown as it was before."""
     from tqdm import tqdm
 
     from dpbench.comparison.groups import with_other_seeds
-    from dpbench.comparison.plan import Action, carry_out
+    from dpbench.comparison.plan import Action
 
     records = []
     for step in steps:
@@ -115,12 +133,26 @@ def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int) -> li
             _warn(f"{label}: record of {step.record.provenance.date_utc} reused")
         unknown = step.action is Action.EVALUATE
         with tqdm(total=len(step.cell.trials), unit="episode", desc=printable(label), disable=not unknown) as bar:
-            record = carry_out(step, known, n_workers, bar.update)
+            record, error = _record(step, known, n_workers, bar.update)
+        if error is not None:
+            on_failure(Failure(step.cell.name, step.cell.task.id, str(error)), error)
         records += [record] if record is not None else []
     joined = with_other_seeds(records, known.all())
     if len(joined) > len(records):
         _warn(f"{len(joined) - len(records)} records of other training seeds join the table.")
     return [known.completed(record) for record in joined]
+
+
+def _record(
+    step: Step, known: KnownRecords, n_workers: int, on_done: Callable[[int], object]
+) -> tuple[Record | None, EvaluationError | None]:
+    """The record to show for a step; what was known before, and why, where it fails."""
+    from dpbench.comparison.plan import carry_out
+
+    try:
+        return carry_out(step, known, n_workers, on_done), None
+    except EvaluationError as error:
+        return step.record, error
 
 
 def _warn(sentence: str) -> None:

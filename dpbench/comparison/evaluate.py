@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
 from dpbench.comparison.new_record import make_record, probes_of
+from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
+from dpbench.failures import failure_of
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
@@ -40,24 +43,30 @@ def evaluate(
 ) -> Evaluation:
     """Roll a cell out, time its policy, and make the record.
 
+    The rollouts come first: with several workers, a policy that crashes ends one of them and not this process.
+
     Args:
         cell: what to evaluate.
         n_workers: processes for the rollouts; the figures do not depend on it.
         frames: pictures to keep, or None.
         on_done: called with the number of episodes that have just ended.
+
+    Raises:
+        EvaluationError: for whatever prevents it, with policy, task and, where it is known, start seed and step.
     """
-    latency = time_policy(cell)
-    episodes = parallel_rollout(
-        partial(open_policy, cell.policy, device=cell.device),
-        cell.task.id,
-        cell.starts,
-        cell.trials,
-        n_workers,
-        frames,
-        on_done,
-    )
-    recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
-    return Evaluation(make_record(cell, recorded, latency), recorded)
+    with _named(cell):
+        episodes = parallel_rollout(
+            partial(open_policy, cell.policy, device=cell.device),
+            cell.task.id,
+            cell.starts,
+            cell.trials,
+            n_workers,
+            frames,
+            on_done,
+        )
+        latency = _time(cell, MAX_LATENCY_S, 1)
+        recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
+        return Evaluation(make_record(cell, recorded, latency), recorded)
 
 
 def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int = 1) -> Latency:
@@ -67,7 +76,15 @@ def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int
         cell: what to time.
         max_s: of timed calls; slow policies get fewer than 100, but 20 at least.
         n_threads: CPU threads of the policy.
+
+    Raises:
+        EvaluationError: as `evaluate`.
     """
+    with _named(cell):
+        return _time(cell, max_s, n_threads)
+
+
+def _time(cell: ResolvedCell, max_s: float, n_threads: int) -> Latency:
     policy = open_policy(cell.policy, device=cell.device, micro_batch=None)
     env = make_batch(cell.task, N_LATENCY_STARTS)
     try:
@@ -77,3 +94,17 @@ def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int
         env.close()
     histories = stack_history([dict(flatten(first))], policy.horizon.n_obs_steps)
     return measure(policy, histories, N_LATENCY_CALLS, n_threads, max_s)
+
+
+@contextmanager
+def _named(cell: ResolvedCell) -> Iterator[None]:
+    """Turn an error of an evaluation into a sentence that begins with policy and task."""
+    subject = f"{cell.name} on {cell.task.id}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except DpbenchError as error:
+        raise EvaluationError(f"{subject}: {error}") from error
+    except BaseException as error:  # also of metrics and parts of a plug-in's task
+        raise EvaluationError(f"{subject}: {failure_of(error)}") from error

@@ -87,6 +87,9 @@ def carry_out(
 
     Returns:
         The record to show, None for a cell that is left out.
+
+    Raises:
+        EvaluationError: for a policy or an environment that fails; nothing is kept of it.
     """
     if step.action is Action.EVALUATE:
         made = evaluate(step.cell, n_workers, on_done=on_done)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
-from dpbench.errors import ConfigError, PluginError
+from dpbench.comparison.failure import Failure, OnFailure, raise_error
+from dpbench.errors import CheckpointError, ConfigError, DpbenchError, PluginError
+from dpbench.evaluation.rollout import trials
 from dpbench.policies.baseline import Baseline, ScriptedPolicy
 from dpbench.policies.checkpoint import checkpoint_folders
 from dpbench.policies.checkpoint_description import read_description
+from dpbench.policies.devices import check_device
 from dpbench.registry import note, registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import find_task, load_task
@@ -39,32 +42,39 @@ class Selection:
     device: str = "cpu"
 
 
-def select(selection: Selection) -> tuple[ResolvedCell, ...]:
+def select(selection: Selection, on_failure: OnFailure = raise_error) -> tuple[ResolvedCell, ...]:
     """Every checkpoint of the zoo, and every scripted policy that can act in one of their tasks.
 
     Args:
         selection: what to compare.
+        on_failure: is told of each policy that cannot be described, with the error; by default it raises that.
 
     Raises:
         ConfigError: when nothing is left to compare, or for a task or policy that the zoo does not have.
         UnknownNameError: for a task or start protocol that does not exist.
     """
-    found = [_trained(folder) for folder in checkpoint_folders(selection.zoo)]
-    if not found:
+    folders = checkpoint_folders(selection.zoo)
+    if not folders:
         raise ConfigError(f"nothing to compare: {selection.zoo} holds no checkpoint; train one, or run --train.")
+    found = [candidate for folder in folders if (candidate := _trained(folder, on_failure)) is not None]
     baselines = registry("baseline")
     # Policies that are chosen by names of ours need no plug-in.
     wanted = dict.fromkeys((*baselines.own, *selection.policies)) if selection.policies else None
     scripts = baselines.load_all(Baseline, ScriptedPolicy, names=wanted)
-    tasks = [load_task(task_id) for task_id in sorted({candidate.task_id for candidate in found})]
+    tasks = [task for name in sorted({each.task_id for each in found}) if (task := _loaded(name)) is not None]
     fitting = {name: _fitting(name, one, tasks) for name, one in scripts.items() if isinstance(one, ScriptedPolicy)}
     found += [_Candidate(name, task.id, name) for task in tasks for name, ids in fitting.items() if task.id in ids]
     task_ids = _chosen("tasks", [find_task(name) for name in selection.tasks], [each.task_id for each in found])
     policies = _chosen("policies", selection.policies, [each.baseline for each in found])
-    cells = tuple(_cell(each, selection) for each in found if each.task_id in task_ids and each.baseline in policies)
-    if not cells:
+    for task in tasks:
+        if task.id in task_ids:
+            trials(task.starts(selection.starts), selection.n_starts, selection.sampler_seeds)
+    check_device(selection.device)
+    chosen = [each for each in found if each.task_id in task_ids and each.baseline in policies]
+    if not chosen and found:
         raise ConfigError("nothing to compare: none of the chosen policies is there for the chosen tasks.")
-    return cells
+    cells = (_cell(each, selection, on_failure) for each in chosen)
+    return tuple(cell for cell in cells if cell is not None)
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,21 @@ def _fitting(name: str, script: ScriptedPolicy, tasks: Sequence[TaskSpec]) -> se
         return set()
 
 
-def _trained(folder: Path) -> _Candidate:
-    told = read_description(folder)
+def _trained(folder: Path, on_failure: OnFailure) -> _Candidate | None:
+    try:
+        told = read_description(folder)
+    except CheckpointError as error:
+        on_failure(Failure(folder.name, None, str(error)), error)
+        return None
     return _Candidate(str(told["baseline"]), str(told["task"]), str(folder))
+
+
+def _loaded(task_id: str) -> TaskSpec | None:
+    """A task; None for one that cannot be loaded, which `resolve` tells of each of its checkpoints."""
+    try:
+        return load_task(task_id)
+    except DpbenchError:
+        return None
 
 
 def _chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
@@ -100,14 +122,17 @@ def _chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
     return set(names or known)
 
 
-def _cell(candidate: _Candidate, selection: Selection) -> ResolvedCell:
-    return resolve(
-        Cell(
-            candidate.policy,
-            candidate.task_id,
-            starts=selection.starts,
-            n_starts=selection.n_starts,
-            sampler_seeds=selection.sampler_seeds,
-            device=selection.device,
-        )
+def _cell(candidate: _Candidate, selection: Selection, on_failure: OnFailure) -> ResolvedCell | None:
+    cell = Cell(
+        candidate.policy,
+        candidate.task_id,
+        starts=selection.starts,
+        n_starts=selection.n_starts,
+        sampler_seeds=selection.sampler_seeds,
+        device=selection.device,
     )
+    try:
+        return resolve(cell)
+    except DpbenchError as error:
+        on_failure(Failure(Path(candidate.policy).name, candidate.task_id, str(error)), error)
+        return None

@@ -21,6 +21,7 @@ from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import policy_of_one, steps
 from dpbench.metrics.behaviour import ConditionalDemonstrator
 from dpbench.metrics.episode import ProbedState
+from dpbench.policies.acting import chunk_of, failing_as
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.protocol import Observations, Policy
@@ -95,11 +96,12 @@ def sample_policy(policy: Policy, history: History, n_samples: int, number: int)
         n_samples: N.
         number: of the probe state; decides the noise.
     """
-    policy.reset()
+    with failing_as("reset"):
+        policy.reset()
     noise = NoiseStreams.for_trials([(number, sample) for sample in range(n_samples)])
     histories = {key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}
     with fixed_threads():
-        return policy.act(histories, noise)
+        return chunk_of(policy, histories, noise)
 
 
 def _demonstrate(env: gym.Env[Any, Any], policy: Policy, seed: int, n_steps: int) -> list[Observations]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, islice
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import gymnasium as gym
@@ -14,23 +14,24 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from dpbench.errors import ConfigError, check_whole
+from dpbench.errors import ConfigError, DpbenchError, EvaluationError, PolicyError, check_whole
+from dpbench.evaluation.recorder import Recorder, wrong_observation
 from dpbench.evaluation.skip_finished import SKIP, SkipFinished
-from dpbench.evaluation.stepping import Step, steps
+from dpbench.evaluation.stepping import steps
+from dpbench.evaluation.workers import in_workers
+from dpbench.failures import failure_of
 from dpbench.metrics.episode import Episode, Trial
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner
 from dpbench.policies.threads import fixed_threads
-from dpbench.processes import worker_processes
+from dpbench.spaces import flatten
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
 BATCH = 50
 """Environments that one process steps together."""
 MAX_STARTS, MAX_SEED, MAX_WORKERS = 1_000_000, 2**63 - 1, 1024
-VECTORS = ("agent_pos", "environment_state")
-"""Observations that are recorded; pictures are not."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ def rollout(
 
     Returns:
         One episode a trial, in order.
+
+    Raises:
+        EvaluationError: for a policy or an environment that fails, with start seed, sampler seed and step. The whole
+            batch ends with it: figures of some of the episodes would be figures of something else.
     """
     env = make_batch(task, len(wanted), render=frames is not None)
     try:
@@ -116,6 +121,7 @@ def parallel_rollout(
 
     Raises:
         ConfigError: for fewer than one process.
+        EvaluationError: as `rollout`, and when a process ends before its episodes.
     """
     check_workers(n_workers)
     size = min(BATCH, -(-len(wanted) // n_workers))
@@ -127,17 +133,8 @@ def parallel_rollout(
             done.append(rollout(policy, task, starts, part, frames))
             on_done(len(part))
         return tuple(episode for episodes in done for episode in episodes)
-    results: dict[int, tuple[Episode, ...]] = {}
-    with worker_processes(min(n_workers, len(parts)), _one_thread) as pool:
-        futures = {
-            pool.submit(_worker, open_policy, task_id, starts, part, frames): number
-            for number, part in enumerate(parts)
-        }
-        for future in as_completed(futures):
-            number = futures[future]
-            results[number] = future.result()
-            on_done(len(parts[number]))
-    return tuple(episode for number in range(len(parts)) for episode in results[number])
+    work = partial(_worker, open_policy, task_id, starts, frames=frames)
+    return tuple(chain.from_iterable(in_workers(work, parts, n_workers, lambda part: on_done(len(part)))))
 
 
 def make_batch(task: TaskSpec, n_envs: int, render: bool = False) -> VectorEnv[Any, Any, Any]:
@@ -163,17 +160,20 @@ def _run(
     frames: Frames | None,
     max_steps: int | None,
 ) -> tuple[Episode, ...]:
-    runner = PolicyRunner(policy, NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted]))
-    seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
-    first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
-    recorders = [_Recorder(trial, first, row) for row, trial in enumerate(wanted)]
+    moment = _Moment(wanted)
+    with moment.named():
+        runner = PolicyRunner(policy, _noise(wanted), task.action.dim)
+        seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
+        first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
+        _check(dict(flatten(first)), task, moment)
+        recorders = [Recorder(trial, first, row) for row, trial in enumerate(wanted)]
     # Finished environments keep their place in the batch. Single environments skip their steps. A task's own batched
     # environment starts another episode in their place, which costs nothing extra; it is not recorded.
     skip: dict[str, Any] = {} if gym.spec(task.id).vector_entry_point is not None else {SKIP: True}
-    numbers = count()
 
     def act(observations: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
-        if frames is not None and next(numbers) % frames.stride == 0:
+        moment.rows, moment.step = active, moment.step + 1
+        if frames is not None and (moment.step - 1) % frames.stride == 0:
             _keep_frames(env, recorders, active, frames.size_px)
         return runner.act(observations, active)
 
@@ -181,59 +181,31 @@ def _run(
         observations: Mapping[str, Any] = env.reset(options={**starts.reset_options, **skip, "reset_mask": finished})[0]
         return observations
 
-    for step in islice(steps(env, first, act, reset_finished), max_steps):
-        for row in np.flatnonzero(step.active):
-            recorders[row].add(step, task.score)
-        if frames is not None and step.finished.any():
-            _keep_frames(env, recorders, step.finished, frames.size_px)
+    with moment.named():
+        for step in islice(steps(env, first, act, reset_finished), max_steps):
+            _check(step.next_observation, task, moment)
+            for row in np.flatnonzero(step.active).tolist():
+                with moment.named(row):
+                    recorders[row].add(step, task.score)
+            if frames is not None and step.finished.any():
+                _keep_frames(env, recorders, step.finished, frames.size_px)
     return tuple(recorder.episode() for recorder in recorders)
 
 
-class _Recorder:
-    """Collects the episode of one row of the batch."""
+def _noise(wanted: Sequence[Trial]) -> NoiseStreams:
+    return NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted])
 
-    def __init__(self, trial: Trial, observation: Mapping[str, Any], row: int) -> None:
-        self._trial, self._row = trial, row
-        self._rows: list[tuple[NDArray[np.float32], float, float, bool, int]] = []
-        self._vectors: dict[str, list[NDArray[np.float32]]] = {key: [] for key in VECTORS if key in observation}
-        self._observe(observation)
-        self.frames: list[NDArray[np.uint8]] = []
 
-    def add(self, step: Step, score: str) -> None:
-        row, info = self._row, step.info
-        mode = int(info["mode"][row]) if "mode" in info else -1
-        self._rows.append(
-            (
-                step.action[row].copy(),
-                float(step.reward[row]),
-                float(info[score][row]),
-                bool(info["is_success"][row]),
-                mode,
-            )
-        )
-        self._observe(step.next_observation)
-
-    def _observe(self, observation: Mapping[str, Any]) -> None:
-        for key, values in self._vectors.items():
-            values.append(observation[key][self._row].copy())
-
-    def episode(self) -> Episode:
-        actions, rewards, scores, successes, modes = zip(*self._rows, strict=True)
-        return Episode(
-            self._trial,
-            np.stack(actions),
-            np.array(rewards),
-            np.array(scores),
-            np.array(successes),
-            np.stack(self._vectors["agent_pos"]),
-            np.stack(self._vectors["environment_state"]) if "environment_state" in self._vectors else None,
-            np.array(modes),
-            np.stack(self.frames) if self.frames else None,
-        )
+def _check(observations: Observations, task: TaskSpec, moment: _Moment) -> None:
+    """Raise an EvaluationError for observations of running environments that are not what the task says."""
+    wrong = wrong_observation(observations, task.observations, moment.rows)
+    if wrong is not None:
+        row, sentence = wrong
+        raise EvaluationError(f"{moment.at(row)}: {sentence}")
 
 
 def _keep_frames(
-    env: VectorEnv[Any, Any, Any], recorders: Sequence[_Recorder], rows: NDArray[np.bool_], size_px: int
+    env: VectorEnv[Any, Any, Any], recorders: Sequence[Recorder], rows: NDArray[np.bool_], size_px: int
 ) -> None:
     import cv2  # only where pictures are asked for
 
@@ -244,14 +216,48 @@ def _keep_frames(
         recorders[row].frames.append(np.asarray(picture, dtype=np.uint8))
 
 
-def _one_thread() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import torch  # only in workers
-
-    torch.set_num_threads(1)
-
-
 def _worker(
     open_policy: PolicyOpener, task_id: str, starts: EvaluationStarts, part: Sequence[Trial], frames: Frames | None
 ) -> tuple[Episode, ...]:
-    return rollout(open_policy(), load_task(task_id), starts, part, frames)
+    task = load_task(task_id)  # first: it makes Gymnasium know a plug-in's task
+    return rollout(open_policy(), task, starts, part, frames)
+
+
+class _Moment:
+    """Where a batch is, for the message of an error.
+
+    Attributes:
+        rows: of the batch that still run, `(B,)`.
+        step: that is being done, from 1; 0 at the reset.
+    """
+
+    def __init__(self, wanted: Sequence[Trial]) -> None:
+        self._wanted = wanted
+        self.rows = np.ones(len(wanted), dtype=np.bool_)
+        self.step = 0
+
+    def at(self, row: int | None) -> str:
+        """The moment in words; of one row, or of all that run."""
+        rows = [row] if row is not None else np.flatnonzero(self.rows).tolist()
+        trial = self._wanted[rows[0]]
+        more = f" and {len(rows) - 1} more of its batch" if len(rows) > 1 else ""
+        step = f"step {self.step}" if self.step else "before its first step"
+        return f"start seed {trial.start_seed}, sampler seed {trial.sampler_seed}{more}, {step}"
+
+    @contextmanager
+    def named(self, row: int | None = None) -> Iterator[None]:
+        """Around what a policy and an environment do.
+
+        Raises:
+            EvaluationError: for whatever they raise, Ctrl-C aside.
+        """
+        try:
+            yield
+        except (KeyboardInterrupt, EvaluationError):
+            raise
+        except PolicyError as error:
+            raise EvaluationError(f"{self.at(error.row)}: {error}") from error
+        except DpbenchError as error:
+            raise EvaluationError(f"{self.at(row)}: {error}") from error
+        except BaseException as error:
+            raise EvaluationError(f"{self.at(row)}: {failure_of(error)}") from error

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
+
+from dpbench.errors import DpbenchError, EvaluationError
+from dpbench.failures import failure_of
 
 SKIP = "skip"
 """Key of `reset`'s options: do nothing until the next reset without it."""
@@ -12,6 +17,8 @@ SKIP = "skip"
 
 class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
     """After a reset with the option `skip`, a step does no work and returns the last observation.
+
+    What the environment raises is named with the start seed and the step: a batch does not tell which one it was.
 
     A batch of single environments steps all of them until the slowest has ended. Without this wrapper, a policy that
     fails in one start of fifty pays for fifty episodes of full length.
@@ -21,19 +28,36 @@ class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self._skipped = False
         self._observation: Any = None
+        self._seed: int | None = None
+        self._step = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode, or skip all steps until the next reset."""
         self._skipped = bool((options or {}).get(SKIP))
         if self._skipped:
             return self._observation, {}
-        self._observation, info = super().reset(seed=seed, options=options)
+        self._seed, self._step = seed, 0
+        with self._named():
+            self._observation, info = super().reset(seed=seed, options=options)
         return self._observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         """One step, or none."""
         if self._skipped:
             return self._observation, 0.0, False, False, {}
-        step = super().step(action)
+        self._step += 1
+        with self._named():
+            step = super().step(action)
         self._observation = step[0]
         return step
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        moment = f"step {self._step}" if self._step else "before its first step"
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            told = error if isinstance(error, DpbenchError) else f"the environment raised {failure_of(error)}"
+            raise EvaluationError(f"start seed {self._seed}, {moment}: {told}") from error

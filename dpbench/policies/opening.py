@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
-from dpbench.errors import ConfigError, UnknownNameError, shown
+from dpbench.errors import ConfigError, DpbenchError, PolicyError, UnknownNameError, shown
+from dpbench.failures import failure_of, safely_shown
+from dpbench.policies.acting import check_policy
 from dpbench.policies.delayed import DelayedPolicy, delayed_horizon
 from dpbench.policies.devices import check_device
 from dpbench.policies.ensembled import TemporalEnsemble, ensembled_horizon
@@ -14,6 +17,7 @@ from dpbench.policies.learned import MICRO_BATCH
 from dpbench.policies.policy_source import PolicyDescription, PolicySource
 from dpbench.policies.protocol import Policy
 from dpbench.registry import registry
+from dpbench.spec import Horizon
 
 LATENCY_STEPS, TEMPORAL_ENSEMBLE = "latency_steps", "temporal_ensemble"
 """Options that fit any policy that predicts chunks."""
@@ -35,11 +39,17 @@ def describe_policy(
         CheckpointError: when the checkpoint is missing, or made for another task.
         UnknownNameError: when `text` names no source and no policy.
         ConfigError: for options that the method does not have, or a policy that needs a task and got none.
+        PolicyError: for whatever else a plug-in's source or script raises.
     """
     own = dict(options or {})
     late, decay = own.pop(LATENCY_STEPS, None), own.pop(TEMPORAL_ENSEMBLE, None)
     name, reference = _source_of(text)
-    described = _source(name).describe(reference, task_id, own)
+    with _blamed(text, "described"):
+        described = _source(name).describe(reference, task_id, own)
+    if not isinstance(described, PolicyDescription):
+        raise PolicyError(f"{text}: its source {name!r} gave {safely_shown(described)}, expected a PolicyDescription.")
+    if not isinstance(described.horizon, Horizon):
+        raise PolicyError(f"{text}: its horizon is {safely_shown(described.horizon)}, expected a Horizon.")
     # In this order: chunks that come late can still be averaged, but an average is one action, and none of it can be
     # left out.
     if late is not None:
@@ -68,16 +78,34 @@ def open_policy(
 
     Raises:
         ConfigError: for a device that this machine does not have.
-        DpbenchError: as `describe_policy`, and when the policy is corrupt.
+        DpbenchError: as `describe_policy`, and when the policy is corrupt or lacks horizon, `reset` or `act`.
     """
     check_device(device)
     described = describe_policy(policy, task_id, options) if isinstance(policy, str) else policy
-    opened = _source(described.source).open(described, device, micro_batch)
+    with _blamed(described.reference, "opened"):
+        opened = _source(described.source).open(described, device, micro_batch)
+    try:
+        check_policy(opened)
+    except PolicyError as error:
+        raise PolicyError(f"{described.reference}: {error}") from error
     if described.n_latency_steps is not None:
         opened = DelayedPolicy(opened, described.n_latency_steps)
     if described.ensemble_decay is not None:
         opened = TemporalEnsemble(opened, described.ensemble_decay)
+    if opened.horizon != described.horizon:
+        raise PolicyError(f"{described.reference}: it acts with {opened.horizon}, but said {described.horizon} before.")
     return opened
+
+
+@contextmanager
+def _blamed(policy: str, done: str) -> Iterator[None]:
+    """Name a policy in what its code raises; what is said in a sentence already stays."""
+    try:
+        yield
+    except (DpbenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PolicyError(f"{policy} cannot be {done}: {failure_of(error)}") from error
 
 
 def _source_of(text: str) -> tuple[str, str]:

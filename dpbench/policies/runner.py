@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dpbench.errors import PolicyError
+from dpbench.policies.acting import check_policy, chunk_of, failing_as
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.observation_buffer import ObservationBuffer
 from dpbench.policies.protocol import Observations, Policy
@@ -15,15 +17,26 @@ class PolicyRunner:
 
     It buffers the last To observations, asks the policy for a chunk every Ta steps and executes it action by action.
     Finished episodes are left out of the policy's batch; their last action is repeated.
+
+    Args:
+        policy: is reset.
+        noise: a stream for each environment.
+        action_dim: numbers of an action (Da); None takes what the policy returns.
+
+    Raises:
+        PolicyError: for a policy that lacks something, or whose `reset` raises.
     """
 
-    def __init__(self, policy: Policy, noise: NoiseStreams) -> None:
+    def __init__(self, policy: Policy, noise: NoiseStreams, action_dim: int | None = None) -> None:
+        check_policy(policy)
         self._policy = policy
         self._noise = noise
         self._observed = ObservationBuffer(policy.horizon.n_obs_steps)
         self._chunk: NDArray[np.float32] | None = None
         self._next = 0
-        policy.reset()
+        self._action_dim = action_dim
+        with failing_as("reset"):
+            policy.reset()
 
     def replans(self) -> bool:
         """True when the next call of `act` asks the policy for a new chunk."""
@@ -38,12 +51,18 @@ class PolicyRunner:
 
         Returns:
             `(B, Da)` in the task's units.
+
+        Raises:
+            PolicyError: for a policy that raises, or returns no chunk; its `row` is that of the environments.
         """
         self._observed.add(observations)
         if self.replans():
             rows = np.flatnonzero(active)
             histories = {key: value[rows] for key, value in self._observed.history().items()}
-            chunk = self._policy.act(histories, self._noise.rows(rows))
+            try:
+                chunk = chunk_of(self._policy, histories, self._noise.rows(rows), self._action_dim)
+            except PolicyError as error:
+                raise PolicyError(str(error), None if error.row is None else int(rows[error.row])) from error
             if self._chunk is None:
                 self._chunk = np.zeros((len(active), *chunk.shape[1:]), dtype=np.float32)
             else:
