@@ -17,7 +17,7 @@ import pytest
 from dpbench.cli import main
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.evaluate import evaluate
-from dpbench.errors import EvaluationError, PolicyError
+from dpbench.errors import DpbenchError, PolicyError
 from dpbench.evaluation.rollout import parallel_rollout
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records.store import read_all
@@ -48,7 +48,7 @@ def run(policy: str = "policy-good", task: str = "bad_robots/good-v0", n_workers
 
 
 def failure(policy: str = "policy-good", task: str = "bad_robots/good-v0", n_workers: int = 1) -> str:
-    with pytest.raises(EvaluationError) as caught:
+    with pytest.raises(DpbenchError) as caught:
         run(policy, task, n_workers)
     line = str(caught.value)
     assert line.isprintable()
