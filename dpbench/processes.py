@@ -37,9 +37,10 @@ def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None
     try:
         yield pool
     except BrokenProcessPool as error:
+        pool.shutdown()  # waits until the exit codes are known
         raise DpbenchError(
-            f"a worker process {_end(pool.started - others)} before its work was done: what it ran crashed, or memory ran "
-            "out; run the same command again with fewer --workers."
+            f"a worker process {_end(pool.started - others)} before its work was done: what it ran crashed, or memory "
+            "ran out; run the same command again with fewer --workers."
         ) from error
     except BaseException:
         for process in set(active_children()) - others:
