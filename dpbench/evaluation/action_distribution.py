@@ -96,7 +96,7 @@ def sample_policy(policy: Policy, history: History, n_samples: int, number: int)
         n_samples: N.
         number: of the probe state; decides the noise.
     """
-    with failing_as("reset"):
+    with failing_as("reset()"):
         policy.reset()
     noise = NoiseStreams.for_trials([(number, sample) for sample in range(n_samples)])
     histories = {key: np.repeat(values[None], n_samples, axis=0) for key, values in history.items()}

@@ -20,7 +20,7 @@ def failing_as(what: str) -> Iterator[None]:
     """Around code of a policy.
 
     Args:
-        what: begins the sentence, such as `"act"`.
+        what: begins the sentence, such as `"act()"`.
 
     Raises:
         PolicyError: for whatever it raises, `sys.exit` included; Ctrl-C passes.
@@ -45,9 +45,9 @@ def check_policy(policy: Policy) -> None:
         horizon: object = policy.horizon
     if not isinstance(horizon, Horizon):
         raise PolicyError(f"horizon is {safely_shown(horizon)}, expected a Horizon.")
-    for name in ("reset", "act"):
-        if not callable(getattr(policy, name, None)):
-            raise PolicyError(f"{name} is missing: a policy has horizon, reset() and act(observations, noise).")
+    for name in ("reset()", "act()"):
+        if not callable(getattr(policy, name.removesuffix("()"), None)):
+            raise PolicyError(f"{name} is missing: a policy has horizon, reset() and act().")
 
 
 def chunk_of(
@@ -68,22 +68,23 @@ def chunk_of(
         PolicyError: for what it raises, and for anything else than finite numbers of that shape. Its `row` is the row
             of the first number that is not finite, where that is what is wrong.
     """
-    with failing_as("act"):
+    with failing_as("act()"):
         chunk: object = policy.act(observations, noise)
     expected = (len(noise), policy.horizon.n_action_steps, action_dim)
     axes = f"(B, Ta, Da) = ({', '.join('Da' if size is None else str(size) for size in expected)})"
     if not isinstance(chunk, np.ndarray):
-        raise PolicyError(f"act returned {_a(type(chunk).__name__)}, expected a numpy array {axes}.")
+        raise PolicyError(f"act() returned {_a(type(chunk).__name__)}, expected a numpy array {axes}.")
     if chunk.dtype.kind not in "fiu":
-        raise PolicyError(f"act returned an array of {chunk.dtype}, expected float32 {axes}.")
+        raise PolicyError(f"act() returned an array of {chunk.dtype}, expected float32 {axes}.")
     if chunk.ndim != 3 or any(size not in (None, found) for size, found in zip(expected, chunk.shape, strict=True)):
-        raise PolicyError(f"act returned an array of shape {chunk.shape}, expected {axes}.")
+        raise PolicyError(f"act() returned an array of shape {chunk.shape}, expected {axes}.")
     with np.errstate(over="ignore"):
         finite = np.isfinite(chunk.astype(np.float32, copy=False))
     if not finite.all():
         row, step, dim = (int(index) for index in np.argwhere(~finite)[0])
         raise PolicyError(
-            f"act returned {chunk[row, step, dim]} in action {step} of its chunk, expected finite numbers {axes}.", row
+            f"act() returned {chunk[row, step, dim]} in action {step} of its chunk, expected finite numbers {axes}.",
+            row,
         )
     return chunk
 

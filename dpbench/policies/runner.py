@@ -35,7 +35,7 @@ class PolicyRunner:
         self._chunk: NDArray[np.float32] | None = None
         self._next = 0
         self._action_dim = action_dim
-        with failing_as("reset"):
+        with failing_as("reset()"):
             policy.reset()
 
     def replans(self) -> bool:

@@ -62,14 +62,14 @@ def test_numbers_of_the_right_shape_are_actions(name: str) -> None:
 
 
 SAID = {
-    "raise": "act raised ValueError: act fails in two lines (bad_robots.py, line ",
-    "key": "act raised KeyError: 'agent' (bad_robots.py, line ",
-    "two-arguments": "act raised TwoArgumentsError: 1 2 (bad_robots.py, line ",
-    "exit": "act raised SystemExit: 0 (bad_robots.py, line ",
-    "none": "act returned a NoneType, expected a numpy array (B, Ta, Da) = (3, 2, 2).",
-    "short": "act returned an array of shape (3, 1, 2), expected (B, Ta, Da) = (3, 2, 2).",
-    "objects": "act returned an array of object, expected float32 (B, Ta, Da) = (3, 2, 2).",
-    "nan": "act returned nan in action 0 of its chunk, expected finite numbers (B, Ta, Da) = (3, 2, 2).",
+    "raise": "act() raised ValueError: act fails in two lines (bad_robots.py, line ",
+    "key": "act() raised KeyError: 'agent' (bad_robots.py, line ",
+    "two-arguments": "act() raised TwoArgumentsError: 1 2 (bad_robots.py, line ",
+    "exit": "act() raised SystemExit: 0 (bad_robots.py, line ",
+    "none": "act() returned a NoneType, expected a numpy array (B, Ta, Da) = (3, 2, 2).",
+    "short": "act() returned an array of shape (3, 1, 2), expected (B, Ta, Da) = (3, 2, 2).",
+    "objects": "act() returned an array of object, expected float32 (B, Ta, Da) = (3, 2, 2).",
+    "nan": "act() returned nan in action 0 of its chunk, expected finite numbers (B, Ta, Da) = (3, 2, 2).",
 }
 
 
@@ -78,8 +78,8 @@ def test_a_policy_that_fails_is_named_with_seed_and_step(name: str) -> None:
     line = failure(f"policy-{name}")
     one = {"nan": 11, "inf": 10, "overflow": 10}.get(name)  # which row is known of numbers that are not finite
     place = f"start seed {one}, sampler seed 0" if one else "start seed 10, sampler seed 0 and 2 more of its batch"
-    assert line.startswith(f"{place}, step 5: act r")
-    assert SAID.get(name, "act ") in line
+    assert line.startswith(f"{place}, step 5: act() r")
+    assert SAID.get(name, "act() ") in line
 
 
 def test_a_policy_that_cannot_be_made_or_reset_is_named() -> None:
@@ -90,9 +90,9 @@ def test_a_policy_that_cannot_be_made_or_reset_is_named() -> None:
         with pytest.raises(PolicyError) as caught:
             describe_policy(f"policy-{name}", "bad_robots/good-v0")
         assert str(caught.value).startswith(said)
-    with pytest.raises(PolicyError, match="policy-no-act: act is missing"):
+    with pytest.raises(PolicyError, match=r"policy-no-act: act\(\) is missing"):
         open_policy("policy-no-act", "bad_robots/good-v0")
-    assert "before its first step: reset raised RuntimeError: cannot be reset (bad" in failure("policy-reset")
+    assert "before its first step: reset() raised RuntimeError: cannot be reset (bad" in failure("policy-reset")
 
 
 OBSERVED = "the environment's observation 'agent_pos'"
@@ -116,7 +116,7 @@ def test_an_environment_that_fails_is_named_with_seed_and_step(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["crashes", "raise"])
 def test_a_worker_that_dies_is_told_and_leaves_no_process(name: str) -> None:
-    said = {"crashes": "was ended by SIGKILL", "raise": "step 5: act raised ValueError"}
+    said = {"crashes": "was ended by SIGKILL", "raise": "step 5: act() raised ValueError"}
     assert said[name] in failure(f"policy-{name}", n_workers=2)
     assert active_children() == []
 
@@ -140,7 +140,7 @@ def test_one_line_names_policy_and_task(capsys: pytest.CaptureFixture[str]) -> N
         (
             "policy-none",
             "good",
-            "policy-none on bad_robots/good-v0: start seed 10, sampler seed 0, step 5: act returned a",
+            "policy-none on bad_robots/good-v0: start seed 10, sampler seed 0, step 5: act() returned a",
         ),
         ("policy-make", "good", "policy-make cannot be described: RuntimeError: cannot be made"),
         ("policy-good", "make", "policy-good on bad_robots/make-v0: RuntimeError: no simulator (bad_robots.py, line "),
