@@ -48,15 +48,22 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary_name(path).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(path, content)
         for path in files:
             os.replace(temporary_name(path), path)
     finally:
         for path in files:
             temporary_name(path).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with temporary_name(path).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # which does not say the file, or says its temporary name
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

@@ -30,10 +30,16 @@ def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None
         prepare: called in each before its first work; a function of a module, so that it can be pickled.
 
     Raises:
-        DpbenchError: when a process ends before its work is done.
+        DpbenchError: when no process can be started, or one ends before its work is done.
     """
     others = set(active_children())
-    pool = _Pool(max(1, n_workers), get_context("spawn"), _begin, (prepare,))
+    try:
+        pool = _Pool(max(1, n_workers), get_context("spawn"), _begin, (prepare,))
+    except OSError as error:
+        raise DpbenchError(
+            f"worker processes cannot be started ({error.strerror}); on Linux they need /dev/shm and a folder for "
+            "temporary files that can be written (TMPDIR)."
+        ) from error
     try:
         yield pool
     except BrokenProcessPool as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -65,3 +66,12 @@ def test_a_worker_that_dies_is_named_in_one_sentence() -> None:
     with pytest.raises(DpbenchError, match="ended before its work was done, often for lack of memory"):  # noqa: SIM117
         with worker_processes(1) as pool:
             pool.submit(os._exit, 1).result()
+
+
+def test_where_no_process_can_be_started_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)  # as with a read-only /dev/shm
+    with pytest.raises(DpbenchError, match=r"cannot be started \(Read-only file system\)"), worker_processes(1):
+        pass
