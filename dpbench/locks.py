@@ -21,9 +21,11 @@ from filelock import FileLock, Timeout
 
 from dpbench.errors import BusyError, DpbenchError
 from dpbench.files import is_temporary, remove_leftovers
+from dpbench.reading import Kind, read_json
 
 WAIT_S = 0.2
 """A writer that is just ending is waited for."""
+NOTE = Kind(DpbenchError, "the lock holds without it", limit_bytes=2**16)
 MAX_COMMAND = 200
 """Characters of a command line that are shown."""
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
@@ -115,8 +117,8 @@ def _self() -> dict[str, str]:
 def _holder(place: Path) -> str:
     """Who holds a lock, in words."""
     try:
-        told = json.loads(place.read_text(encoding="utf-8"))
+        told = read_json(place, NOTE)
         words = {key: " ".join(str(told[key]).split())[:MAX_COMMAND] for key in _self()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DpbenchError, KeyError):
         return "another process"
     return "process {process} on {host} since {since} ({command})".format(**words)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.episodes import UNKNOWN, EpisodeStore
-from dpbench.errors import DataError
+from dpbench.errors import DataError, shown
 
 FOLLOWS = "follows_n_episodes"
 """Attribute of a journal: number of episodes in the store when the journal was started."""
@@ -104,8 +104,7 @@ class Journal:
             store = EpisodeStore.open(self.path)
         else:
             store = EpisodeStore.create(self.path, steps.shapes(), self._attributes)
-        start_seed = int(steps.attributes.get(START_SEED, UNKNOWN))
-        store.append({name: steps.read(name) for name in steps.shapes()}, start_seed)
+        store.append({name: steps.read(name) for name in steps.shapes()}, _number(steps, START_SEED, UNKNOWN, UNKNOWN))
         self.discard()
         return store.n_episodes - 1
 
@@ -117,11 +116,16 @@ class Journal:
 
     def _resume(self) -> None:
         try:
+            if self.unfinished.is_symlink():
+                raise DataError("it is a link")
             steps = EpisodeStore.open(self.unfinished)
-        except DataError:  # killed while the journal was created: it holds no step
-            self.discard()
-            return
-        if int(steps.attributes.get(FOLLOWS, 0)) < self.n_episodes:  # killed after saving
+            follows = _number(steps, FOLLOWS, 0, 0)
+            _number(steps, START_SEED, UNKNOWN, UNKNOWN)
+        except DataError as error:  # its steps may still be of use to people
+            raise DataError(
+                f"{self.unfinished}: the unfinished episode cannot be read ({str(error).rstrip('.')}); move it away."
+            ) from error
+        if follows < self.n_episodes:  # killed after saving
             self.discard()
             return
         self._steps = steps
@@ -132,6 +136,18 @@ class Journal:
             raise DataError(
                 f"{self.path} holds steps of {known}, but this arm gives {dict(shapes)}: choose another store (--out)."
             )
+
+
+def _number(steps: EpisodeStore, name: str, least: int, default: int) -> int:
+    """A whole number among the attributes of a journal.
+
+    Raises:
+        DataError: for anything else.
+    """
+    value = steps.attributes.get(name, default)
+    if type(value) is not int or not least <= value < 2**63:
+        raise DataError(f"{name} = {shown(value)}, expected a whole number from {least}")
+    return value
 
 
 def _shapes(row: Mapping[str, NDArray[Any]]) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,3 +99,31 @@ def test_steps_that_do_not_fit_the_store_are_refused_at_once(tmp_path: Path) -> 
     with pytest.raises(DataError, match="NaN"):
         journal.add({**row(1), "agent_pos": np.full(3, np.nan, np.float32)})
     assert journal.n_steps == 1
+
+
+def test_hostile_journals_are_resumed_or_refused_in_one_line_and_stay(tmp_path: Path, attack: Any) -> None:
+    path = tmp_path / "demos.zarr"
+    unfinished = filled(path, 3).unfinished
+    files = {one: one.read_bytes() for one in sorted(unfinished.rglob("*")) if one.is_file() and one.name != ".lock"}
+
+    def resume() -> None:
+        journal = Journal(path, {})
+        assert journal.n_steps >= 0
+        assert journal.n_episodes == 0
+
+    for number in range(1000):
+        one = attack.rng.choice(sorted(files) if number % 2 else [unfinished / ".zattrs"])
+        one.write_bytes(attack.of(one.name, files[one]))
+        attack.outcome(unfinished, resume)
+        assert one.exists(), "nothing is deleted"
+        one.write_bytes(files[one])
+    assert Journal(path, {}).n_steps == 3
+    attack.report("journals of a recording")
+
+
+def test_a_journal_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "other.zarr", 2)
+    (tmp_path / "demos.unfinished.zarr").symlink_to(tmp_path / "other.unfinished.zarr")
+    with pytest.raises(DataError, match=r"demos\.unfinished\.zarr: .*it is a link.*; move it away"):
+        Journal(tmp_path / "demos.zarr", {})
+    assert (tmp_path / "other.unfinished.zarr").exists()
