@@ -193,6 +193,7 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "global generators": episodes.global_generators,
     "memory": episodes.memory,
     "bad actions": episodes.bad_actions,
+    "step before reset": episodes.before_reset,
     "batch": episodes.batch,
     "state": states.round_trip,
     "state is a copy": states.is_a_copy,

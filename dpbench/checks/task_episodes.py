@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dpbench.checks.outcome import CheckFailed, CheckSkipped, require
 from dpbench.checks.task_subject import N_STEPS, Flat, TaskSubject
+from dpbench.errors import DpbenchError
 from dpbench.evaluation.stepping import steps, stored_actions
 from dpbench.spaces import flatten
 from dpbench.spec import ArraySpec
@@ -191,6 +192,23 @@ def bad_actions(subject: TaskSubject) -> str:
     difference = subject.trace_from(subject.first, start).difference(undisturbed)
     require(not difference, f"{difference}, after a rejected action", "check the action before anything is changed")
     return f"{', '.join(bad_ones)} are rejected"
+
+
+def before_reset(subject: TaskSubject) -> str:
+    """A step before the first reset raises an error that says so in one line."""
+    if not subject.registered:
+        raise CheckSkipped("the environment is not the registered one")
+    env = gym.make(subject.task.id, disable_env_checker=True).unwrapped
+    try:
+        next(steps(env, {}, stored_actions(subject.actions[:1])))
+    except (DpbenchError, gym.error.ResetNeeded) as error:
+        require("\n" not in str(error), "it is refused in several lines", "say it in one line")
+        return str(error)
+    finally:
+        env.close()
+    raise CheckFailed(
+        "a new environment steps from nowhere", "raise gymnasium.error.ResetNeeded before the first reset"
+    )
 
 
 def batch(subject: TaskSubject) -> str:

@@ -84,7 +84,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._low, self._high = np.array(self._action.low), np.array(self._action.high)
         self._model = mujoco.MjModel.from_xml_string(model_xml(self._course))
         self._data = mujoco.MjData(self._model)
-        self._touched, self._best_y = False, 0.0
+        self._begun, self._touched, self._best_y = False, False, 0.0
         self._gaps: list[int] = []
         self.action_space = action_space(self._action)
         second = {"environment_state": TARGET} if obs_mode == "state" else {"pixels.top": PIXELS}
@@ -110,7 +110,10 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
 
         Raises:
             ActionError: unless `action` is two finite numbers.
+            ResetNeeded: before the first `reset` or `set_state`.
         """
+        if not self._begun:
+            raise gym.error.ResetNeeded("the finger has no start yet: call reset() before step().")
         data, model = self._data, self._model
         data.ctrl[:] = self._reachable(np.clip(self._action.check(action), self._low, self._high))
         before = data.qpos.tolist()
@@ -142,6 +145,7 @@ class AvoidEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self._set(check_state(state, self._course))
 
     def _set(self, values: NDArray[np.float64]) -> None:
+        self._begun = True
         mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:], self._data.qvel[:], self._data.ctrl[:] = values[:2], values[2:4], values[4:6]
         self._gaps = [int(number) for number in values[7:] if number >= 0]

@@ -107,6 +107,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         self._model = mujoco.MjModel.from_xml_string(model_xml(self._arm))
         self._data = mujoco.MjData(self._model)
         self._n_physics = mujoco.mj_stateSize(self._model, PHYSICS)
+        self._begun = False
         self._targets: list[float] = [0.0] * N_TARGETS
         self._progress = Progress((0.0, 0.0))
         self.action_space = action_space(self._action)
@@ -131,7 +132,10 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
 
         Raises:
             ActionError: unless `action` is two finite numbers.
+            ResetNeeded: before the first `reset` or `set_state`.
         """
+        if not self._begun:
+            raise gym.error.ResetNeeded("the blocks have no start yet: call reset() before step().")
         x, y = self._action.check(action).tolist()
         if self._action.kind == "delta":
             target_x, target_y = self._target()
@@ -164,7 +168,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         if contradiction := progress.contradiction(blocks, ((targets[0], targets[1]), (targets[3], targets[4]))):
             raise ConfigError(f"state, progress of the episode: {contradiction}.")
         mujoco.mj_setState(self._model, self._data, values[: self._n_physics], PHYSICS)
-        self._targets, self._progress = targets, progress
+        self._begun, self._targets, self._progress = True, targets, progress
 
     def render(self) -> NDArray[np.uint8] | None:
         """A frame, `(render_size, render_size, 3)` RGB."""
@@ -195,6 +199,7 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         data.act[:] = x, y  # where it is already, but for rounding
 
     def _place(self, start: Start) -> None:
+        self._begun = True
         mujoco.mj_resetData(self._model, self._data)
         for at, (x, y, yaw) in zip((0, 7), start.blocks, strict=True):
             self._data.qpos[at : at + 7] = x, y, BLOCK_HALF_M, math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)
