@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
-from dpbench.errors import ConfigError, shown
+from dpbench.errors import ConfigError, EvaluationError, shown
 from dpbench.escaping import in_file_name, printable
 from dpbench.fields import from_json
 from dpbench.files import write_json
@@ -34,6 +34,7 @@ from dpbench.tasks import load_task
 from dpbench.training import distributed
 from dpbench.training.batches import TrainingData, training_data
 from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
+from dpbench.training.losses import DivergedError, MethodError, method_call
 from dpbench.training.trainer import Execution, Trained, train
 from dpbench.training.training_state import read_state
 
@@ -133,7 +134,10 @@ def execute(
     store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     check_memory(_learned(run.baseline), run.preset.config, task)
     with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
-        return _execute(run, store, execution, rollouts, tensorboard, say)
+        try:
+            return _execute(run, store, execution, rollouts, tensorboard, say)
+        except (MethodError, DivergedError, EvaluationError) as error:
+            raise type(error)(f"{run.baseline}: {error}") from error
 
 
 def _execute(
@@ -157,7 +161,8 @@ def _execute(
             say(note)
         _claim_folder(run.folder, {key: value for key, value in description.items() if key not in NOT_IDENTITY})
     torch.manual_seed(run.seed)
-    module = method.build(config, Features.from_task(task))
+    with method_call("build"):
+        module = method.build(config, Features.from_task(task))
     saved = {**description, "n_parameters": parameters_of(module)}
 
     def on_report(step: int, average: Mapping[str, Tensor]) -> Mapping[str, float]:

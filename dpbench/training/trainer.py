@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from dpbench.errors import ConfigError, DpbenchError
+from dpbench.errors import ConfigError
 from dpbench.fields import check_fields
 from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Fitted, PartlyDecayed, as_method
 from dpbench.training import distributed
 from dpbench.training.batches import TrainingData, batches
 from dpbench.training.loggers import Logger
+from dpbench.training.losses import Meter, checked_loss, method_call
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
 from dpbench.training.training_state import capture, read_state, restore, trained_parameters, write_state
 
@@ -37,10 +38,6 @@ VALIDATION_STEP, FIT_STEP = 2**31 - 1, 2**31 - 2
 MAX_INTERVAL = 1_000_000_000
 Interval = Annotated[int, Ge(1), Le(MAX_INTERVAL)]
 """Counted in gradient steps."""
-
-
-class DivergedError(DpbenchError):
-    """The loss became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,8 @@ def train(
         on_report: called with the step and the averaged weights.
 
     Raises:
-        DivergedError: when the loss becomes NaN or infinite; the last good state stays on disk.
+        DivergedError: when loss or weights become NaN or infinite; the last good state stays on disk.
+        MethodError: for a method that raises, or a loss that is not one number.
         CheckpointError: when a state cannot be saved, or the saved one is corrupt.
     """
     if config.n_steps == 0:
@@ -121,7 +119,7 @@ def train(
     last_step = min(config.n_steps, execution.stop_after or config.n_steps)
     drawn = batches(len(data.train), config.batch_size, seed, first_step)
     started = time.perf_counter()
-    meter = _Meter(first_step, started)
+    meter = Meter(first_step, started)
     with tqdm(total=config.n_steps, initial=first_step, unit="step", disable=not distributed.is_main()) as bar:
         for step in range(first_step, last_step):
             windows = data.train[distributed.shard(next(drawn))]
@@ -132,8 +130,11 @@ def train(
             done = step + 1
             bar.update()
             reports = is_due(done, execution.report_every, config.n_steps)
-            if reports or is_due(done, execution.log_every, last_step):
-                values = {**meter.read(done, config.batch_size, folder), "learning_rate": rate}
+            logs, saves = is_due(done, execution.log_every, last_step), is_due(done, execution.save_every, last_step)
+            if reports or logs or saves:
+                meter.check(done, module, folder)
+            if reports or logs:
+                values = {**meter.read(done, config.batch_size), "learning_rate": rate}
                 bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
                 if reports:
                     values |= _report(module, average, data, execution, seed, done, config.batch_size, on_report)
@@ -141,7 +142,7 @@ def train(
                 if distributed.is_main():
                     for logger in loggers:
                         logger.log(done, values)
-            if is_due(done, execution.save_every, last_step) and distributed.is_main():
+            if saves and distributed.is_main():
                 write_state(folder, capture(done, module, average, optimiser))
     return Trained(last_step, average, time.perf_counter() - started)
 
@@ -157,7 +158,8 @@ def _only_fit(module: nn.Module, data: TrainingData, seed: int) -> Trained:
         raise ConfigError(f"n_steps = 0, but {type(module).__name__} has no `fit`: choose at least 1 step.")
     started = time.perf_counter()
     module.to(data.device)
-    module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
+    with method_call("fit"):
+        module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
     return Trained(0, module.state_dict(), time.perf_counter() - started)
 
 
@@ -168,7 +170,8 @@ def _begin(
     module.to(torch.device(execution.device)).train()
     state = read_state(folder)
     if state is None and isinstance(module, Fitted):
-        module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
+        with method_call("fit"):
+            module.fit(data, seeded_generator(seed, FIT_STEP, data.device))
     optimiser = torch.optim.AdamW(
         parameter_groups(module, config.weight_decay), lr=config.learning_rate, betas=config.betas, fused=True
     )
@@ -191,27 +194,6 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     others = [parameter for name, parameter in trained if name in spared]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-class _Meter:
-    """Mean loss and speed since the last reading."""
-
-    def __init__(self, step: int, now: float) -> None:
-        self.losses: list[Tensor] = []
-        self.since = (step, now)
-
-    def read(self, step: int, batch_size: int, folder: Path) -> dict[str, float]:
-        """The values since the last reading, up to `step`."""
-        loss = torch.stack(self.losses).mean().item()
-        if not np.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss} at step {step}; the last good state is in {folder}. Lower the learning rate."
-            )
-        now = time.perf_counter()
-        speed = (step - self.since[0]) * batch_size / (now - self.since[1])
-        self.losses.clear()
-        self.since = (step, now)
-        return {"loss": loss, "samples_per_s": speed}
 
 
 def seeded_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
@@ -239,8 +221,9 @@ def _gradient_step(
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
     with _kernels(execution):
-        loss = loss_of(data.batch(windows), seeded_generator(seed, step, device))
-    loss.backward()  # type: ignore[no-untyped-call]
+        loss = checked_loss(lambda: loss_of(data.batch(windows), seeded_generator(seed, step, device)), step + 1)
+    with method_call(f"the gradient at step {step + 1}"):
+        loss.backward()  # type: ignore[no-untyped-call]
     if config.max_gradient_norm is not None:
         nn.utils.clip_grad_norm_(module.parameters(), config.max_gradient_norm)
     optimiser.step()
@@ -292,7 +275,7 @@ def _report(
         # As many windows as in a training batch, so that a compiled network sees no new shape.
         rows = np.linspace(0, len(data.val) - 1, min(batch_size, len(data.train))).astype(np.int64)
         module.eval()
-        with torch.no_grad(), _kernels(execution):
+        with torch.no_grad(), _kernels(execution), method_call("validation loss"):
             loss = as_method(module).loss(data.batch(data.val[rows]), seeded_generator(seed, VALIDATION_STEP, device))
         module.train()
         values["val_loss"] = loss.item()

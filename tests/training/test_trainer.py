@@ -22,8 +22,9 @@ from dpbench.policies.method import Batch
 from dpbench.policies.noise import NoiseStreams
 from dpbench.training.batches import TrainingData, batches
 from dpbench.training.loggers import CsvLogger, TensorBoardLogger
+from dpbench.training.losses import DivergedError
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
-from dpbench.training.trainer import DivergedError, Execution, parameter_groups, train
+from dpbench.training.trainer import Execution, parameter_groups, train
 from dpbench.training.training_state import read_state
 
 CONFIG = TrainingConfig(n_steps=30, batch_size=8, learning_rate=1e-2, warmup_steps=5)
