@@ -128,9 +128,13 @@ def test_ctrl_c_ends_workers_that_hang() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     begun = time.monotonic()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells ignore it
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run("policy-hangs", n_workers=2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run("policy-hangs", n_workers=2)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert active_children() == []
     assert time.monotonic() - begun < 60
 
