@@ -85,13 +85,6 @@ def test_frames_are_kept_when_asked_for() -> None:
     assert episode.frames.shape == (4, 32, 32, 3)
 
 
-def test_nothing_to_do_is_named() -> None:
-    with pytest.raises(ConfigError, match="0 episodes"):
-        trials(STARTS, 0, (0,))
-    with pytest.raises(ConfigError, match="expected"):
-        trials(STARTS, 3, ())
-
-
 def test_nested_observations_become_flat_keys() -> None:
     flat = dict(flatten({"agent_pos": 1, "pixels": {"top": 2, "wrist": 3}}))  # type: ignore[dict-item]
     assert flat == {"agent_pos": 1, "pixels.top": 2, "pixels.wrist": 3}
