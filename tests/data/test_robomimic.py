@@ -423,7 +423,7 @@ def test_a_published_file_is_fetched_for_the_wanted_task(
 
     find = fetching.find_dataset
     monkeypatch.setattr("dpbench.cli.data.find_dataset", small)
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     assert main(command) == 0
     (tmp_path / "mh").mkdir()
     source.rename(tmp_path / "mh" / "low_dim_v15.hdf5")  # as robomimic's own script lays it down
