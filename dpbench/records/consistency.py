@@ -19,6 +19,8 @@ def contradictions(record: Record) -> Iterator[str]:
     """What does not follow, one sentence each."""
     yield from _of_trials(record)
     yield from _of_columns(record)
+    if not isinstance(record.summary.get("success"), Estimate):
+        yield "summary.success is missing, or has no interval"
     for name, value in record.summary.items():
         yield from _of_summary(record, name, value)
     for part in ("call_s", "control_step_s"):

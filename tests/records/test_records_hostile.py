@@ -98,6 +98,7 @@ def set_in(*keys: Any) -> Callable[[dict[str, Any]], None]:
     [
         (set_in("summary", "success", {"mean": 1.0, "low": 0.9, "high": 1.0}), "success is 1, which does not follow"),
         (set_in("summary", "length", "mean", 1e6), "length is 1e.06, which does not follow from episodes.length"),
+        (lambda record: record["summary"].pop("success"), "summary.success is missing, or has no interval"),
         (set_in("summary", "success", "low", 2.0), "expected finite numbers with low <= high"),
         (set_in("episodes", "start_seed", 0, 7), "episodes are not the 50 of cell"),
         (set_in("episodes", "mode", 0, "x"), "episodes.mode holds a name that is not in modes"),

@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dpbench.errors import CheckpointError, MissingExtraError, shown
+from dpbench.errors import CheckpointError, MissingExtraError
+from dpbench.escaping import printable
 from dpbench.policies.networks import parameters_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
@@ -206,8 +207,8 @@ def _network(model: _Model, task_id: str, path: Path) -> Any:
     for what, found, wanted in (("observations", model.observations, space), ("actions", model.actions, actions)):
         if differs := difference(what, found, boxes_of(wanted)):
             raise CheckpointError(
-                f"{path} does not fit {task_id}: {differs}; name the task it was trained in, or train it in "
-                f"gym.make({task_id!r}) without wrappers that change its spaces, such as RescaleAction."
+                f"{path} does not fit {task_id}: {printable(differs[:300])}; name the task it was trained in, or "
+                f"train it in gym.make({task_id!r}) without wrappers that change its spaces, such as RescaleAction."
             )
     try:
         network = model.policy_class(space, actions, lambda _: 0.0, **model.arguments)
@@ -215,7 +216,7 @@ def _network(model: _Model, task_id: str, path: Path) -> Any:
     except Exception as error:  # Whatever the class and torch say about shapes and names.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(
-            f"{path} does not fit {task_id} ({shown(reason, 300)}); name the task it was trained in."
+            f"{path} does not fit {task_id} ({printable(reason[:300])}); name the task it was trained in."
         ) from error
     return network
 
