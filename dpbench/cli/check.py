@@ -77,7 +77,7 @@ def _add_floors(floors: argparse.ArgumentParser) -> None:
     )
     floors.add_argument(
         "--file",
-        type=kinds.new_path,
+        type=kinds.new_file(".json"),
         default=Path("runs/floors.json"),
         help="where results are kept, after each kind of policies; what it holds is not measured again "
         "(default runs/floors.json)",

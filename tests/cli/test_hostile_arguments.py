@@ -42,6 +42,7 @@ WORK = (
     "dpbench.checks.check_task",
     "dpbench.checks.check_baseline",
     "dpbench.checks.check_dataset",
+    "dpbench.checks.check_floors",
     "dpbench.demonstrations.recording.record",
     "dpbench.arms.station.station_of",
 )
@@ -65,6 +66,7 @@ REQUIRED = {
     "check task": [TASK],
     "check baseline": ["mlp-bc"],
     "check dataset": [TASK],
+    "check floors": [TASK],
     "baselines": [],
     "tasks": [],
 }
