@@ -63,7 +63,7 @@ def test_no_worker_outlives_a_killed_or_interrupted_process(
 
 
 def test_a_worker_that_dies_is_named_in_one_sentence() -> None:
-    with pytest.raises(DpbenchError, match="ended before its work was done, often for lack of memory"):  # noqa: SIM117
+    with pytest.raises(DpbenchError, match="ended with status 1 before its work was done"):  # noqa: SIM117
         with worker_processes(1) as pool:
             pool.submit(os._exit, 1).result()
 

@@ -36,7 +36,7 @@ from dpbench.training.batches import TrainingData, training_data
 from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
 from dpbench.training.losses import DivergedError, MethodError, method_call
 from dpbench.training.trainer import Execution, Trained, train
-from dpbench.training.training_state import read_state
+from dpbench.training.training_state import read_state, remove_other_states
 
 RUN = Kind(ConfigError, "choose another --out, or delete the folder", limit_bytes=2**20)
 Rollouts = Callable[[Policy, TaskSpec], Mapping[str, float]]
@@ -177,6 +177,8 @@ def _execute(
     if distributed.is_main():
         state = read_state(run.folder)
         first_step = state.step if state is not None else 0
+        if state is not None:
+            remove_other_states(run.folder, state.step)
         loggers.append(CsvLogger(run.folder / "log.csv", first_step))
         if tensorboard:
             loggers.append(TensorBoardLogger(run.folder / "tensorboard", first_step))

@@ -132,9 +132,14 @@ def write_state(folder: Path, state: TrainingState) -> None:
             f"{folder}: training state of step {state.step} not saved ({error}); free some space and run the same "
             "command again: it resumes from the last saved state."
         ) from error
-    for old in folder.glob("state-*.safetensors"):
-        if old != path:
-            old.unlink()
+    remove_other_states(folder, state.step)
+
+
+def remove_other_states(folder: Path, step: int) -> None:
+    """Delete the tensors of all other steps; a process that was killed while it saved leaves some."""
+    for other in folder.glob("state-*.safetensors"):
+        if other.name != f"state-{step}.safetensors":
+            other.unlink()
 
 
 def read_state(folder: Path) -> TrainingState | None:

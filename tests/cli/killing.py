@@ -131,8 +131,8 @@ def attack(name: str, root: Path, n_kills: int, rng: random.Random) -> dict[str,
         killed = in_a_copy(lambda: counting(folder, moment)(arguments(folder)))  # noqa: B023
         kills += killed == -signal.SIGKILL
         again = in_a_copy(lambda: main(arguments(folder)))  # noqa: B023
-        found = content(name, folder) if again == 0 else f"status {again}"
-        if found != expected:
+        found = content(name, folder)  # killed after the last rename, an import finds its store, which it refuses
+        if found != expected or (again and name != "data import"):
             wrong.append(f"killed before change {moment} of {n_changes}: {found}, expected {expected}")
     return {"kills": kills, "wrong": wrong}
 
