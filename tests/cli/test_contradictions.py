@@ -76,11 +76,11 @@ def test_an_option_is_given_once_and_in_full(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "run.json cannot be read"),
-        ("{", "run.json cannot be read"),
-        ("[" * 10_000, "run.json cannot be read"),
-        ("[]", "run.json holds no run"),
-        ("null", "run.json holds no run"),
+        ("", "run.json: is not JSON"),
+        ("{", "run.json: is not JSON"),
+        ("[" * 10_000, "run.json: is not JSON"),
+        ("[]", "run.json: holds [], expected a JSON object"),
+        ("null", "run.json: holds null, expected a JSON object"),
         (json.dumps({"baseline": "act"}), "holds another run (baseline: 'act' there, 'nearest-neighbour' asked for"),
     ],
 )
