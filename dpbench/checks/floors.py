@@ -22,12 +22,12 @@ from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
 from dpbench.yardsticks import Ceiling, Floor
 
-N_CORNERS = 8
+N_CORNERS = 4
 """Up to four dimensions every corner is held; with more, so many are drawn, and with up to ten also both ends of each
 dimension, the others at their centre."""
 GRIDS = {1: 41, 2: 9}
 """Constants along each dimension; with more dimensions, N_DRAWN are drawn."""
-N_DRAWN = 8
+N_DRAWN = 4
 SHARES = (0.02, 0.1, 0.3)
 """Standard deviations of the noise around the start, as shares of the range of the actions."""
 N_REPLAYED = 3

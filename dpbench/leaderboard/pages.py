@@ -28,7 +28,7 @@ OLD = (
     "These tasks have a newer version, which is another task: their figures are kept, and are not to be compared with "
     "those of the newer version."
 )
-ONLY_OLD = "There is no record of the newest version yet; those of the one before stand at the end."
+NO_RECORD = "There is no record of it yet; those of the version before stand at the end of this page."
 NOTE = Kind(DataError, "write it again as text in UTF-8", limit_bytes=2**20)
 WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
 
@@ -137,7 +137,8 @@ def _page(family: Family, folder: Path) -> str:
     parts = [
         f"# {in_markdown(family.title)}",
         f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
-        *([_section(task, part, folder) for task, part in by_task(family.current)] or [ONLY_OLD]),
+        *(_section(task, part, folder) for task, part in by_task(family.current)),
+        *_awaited(family, folder),
         f"## Columns\n\n{legend(explained)}",
         published_results(family.table),
         order_agreement(family.table),
@@ -155,6 +156,27 @@ def _link(family: Family) -> str:
 def _superseded(sections: Sequence[str]) -> Sequence[str]:
     """The last section of a page: records of tasks that have a newer version; empty where there are none."""
     return ("## Superseded", OLD, *sections) if sections else ()
+
+
+def _awaited(family: Family, folder: Path) -> Sequence[str]:
+    """Newer versions that have no record yet, and what their success will be read against."""
+    known = set(family.table["task"])
+    newer = (load_task(load_task(old).superseded_by) for old in dict.fromkeys(family.superseded["task"]))
+    return [
+        "\n\n".join(
+            filter(
+                None,
+                (
+                    f"## {in_markdown(short(task.id))}",
+                    _picture(in_markdown(short(task.id)), picture_name(task.id), folder),
+                    NO_RECORD,
+                    floor_and_ceiling(task),
+                ),
+            )
+        )
+        for task in newer
+        if task.id not in known
+    ]
 
 
 def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
@@ -186,7 +208,7 @@ def floor_and_ceiling(task: TaskSpec) -> str:
     parts = []
     if (floor := task.floor) is not None:
         blind = "" if floor.replayed is None else f", {floor.replayed:.2f} by a demonstration that is replayed blindly"
-        reason = f": {floor.reason}" if floor.reason else ""
+        reason = f": {in_markdown(floor.reason)}" if floor.reason else ""
         parts.append(f"**Floor** (success): {floor.success:.2f} by held actions and noise{blind}{reason}.")
     if (ceiling := task.ceiling) is not None:
         parts.append(f"**Ceiling**: {ceiling.success:.2f} by the task's script, in {ceiling.steps:.0f} steps.")

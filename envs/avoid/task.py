@@ -10,6 +10,7 @@ from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS
 from .scene import CLOSED, OPEN, Course
+from .yardsticks import YARDSTICKS
 
 RATE_HZ = 10.0
 IMAGE_PX = 96
@@ -35,6 +36,7 @@ def action_spec(course: Course) -> ActionSpec:
 
 
 def _task(name: str, course: Course, key: str, spec: ArraySpec) -> TaskSpec:
+    floor, ceiling = YARDSTICKS[course]
     return TaskSpec(
         id=f"dpbench/{name}",
         family="Avoid",
@@ -53,6 +55,8 @@ def _task(name: str, course: Course, key: str, spec: ArraySpec) -> TaskSpec:
             "action": "action",
         },
         modes=MODES,
+        floor=floor,
+        ceiling=ceiling,
         superseded_by=f"dpbench/{name[:-1]}1" if course is OPEN else "",
         parts={
             Behaviour: "dpbench.envs.avoid.plans:behaviour",

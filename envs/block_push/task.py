@@ -11,6 +11,7 @@ from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResul
 
 from . import MAX_EPISODE_STEPS
 from .scene import JUMPING, TABLETOP, X_RANGE_M, Y_RANGE_M, Arm
+from .yardsticks import YARDSTICKS
 
 RATE_HZ = 10.0
 IMAGE_PX = 96
@@ -71,6 +72,7 @@ def arm_of(task: TaskSpec) -> Arm:
 
 
 def _task(name: str, arm: Arm, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
+    floor, ceiling = YARDSTICKS[name.replace("Image", "")]
     return TaskSpec(
         id=f"dpbench/{name}",
         family="Block push",
@@ -88,6 +90,8 @@ def _task(name: str, arm: Arm, key: str, spec: ArraySpec, action: ActionSpec) ->
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
         modes=MODES,
         stages=STAGES,
+        floor=floor,
+        ceiling=ceiling,
         superseded_by=f"dpbench/{name[:-1]}1" if arm is JUMPING else "",
         parts=PARTS if key == "pixels.top" else {**PARTS, **PUBLIC},
     )

@@ -12,6 +12,7 @@ from dpbench.data.public import PublicDemonstrations
 from dpbench.metrics.behaviour import Behaviour
 from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
+from dpbench.yardsticks import Ceiling, Floor
 
 from . import MAX_EPISODE_STEPS
 from .modes import MODES, SYMMETRIC_START
@@ -74,6 +75,9 @@ EVALUATION = (
     ),
 )
 
+FLOOR, CEILING = Floor(0.0, 0.0), Ceiling(0.14, 95.6)
+"""As `dpbench check floors` measured them from keypoints (leaderboards/floors.json); what is shown changes nothing."""
+
 PARTS: dict[type[object], str] = {
     PublicDemonstrations: "dpbench.envs.pusht.demonstrations:public",
     Behaviour: "dpbench.envs.pusht.modes:behaviour",
@@ -98,6 +102,8 @@ def _task(name: str, observation: tuple[str, ArraySpec], array: str, parts: dict
         evaluation=EVALUATION,
         store_arrays={"agent_pos": "agent_pos", key: array, "action": "action"},
         modes=MODES,
+        floor=FLOOR,
+        ceiling=CEILING,
         parts={**PARTS, **parts},
     )
 
