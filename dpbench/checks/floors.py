@@ -168,7 +168,7 @@ def measure(
     return Reached(
         policies=len(policies),
         best=best,
-        success=len(solved) / len(found[best]),
+        success=round(len(solved) / len(found[best]), 3),
         starts=len(found[best]),
         screened=screened,
         steps=round(float(np.mean([len(each.actions) for each in solved])), 1) if solved else None,

@@ -194,7 +194,7 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
         f"## {name}",
         _picture(name, picture, folder),
         facts,
-        floor_and_ceiling(task),
+        floor_and_ceiling(task) if row["starts"] == task.starts().name else "",
         markdown(as_text(part, first)),
         f"![Policies on {name}]({FIGURES}/{picture}.png)",
         f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
@@ -204,7 +204,7 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
 
 
 def floor_and_ceiling(task: TaskSpec) -> str:
-    """What policies that know nothing reach, and the task's script; empty where neither is known."""
+    """What policies that know nothing reach from the first protocol, and the script; empty where neither is known."""
     parts = []
     if (floor := task.floor) is not None:
         blind = "" if floor.replayed is None else f", {floor.replayed:.2f} by a demonstration that is replayed blindly"

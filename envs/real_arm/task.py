@@ -8,6 +8,7 @@ from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, TaskSpec
 
 from . import MAX_EPISODE_STEPS
 from .scene import WORKSPACE_HIGH_M, WORKSPACE_LOW_M
+from .yardsticks import YARDSTICKS
 
 RATE_HZ = 10.0
 """Rate of the policy. Source: `eval_real_robot.py` in real-stanford/diffusion_policy, commit 5ba07ac."""
@@ -53,6 +54,7 @@ PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
 
 def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
+    floor, ceiling = YARDSTICKS.get(name.replace("Image", ""), (None, None))
     return TaskSpec(
         id=f"dpbench/{name}",
         family="Real arm",
@@ -65,6 +67,8 @@ def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
         reward_range=(0.0, 1.0),
         packages=("mujoco",) if key == "environment_state" else ("mujoco", "opencv-python-headless"),
         evaluation=(EvaluationStarts("seeds-100000", 100_000, 50, source="ours, on the twin"),),
+        floor=floor,
+        ceiling=ceiling,
         store_arrays={"agent_pos": "agent_pos", key: key, "action": "action"},
         parts={ScriptedDemonstrator: "dpbench.envs.real_arm.demonstrator:scripted"}
         if key == "environment_state"

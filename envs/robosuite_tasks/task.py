@@ -15,6 +15,7 @@ from dpbench.policies.demonstrator import ScriptedDemonstrator
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
 
 from . import MAX_EPISODE_STEPS, VARIANTS, versions
+from .yardsticks import YARDSTICKS
 
 RATE_HZ = 20.0
 PACKAGES = ("mujoco", "robosuite", "numba")
@@ -168,6 +169,7 @@ SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosui
 
 def _task(name: str, variant: str, version: int) -> TaskSpec:
     scene, (obs_mode, action_mode) = SCENES[name], VARIANTS[variant]
+    floor, ceiling = YARDSTICKS.get(f"{name}{variant.replace('Image', '')}-v{version}", (None, None))
     seen = (
         {"environment_state": environment_state(scene)}
         if obs_mode == "state"
@@ -189,6 +191,8 @@ def _task(name: str, variant: str, version: int) -> TaskSpec:
         ),
         store_arrays={key: key for key in (*seen, "agent_pos", "action")},
         modes=scene.modes,
+        floor=floor,
+        ceiling=ceiling,
         superseded_by=f"dpbench/{name}{variant}-v1" if version < max(versions(name, variant)) else "",
         parts={**PARTS, **SCRIPTED} if scene.demonstrator else PARTS,
     )
