@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import dpbench  # noqa: F401  # registers the environments
 from dpbench.envs.block_push.demonstrator import BlockPushDemonstrator
-from dpbench.envs.block_push.scene import SUBSTEPS, TABLETOP, model_xml
+from dpbench.envs.block_push.scene import TABLETOP, model_xml
 from dpbench.envs.block_push.task import RATE_HZ
 from dpbench.policies.noise import NoiseStreams
 
@@ -42,7 +42,7 @@ def step_mujoco(model: Any, data: Any, start: NDArray[np.float64], velocities: N
     mujoco.mj_setState(model, data, start, mujoco.mjtState.mjSTATE_INTEGRATION)
     for velocity in velocities:
         data.ctrl[:] = velocity
-        mujoco.mj_step(model, data, SUBSTEPS)
+        mujoco.mj_step(model, data, TABLETOP.substeps)
 
 
 def test_mujoco_alone(measure: Callable[..., None]) -> None:

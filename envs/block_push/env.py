@@ -22,7 +22,6 @@ from .scene import (
     EFFECTOR_START_M,
     JUMPING,
     SETTLE_STEPS,
-    SUBSTEPS,
     TABLETOP,
     X_RANGE_M,
     Y_RANGE_M,
@@ -188,14 +187,14 @@ yaw; target2 x, y, yaw | m, rad; yaw in [0, pi) |
         data = self._data
         if not self._arm.moves:
             data.ctrl[:] = x, y
-            mujoco.mj_step(self._model, data, SUBSTEPS)
+            mujoco.mj_step(self._model, data, self._arm.substeps)
             return
         last_x, last_y = data.act.tolist()
         share = self._arm.max_step_m / max(math.hypot(x - last_x, y - last_y), 1e-12)
         if share < 1:
             x, y = last_x + share * (x - last_x), last_y + share * (y - last_y)
         data.ctrl[:] = (x - last_x) * RATE_HZ, (y - last_y) * RATE_HZ
-        mujoco.mj_step(self._model, data, SUBSTEPS)
+        mujoco.mj_step(self._model, data, self._arm.substeps)
         data.act[:] = x, y  # where it is already, but for rounding
 
     def _place(self, start: Start) -> None:

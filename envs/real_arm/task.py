@@ -54,7 +54,7 @@ PIXELS = ArraySpec((IMAGE_PX, IMAGE_PX, 3), "uint8", 0.0, 255.0, "8-bit RGB")
 
 
 def _task(name: str, key: str, spec: ArraySpec, action: ActionSpec) -> TaskSpec:
-    floor, ceiling = YARDSTICKS.get(name.replace("Image", ""), (None, None))
+    floor, ceiling = YARDSTICKS[name.replace("Image", "")]
     return TaskSpec(
         id=f"dpbench/{name}",
         family="Real arm",

@@ -169,7 +169,7 @@ SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosui
 
 def _task(name: str, variant: str, version: int) -> TaskSpec:
     scene, (obs_mode, action_mode) = SCENES[name], VARIANTS[variant]
-    floor, ceiling = YARDSTICKS.get(f"{name}{variant.replace('Image', '')}-v{version}", (None, None))
+    floor, ceiling = YARDSTICKS[f"{name}{variant.replace('Image', '')}-v{version}"]
     seen = (
         {"environment_state": environment_state(scene)}
         if obs_mode == "state"
