@@ -13,6 +13,7 @@ import pandas as pd
 
 from dpbench.comparison.groups import Group, group
 from dpbench.errors import ConfigError, DataError, UnknownNameError
+from dpbench.escaping import in_csv
 from dpbench.metrics.metric import OfRecords, Shown
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import metrics_of, score_of
@@ -71,7 +72,7 @@ def _problems(table: pd.DataFrame) -> Iterator[str]:
         return
     for task in dict.fromkeys(table["task"]):
         try:
-            numbers = [*COUNTS, *_columns(load_task(task))]
+            numbers = [*COUNTS, *map(in_csv, _columns(load_task(task)))]
         except UnknownNameError as error:
             yield str(error)
             return

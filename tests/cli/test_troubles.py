@@ -223,9 +223,13 @@ def test_a_signal_while_a_file_is_written_leaves_nothing_half_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(files.os, "fsync", lambda _: os.kill(os.getpid(), number))
-        found = status_of(typed(command))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells ignore it
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(files.os, "fsync", lambda _: os.kill(os.getpid(), number))
+            found = status_of(typed(command))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert found == status
     assert len(messages(capsys)) == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -66,7 +66,7 @@ def test_records_are_kept_beside_each_other(tmp_path: Path, record: Record) -> N
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownNameError, match="no start states named 'x'"):
         resolve(Cell("hold", "dpbench/PushT-v0", "x"))
-    with pytest.raises(ConfigError, match="0 episodes"):
+    with pytest.raises(ConfigError, match="n_starts = 0"):
         resolve(Cell("hold", "dpbench/PushT-v0", n_starts=0))
 
 
