@@ -82,8 +82,10 @@ class ArmFaultError(DpbenchError):
 def shown(value: object, limit: int = 60) -> str:
     """A value as a message names it: its `repr` in one line, cut where it is long."""
     try:
-        text = " ".join(repr(value).split())
-    except Exception:  # a `repr` may raise anything; Python's own does for a number of 4,301 digits
+        text = " ".join(str.__str__(repr(value)).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a `repr` may raise anything; Python's own does for a number of 4,301 digits
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
 

@@ -21,17 +21,34 @@ def in_one_line(text: str, limit: int = MAX_CHARACTERS) -> str:
 
 def safely_shown(value: object) -> str:
     """A value from elsewhere, short and in one line."""
-    return in_one_line(reprlib.repr(value), 60)
+    try:
+        return in_one_line(str.__str__(reprlib.repr(value)), 60)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # A stranger's `__repr__` or `__len__` may raise anything, SystemExit among it.
+        return f"<{in_one_line(type(value).__name__, 58)}>"
+
+
+def plain(value: object) -> object:
+    """A text of a class of its own as plain text, without that class's methods; anything else as it is."""
+    return str.__str__(value) if issubclass(type(value), str) else value
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, without its type."""
+    try:
+        return in_one_line(str.__str__(str(error)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # A stranger's `__str__`, which may raise anything.
+        return "its message cannot be read"
 
 
 def failure_of(error: BaseException) -> str:
     """Type, message and place of an error: `KeyError: 'x' (my_policy.py, line 12)`."""
-    try:
-        message = in_one_line(str(error))
-    except Exception:  # A stranger's `__str__`.
-        message = "its message cannot be read"
+    message = message_of(error)
     place = _place(error)
-    return f"{type(error).__name__}{': ' if message else ''}{message}{f' ({place})' if place else ''}"
+    return f"{in_one_line(type(error).__name__, 80)}{': ' if message else ''}{message}{f' ({place})' if place else ''}"
 
 
 def _place(error: BaseException) -> str | None:
@@ -41,7 +58,8 @@ def _place(error: BaseException) -> str | None:
     theirs = None
     step: TracebackType | None = error.__traceback__
     while step is not None:
-        name = str(step.tb_frame.f_globals.get("__name__", ""))
+        own = step.tb_frame.f_globals.get("__name__", "")
+        name = own if type(own) is str else ""
         if name.startswith(SHIPPED) or name.partition(".")[0] not in NOT_THEIRS:
             theirs = step
         step = step.tb_next

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dpbench.errors import DataError
 
@@ -58,12 +58,18 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        with temporary_name(path).open("wb") as file:
+        with _fresh(temporary_name(path)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:  # which does not say the file, or says its temporary name
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _fresh(path: Path) -> IO[bytes]:
+    """Make a file for writing; a link of that name, which could lead to any file, is removed and not followed."""
+    _remove(path)  # of a killed process that had our number
+    return path.open("xb")  # O_EXCL: fails where anything has the name, a link included
 
 
 @contextmanager
@@ -75,7 +81,8 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = temporary_name(path)
-    folder.mkdir(exist_ok=True)
+    _remove(folder)  # of a killed process that had our number, or a link that leads elsewhere
+    folder.mkdir()
     try:
         yield folder / path.name
         os.replace(folder / path.name, path)
@@ -96,6 +103,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield path
         return
     temporary = temporary_name(path)
+    _remove(temporary)  # as in `new_file`
     try:
         yield temporary
         os.replace(temporary, path)

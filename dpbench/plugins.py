@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from dpbench.errors import MissingExtraError, PluginError
-from dpbench.failures import failure_of, in_one_line, safely_shown
+from dpbench.failures import failure_of, in_one_line, message_of, safely_shown
 
 OWN = "dpbench"
 """Name of our distribution, and of our package."""
@@ -90,8 +90,8 @@ def guarded(what: str, note: Callable[[str], object]) -> Iterator[None]:
     try:
         with _settings_kept(what, note), redirect_stdout(sys.stderr):
             yield
-    except MissingExtraError:
-        raise
+    except MissingExtraError as error:
+        raise MissingExtraError(message_of(error)) from error  # plain, whatever class it was of
     except KeyboardInterrupt:
         note(f"interrupted while {what} was being imported.")
         raise

@@ -23,7 +23,7 @@ from importlib.metadata import EntryPoint
 from typing import TypeVar
 
 from dpbench.errors import NameTakenError, PluginError, UnknownNameError, shown
-from dpbench.failures import failure_of
+from dpbench.failures import failure_of, plain
 from dpbench.names import is_name, misfit
 from dpbench.plugins import OWN, guarded, other_points, own_points
 
@@ -151,7 +151,9 @@ class Registry:
         """
         try:
             yield
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             entry = self.entry(name)
             if entry.is_own or isinstance(error, PluginError):
                 raise
@@ -228,13 +230,13 @@ def _others(
         what = f"{kind} plug-in {distribution} ({point.value})"
         try:
             with guarded(what, note):
-                table = _table(point)
+                rows = [(name, target, misfit(kind, name, target)) for name, target in _table(point)]
         except ImportError as error:  # a PluginError or a MissingExtraError
             problems.append(str(error) if isinstance(error, PluginError) else f"{what}: {error}")
             continue
         lines: list[str] = []
-        for name, target in table.items():
-            if (why := misfit(kind, name, target)) is not None:
+        for name, target, why in rows:
+            if why is not None:
                 lines.append(f"{what}: {why}")
             elif str(name).casefold() in taken:
                 lines.append(f"{what}: {name!r} is a name of dpbench, which keeps it; rename it there.")
@@ -256,8 +258,8 @@ def _others(
     return Others(entries, claimed, tuple(problems))
 
 
-def _table(point: EntryPoint) -> dict[object, object]:
-    """A copy of the table that an entry point names.
+def _table(point: EntryPoint) -> list[tuple[object, object]]:
+    """The rows of the table that an entry point names; texts of classes of their own become plain.
 
     Raises:
         TypeError: unless it is a mapping.
@@ -265,4 +267,4 @@ def _table(point: EntryPoint) -> dict[object, object]:
     table: object = point.load()
     if not isinstance(table, Mapping):
         raise TypeError(f"it names a {type(table).__name__}, expected a table {{name: target}}")
-    return dict(table)
+    return [(plain(name), plain(target)) for name, target in dict(table).items()]

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from dpbench.data.array_description import METADATA_LIMIT_BYTES, ArrayDescription, parse_description, parse_json
 from dpbench.errors import DataError
 from dpbench.files import write_json
+from dpbench.reading import Kind, read_bytes
+
+METADATA = Kind(DataError, "fetch or record the data again", METADATA_LIMIT_BYTES)
 
 
 class RawArray:
@@ -97,6 +100,8 @@ class RawArray:
 
     def _write_chunk(self, chunk: int, row: int, part: NDArray[Any], durable: bool) -> None:
         path = self._path(chunk)
+        if path.is_symlink() or self._folder.is_symlink():
+            raise DataError(f"{path} is a link, which could lead to any file; copy the store with its files first.")
         item = self.dtype.itemsize * int(np.prod(self.item_shape))
         with path.open("r+b" if path.exists() else "w+b") as file:
             if os.fstat(file.fileno()).st_size < self._rows * item:
@@ -159,9 +164,4 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > METADATA_LIMIT_BYTES:
-            raise DataError(f"{path} is larger than {METADATA_LIMIT_BYTES:,} bytes; fetch or record the data again.")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); fetch or record the data again.") from error
+    return read_bytes(path, METADATA)  # never a device, which has no end, or a named pipe, which waits for a writer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,27 @@ def test_a_damaged_description_names_its_field(
     with pytest.raises(DataError, match=message) as caught:
         take(path)
     assert str(path / array) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [".zattrs", "meta/episode_ends/.zarray", "data/action/.zarray"])
+@pytest.mark.parametrize("device", [None, "/dev/zero"])
+def test_devices_and_pipes_are_not_read(tmp_path: Path, name: str, device: str | None) -> None:
+    path = tmp_path / "a.zarr"
+    EpisodeStore.create(path, {"action": ((2,), "float32")})
+    (path / name).unlink()
+    if device is None:
+        os.mkfifo(path / name)
+    else:
+        (path / name).symlink_to(device)
+    with pytest.raises(DataError):
+        EpisodeStore.open(path)
+
+
+def test_an_episode_is_not_written_through_a_link(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "a.zarr"
+    victim.write_text("kept")
+    store = EpisodeStore.create(path, {"action": ((2,), "float32")})
+    (path / "data" / "action" / "0.0").symlink_to(victim)
+    with pytest.raises(DataError, match="is a link"):
+        store.append({"action": np.zeros((3, 2), np.float32)})
+    assert victim.read_text() == "kept"
