@@ -16,6 +16,7 @@ from dpbench.policies.ensembled import TemporalEnsemble, ensembled_horizon
 from dpbench.policies.learned import MICRO_BATCH
 from dpbench.policies.policy_source import PolicyDescription, PolicySource
 from dpbench.policies.protocol import Policy
+from dpbench.policies.threads import fixed_arithmetic
 from dpbench.registry import registry
 from dpbench.spec import Horizon
 
@@ -82,7 +83,7 @@ def open_policy(
     """
     check_device(device)
     described = describe_policy(policy, task_id, options) if isinstance(policy, str) else policy
-    with _blamed(described.reference, "opened"):
+    with _blamed(described.reference, "opened"), fixed_arithmetic():
         opened = _source(described.source).open(described, device, micro_batch)
     try:
         check_policy(opened)

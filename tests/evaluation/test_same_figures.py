@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -65,6 +65,47 @@ def test_an_episode_is_the_same_alone(expected: tuple[Episode, ...]) -> None:
     for number in (0, 6, 11):
         (alone,) = rollout(OPEN(), TASK, STARTS, TRIALS[number : number + 1])
         assert same(alone, expected[number])
+
+
+SETTINGS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+    "type": (partial(torch.set_default_dtype, torch.float64), partial(torch.set_default_dtype, torch.float32)),
+    "precision": (
+        partial(torch.set_float32_matmul_precision, "medium"),
+        partial(torch.set_float32_matmul_precision, "highest"),
+    ),
+    "autocast": (
+        partial(torch.set_autocast_enabled, "cpu", True),
+        partial(torch.set_autocast_enabled, "cpu", False),
+    ),
+    "device": (partial(torch.set_default_device, "meta"), partial(torch.set_default_device, None)),
+    "kernels": (
+        lambda: torch.backends.mkldnn.set_flags(False),
+        lambda: torch.backends.mkldnn.set_flags(True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_episodes_do_not_depend_on_what_a_program_sets_for_torch(name: str, expected: tuple[Episode, ...]) -> None:
+    change, restore = SETTINGS[name]
+    change()
+    try:
+        episodes = rollout(OPEN(), TASK, STARTS, TRIALS[:3])
+    finally:
+        restore()
+    assert all(map(same, episodes, expected))
+
+
+def test_what_a_program_sets_for_torch_stays_set() -> None:
+    torch.set_float32_matmul_precision("medium")
+    torch.set_default_dtype(torch.float64)
+    try:
+        with fixed_threads():
+            assert (torch.get_default_dtype(), torch.get_float32_matmul_precision()) == (torch.float32, "highest")
+        assert (torch.get_default_dtype(), torch.get_float32_matmul_precision()) == (torch.float64, "medium")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.set_default_dtype(torch.float32)
 
 
 def evaluated(threads: str | None, n_workers: int) -> dict[str, list[float]]:
