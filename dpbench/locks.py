@@ -42,7 +42,7 @@ def working_on(path: Path) -> Iterator[None]:
     """
     with only_writer(path) as is_new:
         if is_new:
-            remove_leftovers(path.resolve())
+            remove_leftovers(_target(path))
         yield
 
 
@@ -63,7 +63,7 @@ def only_writer(path: Path) -> Iterator[bool]:
     if is_temporary(path):  # this process's own, whose name nobody else knows
         yield False
         return
-    target = path.resolve()
+    target = _target(path)
     place = target.with_name(f".{target.name}.lock")
     lock = FileLock(place, timeout=WAIT_S, thread_local=False, is_singleton=True, fallback_to_soft=False)
     if lock.is_locked:
@@ -77,6 +77,17 @@ def only_writer(path: Path) -> Iterator[bool]:
             with suppress(OSError):
                 place.unlink()  # before the release: afterwards it may be another process's
             lock.release()
+
+
+def _target(path: Path) -> Path:
+    """Where a path leads: one lock, whatever the path is called."""
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:  # before Python 3.13, a loop is a RuntimeError
+        raise DpbenchError(f"{path} is a link that leads back to itself; choose another place.") from error
+    if not target.name:
+        raise DpbenchError(f"{path} has no name of its own; choose a place inside it.")
+    return target
 
 
 def _acquire(lock: FileLock, path: Path, place: Path) -> bool:

@@ -172,3 +172,11 @@ def test_what_fails_on_its_way_leaves_the_old_and_nothing_else(
         temporary.mkdir() if make is new_folder else temporary.write_text("whole")
     assert [entry.name for entry in tmp_path.iterdir()] == ["video.mp4"]
     assert not temporary_name(path).exists()
+
+
+def test_a_place_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DpbenchError, match="loop is a link that leads back to itself"), working_on(tmp_path / "loop"):
+        pass
+    with pytest.raises(DpbenchError, match="/ has no name of its own"), working_on(Path("/")):
+        pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -138,7 +139,7 @@ def new_file(*suffixes: str) -> Callable[[str], Path]:
     """A file that can be written, with one of these endings."""
 
     def read(text: str) -> Path:
-        found = path(text)
+        found = _place(text)
         if found.suffix.lower() not in suffixes:
             raise argparse.ArgumentTypeError(f"{shown(text)}: expected a file that ends in {' or '.join(suffixes)}")
         if found.exists() and not found.is_file():
@@ -151,7 +152,7 @@ def new_file(*suffixes: str) -> Callable[[str], Path]:
 
 def new_path(text: str) -> Path:
     """A file or folder that can be written."""
-    found = path(text)
+    found = _place(text)
     _check_writable(found.parent, text)
     return found
 
@@ -170,8 +171,19 @@ data_dir = as_text(folder)
 
 def new_folder(text: str) -> Path:
     """A folder that can be written to; it is made where it does not exist."""
-    found = folder(text)
+    folder(text)
+    found = _place(text)
     _check_writable(found, text)
+    return found
+
+
+def _place(text: str) -> Path:
+    """A path that a file or folder can be put at."""
+    found = path(text)
+    if found.is_symlink() and not os.path.exists(found):  # unlike Path.exists, it takes a loop
+        raise argparse.ArgumentTypeError(f"{shown(text)} is a link that leads nowhere; choose another place")
+    if not Path(os.path.abspath(found)).name:
+        raise argparse.ArgumentTypeError(f"{shown(text)} has no name of its own; choose a place inside it")
     return found
 
 

@@ -84,6 +84,9 @@ def test_a_right_value_is_read(read: Callable[[str], object], text: str, value: 
 
 def test_places_to_write_to_are_tried_without_a_trace(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
+    links = {"loop": "loop", "nowhere": "away", "nowhere.mp4": "away.mp4"}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
     video = kinds.new_file(".mp4", ".gif")
     assert video(str(tmp_path / "new/folder/a.MP4")) == tmp_path / "new/folder/a.MP4"
     assert kinds.new_folder(str(tmp_path / "new")) == tmp_path / "new"
@@ -96,13 +99,17 @@ def test_places_to_write_to_are_tried_without_a_trace(tmp_path: Path) -> None:
         (kinds.new_folder, str(tmp_path / "file")),
         (kinds.new_folder, str(tmp_path / "file/x")),
         (kinds.folder, str(tmp_path / "file")),
+        *((read, str(tmp_path / link)) for read in (kinds.new_path, kinds.new_folder) for link in ("loop", "nowhere")),
+        (video, str(tmp_path / "nowhere.mp4")),
+        (kinds.new_path, "/"),
+        (kinds.new_folder, "/"),
         (kinds.path, "x" * 10_000),
         (kinds.path, "a\0b"),
         (kinds.path, " "),
     ):
         with pytest.raises(argparse.ArgumentTypeError):
             read(text)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", *links}
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)
