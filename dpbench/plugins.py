@@ -2,20 +2,22 @@
 
 A plug-in runs with the rights of the user, and nothing here can change that. What is here is for plug-ins with
 mistakes: an error or `sys.exit` of an import is turned into a sentence, what it prints goes to stderr, settings that
-figures hang on are set back, and one that takes long is named. Nobody can catch a plug-in that ends the process
-(`os._exit`, a crash of a library in C); a command that needs only names of dpbench does not import it.
+figures hang on, signal handlers and standard streams are set back, and one that takes long is named. Nobody can catch
+a plug-in that ends the process (`os._exit`, a crash of a library in C); a command that needs only names of dpbench
+does not import it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -88,7 +90,8 @@ def guarded(what: str, note: Callable[[str], object]) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        with _settings_kept(what, note), redirect_stdout(sys.stderr):
+        # Streams are set back first: notes about the others need them.
+        with _settings_kept(what, note), _signals_kept(what, note), _streams_kept(what, note):
             yield
     except MissingExtraError as error:
         raise MissingExtraError(message_of(error)) from error  # plain, whatever class it was of
@@ -134,7 +137,100 @@ def _settings_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
             wanted = before.get(name, UNTOUCHED.get(name))
             if wanted is not None and read() != wanted:
                 write(wanted)
-                note(f"{what} changed {name} when it was imported; it was set back.")
+                note(_set_back(what, name))
+
+
+def _set_back(what: str, name: str) -> str:
+    return f"{what} changed {name} when it was imported; it was set back."
+
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGALRM", "SIGPIPE")
+TIMERS = ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF")
+"""Names of signals and timers; Windows lacks some."""
+
+
+@contextmanager
+def _signals_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
+    """Set back handlers, and stop timers that an import starts. Python lets only the main thread do so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {name: signal.getsignal(getattr(signal, name)) for name in SIGNALS if hasattr(signal, name)}
+    timers = [name for name in TIMERS if hasattr(signal, name) and not any(signal.getitimer(getattr(signal, name)))]
+    changed: list[str] = []
+    try:
+        yield
+    finally:
+        for name in timers:  # before the handlers: the default one of SIGALRM ends the process
+            if any(signal.getitimer(getattr(signal, name))):
+                signal.setitimer(getattr(signal, name), 0)
+                changed.append(f"the timer {name}")
+        for name, handler in handlers.items():
+            if handler is not None and signal.getsignal(getattr(signal, name)) is not handler:
+                signal.signal(getattr(signal, name), handler)
+                changed.append(f"the handler of {name}")
+        for name in changed:
+            note(_set_back(what, name))
+
+
+DESCRIPTORS = {"stdout": 1, "stderr": 2, "__stdout__": 1, "__stderr__": 2}
+"""Name of a stream in `sys` -> descriptor."""
+
+
+@contextmanager
+def _streams_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
+    """Send what an import prints to stderr; set back streams that it replaces, open those again that it closes."""
+    streams: dict[str, TextIO] = {name: getattr(sys, name) for name in DESCRIPTORS if _is_open(getattr(sys, name))}
+    copies = {number: copy for number in (1, 2) if (copy := _copy_of(number)) is not None}
+    printing, sys.stdout = sys.stdout, sys.stderr
+    meanwhile = {name: getattr(sys, name) for name in DESCRIPTORS}
+    changed: dict[str, None] = {}
+    try:
+        yield
+    finally:
+        for number, copy in copies.items():
+            if not _is_same_file(number, copy):
+                os.dup2(copy, number)
+                changed[f"the descriptor {number}"] = None
+            os.close(copy)
+        replaced = [name for name, stream in meanwhile.items() if getattr(sys, name, None) is not stream]
+        for name, stream in {**meanwhile, "stdout": printing}.items():
+            setattr(sys, name, stream)
+        changed |= {f"sys.{name}": None for name in replaced}
+        again: dict[int, TextIO] = {}  # `sys.stdout` and `sys.__stdout__` are one stream, and stay so
+        for name, stream in streams.items():
+            if not _is_open(stream):
+                if id(stream) not in again:
+                    again[id(stream)] = _opened(DESCRIPTORS[name])
+                setattr(sys, name, again[id(stream)])
+                changed[f"sys.{name}"] = None
+        for name in changed:
+            note(_set_back(what, name))
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and not stream.closed
+    except ValueError:  # its buffer was detached
+        return False
+
+
+def _opened(number: int) -> TextIO:
+    return os.fdopen(number, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)
+
+
+def _copy_of(number: int) -> int | None:
+    try:
+        return os.dup(number)
+    except OSError:  # closed by who started the command
+        return None
+
+
+def _is_same_file(number: int, copy: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), os.fstat(copy))
+    except OSError:  # closed
+        return False
 
 
 UNTOUCHED = {"torch's default type": "torch.float32", "torch's gradients": "True", "torch's default device": "cpu"}

@@ -212,6 +212,56 @@ def test_settings_that_an_import_changes_are_set_back(
     assert line == f"note: baseline plug-in bad (bad:TABLE) changed {name} when it was imported; it was set back."
 
 
+PROCESS_CHANGES = {
+    "the timer ITIMER_REAL": "signal.alarm(60)",
+    "the timer ITIMER_VIRTUAL": "signal.setitimer(signal.ITIMER_VIRTUAL, 60)",
+    "the handler of SIGINT": "signal.signal(signal.SIGINT, signal.SIG_IGN)",
+    "the handler of SIGTERM": "signal.signal(signal.SIGTERM, lambda *_: None)",
+    "the handler of SIGALRM": "signal.signal(signal.SIGALRM, signal.SIG_IGN)",
+    "the handler of SIGPIPE": "signal.signal(signal.SIGPIPE, signal.SIG_DFL)",
+    "sys.stdout": "sys.stdout = io.StringIO()",
+    "sys.stderr": "sys.stderr = None",
+    "sys.__stdout__": "sys.__stdout__.close()",
+    "sys.__stderr__": "sys.__stderr__ = io.StringIO()",
+    "the descriptor 1": "os.close(1)",
+    "the descriptor 2": "os.dup2(os.open(os.devnull, os.O_WRONLY), 2)",
+}
+CLOSED = {
+    "print stream": "sys.stdout.close()",  # sys.stderr, to which an import prints
+    "errors": "sys.stderr.close()",
+    "detached": "sys.__stdout__.detach()",
+    "both": "sys.__stdout__.close(); sys.__stderr__.close()",
+    "descriptors": "os.close(1); os.close(2)",
+    "all, and an error": "sys.stderr.close(); sys.__stdout__.close(); os.closerange(1, 3); raise ValueError('x')",
+}
+
+
+def test_signals_and_streams_that_an_import_changes_are_set_back_and_a_closed_one_ends_nothing() -> None:
+    code = (
+        "import json, os, signal, sys\nfrom dpbench.plugins import guarded\nfrom dpbench.errors import PluginError\n"
+        "def state(): return [signal.getsignal(each) for each in (2, 13, 14, 15)] + [signal.getitimer(each)[0] for each"
+        " in (0, 1, 2)] + [os.readlink(f'/proc/self/fd/{each}') for each in (1, 2)]\n"
+        "before, said = state(), {}\nfor name, line in json.loads(sys.argv[1]).items():\n"
+        "    try:\n        with guarded(name, said.setdefault(name, []).append): exec('import io\\n' + line)\n"
+        "    except PluginError as error: said[name].append(str(error))\n"
+        "    assert state() == before, name\n    print(name)\n    print(name, file=sys.stderr)\n"
+        "    print(name, file=sys.__stdout__)\nprint(json.dumps(said))"
+    )
+    attacks = {**PROCESS_CHANGES, **CLOSED}
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(attacks)], capture_output=True, text=True, timeout=120, check=False
+    )
+    *printed, last = done.stdout.splitlines()
+    assert (done.returncode, done.stderr.splitlines()) == (0, list(attacks))
+    assert printed.count("both") == 2
+    assert sorted(printed) == sorted([*attacks, *attacks])
+    said = json.loads(last)
+    for name in PROCESS_CHANGES:
+        assert f"{name} changed {name} when it was imported; it was set back." in said[name]
+    assert said["all, and an error"][-1].endswith("cannot be imported: ValueError: x (<string>, line 2)")
+    assert all(said.values()), "each is named"
+
+
 TASKS = """
 from dpbench.tasks import TaskEntry
 def entry(spec, env="bad_env:Env"): return TaskEntry(spec, env, None, 10)
