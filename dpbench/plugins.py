@@ -28,6 +28,8 @@ OWN = "dpbench"
 """Name of our distribution, and of our package."""
 SLOW_S = 3.0
 """After so long an import is named, s; torch and a simulator together take less."""
+MAX_POINTS = 100
+"""Entry points of one group that a plug-in may have; one is enough."""
 ENTRY_POINT = re.compile(r"[A-Za-z_][\w.]*\s*:\s*[A-Za-z_]\w*")
 
 
@@ -64,6 +66,9 @@ def other_points(group: str) -> tuple[list[tuple[str, EntryPoint]], list[str]]:
         if name == OWN:
             of_group = [point for point in of_group if not _is_own(point)]
             name = f"another {OWN}"
+        if len(of_group) > MAX_POINTS:
+            problems.append(f"{name} has {len(of_group):,} entry points in {group}, expected {MAX_POINTS} at most.")
+            continue
         for point in of_group:
             if ENTRY_POINT.fullmatch(point.value):
                 points.append((name, point))

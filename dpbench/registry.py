@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from itertools import islice
 from typing import TypeVar
 
 from dpbench.errors import NameTakenError, PluginError, UnknownNameError, shown
@@ -32,6 +33,8 @@ Points = tuple[Iterable[tuple[str, EntryPoint]], Iterable[str]]
 """Names of distributions with an entry point each, and what could not be read of others."""
 MAX_LINES = 3
 """Lines about the names of one plug-in; more are counted."""
+MAX_NAMES = 1_000
+"""Names of one kind that a plug-in may have; a list imports what each points to."""
 LOG = logging.getLogger(__name__)
 
 
@@ -225,14 +228,21 @@ def _others(
     """The tables of plug-ins, put together."""
     problems = list(unread)
     claims: dict[str, list[Entry]] = {}
+    counts: dict[str, int] = {}
     taken = {name.casefold() for name in own}  # names become folders, and some disks do not tell case apart
     for distribution, point in points:
+        if counts.get(distribution, 0) > MAX_NAMES:  # said already
+            continue
         what = f"{kind} plug-in {distribution} ({point.value})"
         try:
             with guarded(what, note):
                 rows = [(name, target, misfit(kind, name, target)) for name, target in _table(point)]
+            counts[distribution] = counts.get(distribution, 0) + len(rows)
         except ImportError as error:  # a PluginError or a MissingExtraError
             problems.append(str(error) if isinstance(error, PluginError) else f"{what}: {error}")
+            continue
+        if counts[distribution] > MAX_NAMES:
+            problems.append(f"{what} has more than {MAX_NAMES:,} names, which is too many; these are left out.")
             continue
         lines: list[str] = []
         for name, target, why in rows:
@@ -259,7 +269,7 @@ def _others(
 
 
 def _table(point: EntryPoint) -> list[tuple[object, object]]:
-    """The rows of the table that an entry point names; texts of classes of their own become plain.
+    """The rows of the table that an entry point names, `MAX_NAMES + 1` at most; their texts become plain.
 
     Raises:
         TypeError: unless it is a mapping.
@@ -267,4 +277,4 @@ def _table(point: EntryPoint) -> list[tuple[object, object]]:
     table: object = point.load()
     if not isinstance(table, Mapping):
         raise TypeError(f"it names a {type(table).__name__}, expected a table {{name: target}}")
-    return [(plain(name), plain(target)) for name, target in dict(table).items()]
+    return [(plain(name), plain(target)) for name, target in dict(islice(table.items(), MAX_NAMES + 1)).items()]

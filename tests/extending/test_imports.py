@@ -99,6 +99,41 @@ def test_entry_points_that_cannot_be_read_are_named_in_a_line(
     assert len(line) < 500
 
 
+TOO_MANY = {
+    "table": ("TABLE = {f'their-{i}': 'bad:X' for i in range(100_000)}", None, "has more than 1,000 names"),
+    "endless": (
+        "import itertools\nfrom collections import UserDict\nclass Bad(UserDict):\n"
+        " def __iter__(self): return map(str, itertools.count())\n def __getitem__(self, name): return 'bad:X'\n"
+        "TABLE = Bad()",
+        None,
+        "has more than 1,000 names",
+    ),
+    "tables": (
+        "A, B = ({f'{part}-{i}': 'bad:X' for i in range(501)} for part in 'ab')",
+        "[dpbench.baselines]\n" + "".join(f"{i} = bad:{'AB'[i > 0]}\n" for i in range(9)),
+        "(bad:B) has more than 1,000 names",
+    ),
+    "entry points": (
+        "TABLE = {}",
+        "[dpbench.baselines]\n" + "".join(f"{i} = bad:TABLE\n" for i in range(100_000)),
+        "bad has 100,000 entry points in dpbench.baselines, expected 100 at most.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_a_plug_in_with_too_many_names_is_refused_in_a_line(
+    name: str, strangers: Strangers, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, points, said = TOO_MANY[name]
+    ours = set(registry("baseline").own)
+    strangers.add("bad", code, "baselines", points=points)
+    theirs = set(registry("baseline").names()) - ours
+    assert len(theirs) == (501 if name == "tables" else 0)
+    assert said in lines(caplog)[-1]
+    assert len(lines(caplog)) == 1, lines(caplog)
+
+
 def test_metadata_that_is_not_text_or_not_there_is_passed_over(strangers: Strangers) -> None:
     strangers.add("bad", "", points="")
     (strangers.folder / "bad-0.1.dist-info/entry_points.txt").write_bytes(b"\xff[dpbench.tasks]")
