@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from dpbench.data.public import own_dataset
 from dpbench.data.raw_array import RawArray, describe, read_description, read_json
 from dpbench.data.windows import are_cumulative
-from dpbench.errors import DataError
+from dpbench.errors import DataError, check_whole
 from dpbench.files import new_folder, write_json
 from dpbench.locks import only_writer, working_on
 from dpbench.spec import TaskSpec
@@ -48,7 +48,8 @@ class EpisodeStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.attributes: dict[str, Any] = read_json(path / ".zattrs")
+        # The zarr library writes no .zattrs for a group without attributes.
+        self.attributes: dict[str, Any] = read_json(path / ".zattrs") if (path / ".zattrs").exists() else {}
         # First: a writer commits them last, so that the arrays read afterwards have at least as many steps.
         self._ends = RawArray(path / ENDS)
         self._arrays = {
@@ -166,11 +167,14 @@ class EpisodeStore:
             durable: flush to the disk before committing.
 
         Raises:
-            DataError: for missing or unknown arrays, ragged lengths, wrong shapes, NaN, or a full disk; the store is
-                unchanged.
+            DataError: for missing or unknown arrays, ragged lengths, wrong shapes, NaN, values that the array's type
+                cannot hold, or a full disk; the store is unchanged.
+            ConfigError: for a seed or an attempt that is no whole number from -1.
             BusyError: when another process is writing to it.
         """
         checked = self._checked(episode)
+        for what, number in (("start_seed", start_seed), ("attempt", attempt)):
+            check_whole(what, number, UNKNOWN, 2**63 - 1)
         try:
             with only_writer(self.path):
                 self._ends.reload()
@@ -242,10 +246,23 @@ class EpisodeStore:
                 raise DataError(
                     f"array {name!r}: steps have shape {np.shape(values)[1:]}, expected {array.item_shape}."
                 )
-            checked[name] = np.ascontiguousarray(values, dtype=array.dtype)
+            checked[name] = _converted(np.asarray(values), array.dtype, name)
             if array.dtype.kind == "f" and not np.isfinite(checked[name]).all():
                 raise DataError(f"array {name!r} holds NaN or infinite values; nothing was saved.")
         return checked
+
+
+def _converted(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """The values in the type of their array. A plain cast would make 44 of 300 and black pictures of 0 to 1."""
+    if values.dtype.kind in "fiub":
+        with np.errstate(invalid="ignore", over="ignore"):
+            stored = np.ascontiguousarray(values, dtype=dtype)
+        if dtype.kind == "f" or np.array_equal(stored, values):
+            return stored
+    reach = f" from {values.min():g} to {values.max():g}" if values.dtype.kind in "fiu" else ""
+    raise DataError(
+        f"array {name!r}: {values.dtype.name} values{reach} do not fit into {dtype.name}; convert them first."
+    )
 
 
 def _check_whole_numbers(array: RawArray, folder: Path) -> None:

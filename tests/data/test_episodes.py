@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from dpbench.data import episodes, raw_array
 from dpbench.data.episodes import EpisodeStore, data_root, open_task_data
 from dpbench.data.raw_array import RawArray
-from dpbench.errors import BusyError, DataError
+from dpbench.errors import BusyError, ConfigError, DataError
 from dpbench.tasks import load_task
 
 ARRAYS = {"action": ((2,), "float32"), "pixels.top": ((4, 5, 3), "uint8")}
@@ -305,3 +305,38 @@ def test_the_data_root_is_the_argument_then_the_environment_then_here(monkeypatc
 def test_missing_demonstrations_name_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="get them with: dpbench data fetch pusht"):
         open_task_data(load_task("dpbench/PushT-v0"), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("uint8", np.full((3, 2), 0.5)),
+        ("uint8", np.full((3, 2), 300)),
+        ("uint8", np.full((3, 2), -1)),
+        ("int64", np.full((3, 2), np.nan)),
+        ("float32", np.full((3, 2), 1 + 2j)),
+        ("float32", np.full((3, 2), "1.5")),
+    ],
+)
+def test_values_that_a_type_cannot_hold_are_refused(tmp_path: Path, dtype: str, values: np.ndarray[Any, Any]) -> None:
+    store = EpisodeStore.create(tmp_path / "own.zarr", {"x": ((2,), dtype)})
+    with pytest.raises(DataError, match=f"array 'x'.*do not fit into {dtype}"):
+        store.append({"x": values})
+    assert EpisodeStore.open(tmp_path / "own.zarr").n_episodes == 0
+
+
+@pytest.mark.parametrize("seed", [-5, 1.5, 2**63])
+def test_a_start_seed_is_a_whole_number(tmp_path: Path, seed: Any) -> None:
+    store = EpisodeStore.create(tmp_path / "own.zarr", {"x": ((2,), "float32")})
+    with pytest.raises(ConfigError, match="start_seed"):
+        store.append({"x": np.zeros((3, 2), np.float32)}, start_seed=seed)
+    assert store.n_episodes == 0
+
+
+def test_a_store_without_attributes_is_read(tmp_path: Path) -> None:
+    store = EpisodeStore.create(tmp_path / "own.zarr", {"x": ((2,), "float32")})
+    store.append({"x": np.ones((3, 2), np.float32)})
+    (tmp_path / "own.zarr/.zattrs").unlink()  # the zarr library writes none where there are none
+    opened = EpisodeStore.open(tmp_path / "own.zarr")
+    assert opened.attributes == {}
+    assert np.array_equal(opened.read("x"), np.ones((3, 2)))
