@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.public import own_dataset
-from dpbench.data.raw_array import RawArray, describe, read_description, read_json
+from dpbench.data.raw_array import RawArray, converted, describe, read_description, read_json
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError, check_whole
 from dpbench.files import new_folder, write_json
@@ -246,23 +246,10 @@ class EpisodeStore:
                 raise DataError(
                     f"array {name!r}: steps have shape {np.shape(values)[1:]}, expected {array.item_shape}."
                 )
-            checked[name] = _converted(np.asarray(values), array.dtype, name)
+            checked[name] = converted(np.asarray(values), array.dtype, name)
             if array.dtype.kind == "f" and not np.isfinite(checked[name]).all():
                 raise DataError(f"array {name!r} holds NaN or infinite values; nothing was saved.")
         return checked
-
-
-def _converted(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    """The values in the type of their array. A plain cast would make 44 of 300 and black pictures of 0 to 1."""
-    if values.dtype.kind in "fiub":
-        with np.errstate(invalid="ignore", over="ignore"):
-            stored = np.ascontiguousarray(values, dtype=dtype)
-        if dtype.kind == "f" or np.array_equal(stored, values):
-            return stored
-    reach = f" from {values.min():g} to {values.max():g}" if values.dtype.kind in "fiu" else ""
-    raise DataError(
-        f"array {name!r}: {values.dtype.name} values{reach} do not fit into {dtype.name}; convert them first."
-    )
 
 
 def _check_whole_numbers(array: RawArray, folder: Path) -> None:

@@ -165,3 +165,20 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     return read_bytes(path, METADATA)  # never a device, which has no end, or a named pipe, which waits for a writer
+
+
+def converted(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """The values in the type of their array. A plain cast would make 44 of 300 and black pictures of 0 to 1.
+
+    Raises:
+        DataError: for values that the type cannot hold.
+    """
+    if values.dtype.kind in "fiub":
+        with np.errstate(invalid="ignore", over="ignore"):
+            stored = np.ascontiguousarray(values, dtype=dtype)
+        if dtype.kind == "f" or np.array_equal(stored, values):
+            return stored
+    reach = f" from {values.min():g} to {values.max():g}" if values.dtype.kind in "fiu" else ""
+    raise DataError(
+        f"array {name!r}: {values.dtype.name} values{reach} do not fit into {dtype.name}; convert them first."
+    )
