@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dpbench.data.episodes import EpisodeStore, data_root
+from dpbench.data.episodes import EpisodeStore
+from dpbench.data.root import data_root
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.records.record import (
     Commit,

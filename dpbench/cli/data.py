@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, not_both
-from dpbench.data.episodes import UNKNOWN, EpisodeStore, data_root, open_store, store_name
+from dpbench.data.episodes import UNKNOWN, EpisodeStore, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
+from dpbench.data.root import data_root
 from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
 
@@ -97,11 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Fetch, import, export or describe."""
     if arguments.action == "import":
         not_both(arguments, "--out", "--data-dir")
-    root = data_root(arguments.data_dir)
     if arguments.action == "fetch":
-        store = _fetch(arguments, root)
+        store = _fetch(arguments, data_root(arguments.data_dir))
     elif arguments.action == "import":
-        store = _import(arguments, root)
+        store = _import(arguments)
     else:
         store = open_store(arguments.name, arguments.data_dir)
     if arguments.action == "export":
@@ -127,12 +127,12 @@ def _fetch(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
     return store
 
 
-def _import(arguments: argparse.Namespace, root: Path) -> EpisodeStore:
+def _import(arguments: argparse.Namespace) -> EpisodeStore:
     from dpbench.data.importing import import_archive
     from dpbench.tasks import load_task
 
     task = load_task(arguments.task)
-    path = arguments.out or root / f"{store_name(task)}-imported.zarr"
+    path = arguments.out or data_root(arguments.data_dir) / f"{store_name(task)}-imported.zarr"
     with tqdm(unit="episode", desc=task.id, disable=arguments.json, delay=0.5) as bar:
         return import_archive(
             task, arguments.source, arguments.format, path, bar.update, filter_name=arguments.filter, say=_warn

@@ -63,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _generate(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm  # heavy imports only when something is generated
 
-    from dpbench.data.episodes import data_root, store_name
+    from dpbench.data.episodes import store_name
     from dpbench.data.public import own_dataset
+    from dpbench.data.root import data_root
     from dpbench.demonstrations.generation import generate
     from dpbench.tasks import load_task
 
@@ -81,7 +82,8 @@ def _generate(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     import gymnasium as gym  # heavy imports only when something is recorded
 
-    from dpbench.data.episodes import data_root, store_name
+    from dpbench.data.episodes import store_name
+    from dpbench.data.root import data_root
     from dpbench.demonstrations.recording import record
     from dpbench.tasks import load_task
 

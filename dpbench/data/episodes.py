@@ -14,7 +14,6 @@ is the commit. What a crash leaves after it is ignored. Stores without the last 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from dpbench.data.public import own_dataset
 from dpbench.data.raw_array import RawArray, converted, describe, read_description, read_json
+from dpbench.data.root import data_root, pointed
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError, check_whole
 from dpbench.files import new_folder, write_json
@@ -266,11 +266,6 @@ def step_shapes(episode: Mapping[str, NDArray[Any]]) -> dict[str, tuple[tuple[in
     return {name: (values.shape[1:], values.dtype.name) for name, values in episode.items()}
 
 
-def data_root(explicit: str | None = None) -> Path:
-    """Where stores live: `explicit`, else the environment variable DPBENCH_DATA, else `./data`."""
-    return Path(explicit or os.environ.get("DPBENCH_DATA") or "data")
-
-
 def store_name(task: TaskSpec) -> str:
     """Name of a task's demonstrations: that of the published data set, else the task's own."""
     dataset = own_dataset(task)
@@ -284,7 +279,11 @@ def open_store(name_or_path: str, data_dir: str | None = None) -> EpisodeStore:
         DataError: when there is none.
     """
     path = Path(name_or_path)
-    return EpisodeStore.open(path if (path / ".zgroup").exists() else data_root(data_dir) / f"{name_or_path}.zarr")
+    if not (path / ".zgroup").exists():
+        path = data_root(data_dir) / f"{name_or_path}.zarr"
+        if pointed(data_dir) and not path.exists():
+            raise DataError(f"there is no {path}{pointed(data_dir)}; get it with: dpbench data fetch")
+    return EpisodeStore.open(path)
 
 
 def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
@@ -296,5 +295,6 @@ def open_task_data(task: TaskSpec, data_dir: str | None = None) -> EpisodeStore:
     path = data_root(data_dir) / f"{store_name(task)}.zarr"
     if not path.exists():
         fetch = f"data fetch {store_name(task)}" if own_dataset(task) is not None else f"demos generate {task.id}"
-        raise DataError(f"the demonstrations of {task.id} are not in {path}; get them with: dpbench {fetch}")
+        missing = f"the demonstrations of {task.id} are not in {path}{pointed(data_dir)}"
+        raise DataError(f"{missing}; get them with: dpbench {fetch}")
     return EpisodeStore.open(path)

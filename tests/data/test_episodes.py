@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dpbench.data import episodes, raw_array
-from dpbench.data.episodes import EpisodeStore, data_root, open_task_data
+from dpbench.data.episodes import EpisodeStore, open_task_data
 from dpbench.data.raw_array import RawArray
+from dpbench.data.root import data_root
 from dpbench.errors import BusyError, ConfigError, DataError
 from dpbench.tasks import load_task
 

@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.arms.recording.recording_session import RecordingPlan, RecordingSession
     from dpbench.arms.station import station_of
     from dpbench.arms.teleoperation.interface import operator_interface, say
-    from dpbench.data.episodes import data_root, store_name
+    from dpbench.data.episodes import store_name
+    from dpbench.data.root import data_root
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
