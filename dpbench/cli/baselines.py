@@ -14,6 +14,7 @@ from rich.text import Text
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK
+from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError, PluginError, shown
 from dpbench.escaping import in_terminal
 from dpbench.policies.baseline import Baseline, ScriptedPolicy
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "show":
         # A name that cannot be imported fails here with its own error.
         name = arguments.name
-        print(json.dumps(_row(name, baselines.load_as(name, Baseline, ScriptedPolicy), task_id), indent=2))
+        print(json_text(_row(name, baselines.load_as(name, Baseline, ScriptedPolicy), task_id)))
         return 0
     rows = []
     for name, loaded in baselines.load_all(Baseline, ScriptedPolicy).items():
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         except PluginError as error:
             note(str(error))
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print(json_text(rows))
         return 0
     table = Table("name", "from", "parameters (M)", "source", box=box.SIMPLE_HEAD)
     for column in table.columns[:3]:

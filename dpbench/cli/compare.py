@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments, only_with
+from dpbench.cli.json_output import json_text
 from dpbench.comparison.failure import Failure
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.escaping import printable
@@ -107,7 +108,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     table = render(records, arguments.output) if records else None
     if arguments.json:
         rows = json.loads(table.to_json(orient="records")) if table is not None else []
-        print(json.dumps([*rows, *(failure.as_row() for failure in failures)], indent=2))
+        print(json_text([*rows, *(failure.as_row() for failure in failures)]))
     elif table is not None:
         print_table(table, Console())
         print(f"written: README.md, the pages of the tasks, table.csv and figures in {arguments.output}")

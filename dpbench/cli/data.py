@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, not_both
+from dpbench.cli.json_output import json_text
 from dpbench.data.episodes import UNKNOWN, EpisodeStore, open_store, store_name
 from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         with working_on(arguments.picture):
             save_picture(store, arguments.picture)
     described = describe(store)
-    print(json.dumps(described, indent=2)) if arguments.json else _print(described)
+    print(json_text(described)) if arguments.json else _print(described)
     return 0
 
 

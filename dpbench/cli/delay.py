@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments
+from dpbench.cli.json_output import json_text
 from dpbench.errors import shown
 from dpbench.escaping import in_terminal
 from dpbench.locks import working_on
@@ -82,7 +82,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     document = {"rows": rows.to_dict("records"), "provenance": provenance(tuple(packages))}
     written = save(rows, document, arguments.output)
     if arguments.json:
-        print(json.dumps(document, indent=2))
+        print(json_text(document))
         return 0
     _print(rows)
     print(f"written: {written}.json, .csv, .md and .png")

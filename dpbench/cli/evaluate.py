@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from contextlib import nullcontext
 from pathlib import Path
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_arguments, sampling_options
+from dpbench.cli.json_output import json_text
 from dpbench.escaping import printable
 from dpbench.locks import working_on
 
@@ -78,7 +78,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         ]
         write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:
-        print(json.dumps(done.record.as_json(), indent=2))
+        print(json_text(done.record.as_json()))
         return 0
     print_one(frame([done.record]), Console())
     return 0

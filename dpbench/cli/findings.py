@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dpbench.cli.json_output import json_text
 from dpbench.escaping import in_terminal, printable
 from dpbench.findings import Finding
 
@@ -34,7 +34,7 @@ def print_findings(findings: Sequence[Finding], title: str, console: Console) ->
 
 def print_json(subjects: Sequence[tuple[str, Sequence[Finding]]]) -> int:
     """Print all findings as JSON, a list for each subject; returns the exit status."""
-    print(json.dumps({name: [as_json(finding) for finding in findings] for name, findings in subjects}, indent=2))
+    print(json_text({name: [as_json(finding) for finding in findings] for name, findings in subjects}))
     return max((status_of(findings) for _, findings in subjects), default=0)
 
 

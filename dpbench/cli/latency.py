@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, joined, only_with
+from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
@@ -97,7 +97,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     }
     written = save(rows, chosen[0], document, arguments.output)
     if arguments.json:
-        print(json.dumps(document, indent=2))
+        print(json_text(document))
         return 0
     _print(rows)
     print(f"written: {written}.json, .csv and .png")

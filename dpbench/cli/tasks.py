@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from rich.console import Console
 from rich.table import Table
 
+from dpbench.cli.json_output import json_text
 from dpbench.errors import PluginError
 from dpbench.escaping import in_terminal
 from dpbench.registry import note, registry
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         except PluginError as error:
             note(str(error))
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print(json_text(rows))
         return 0
     table = Table(*rows[0])
     for row in rows:

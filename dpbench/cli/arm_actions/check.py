@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
+from dpbench.cli.json_output import json_text
 from dpbench.files import write_bytes
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         env.close()
     if arguments.json:
-        print(json.dumps([as_json(finding) for finding in findings], indent=2))
+        print(json_text([as_json(finding) for finding in findings]))
         return status_of(findings)
     return print_findings(findings, task.id, console)
 

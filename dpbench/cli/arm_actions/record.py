@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from dpbench.cli.arm_actions.station_arguments import (
     station_settings,
     task_of,
 )
+from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
 from dpbench.locks import working_on
 
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
             journal = Journal(path, attributes)
             done = RecordingSession(env, task, journal, goal_source, interface, plan, say).run()
     if arguments.json:
-        print(json.dumps({**vars(done), "store": str(path), "episodes": journal.n_episodes}))
+        print(json_text({**vars(done), "store": str(path), "episodes": journal.n_episodes}, indent=None))
     else:
         print(f"{done.saved} saved, {done.discarded} discarded; {path} has {journal.n_episodes} episodes")
     if done.unfinished_steps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from dpbench.cli.arm_actions.station_arguments import (
     open_env,
     station_settings,
 )
+from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_terminal, printable
 from dpbench.locks import working_on
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         reports = _episodes(arguments, settings, policy, task, config)
         document = _report(arguments, settings, described, config, reports)
     if arguments.json:
-        print(json.dumps(document, indent=2))
+        print(json_text(document))
     else:
         console = Console()
         console.print(_table(reports, f"{described.baseline} on {task.id}, {config.execution}"))
@@ -203,7 +203,7 @@ def _episodes(
 
     def write(report: EpisodeReport) -> None:
         with (arguments.out / "episodes.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(report.as_json()) + "\n")
+            file.write(json_text(report.as_json(), indent=None) + "\n")
         print(f"\r{printable(in_a_line(report))}", file=sys.stderr, flush=True)
 
     def stop() -> None:
