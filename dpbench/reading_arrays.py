@@ -33,7 +33,8 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
             if version == (2, 0):
                 return npy.read_array_header_2_0(file)  # type: ignore[no-any-return]
         except Exception as error:  # numpy's parser of headers raises errors of many types
-            raise ValueError(f"its header is damaged: {error}") from error
+            # The first line: the next ones of numpy advise to trust the file.
+            raise ValueError(f"its header is damaged: {str(error).partition(chr(10))[0]}") from error
     raise ValueError(f"its format has version {version}")
 
 

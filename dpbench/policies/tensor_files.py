@@ -6,12 +6,18 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from dpbench.files import write_bytes
 from dpbench.reading import Kind
+
+DTYPES = (
+    torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int32, torch.int64, torch.uint8, torch.bool
+)  # fmt: skip
+"""What networks are made of; torch does not compute minima of the other types, nor whether they are finite."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
@@ -34,13 +40,15 @@ def parse_tensors(content: bytes, path: Path, kind: Kind) -> dict[str, Tensor]:
         kind: of the file.
 
     Raises:
-        DpbenchError: `kind.error`, for a damaged file, or NaN or infinite numbers.
+        DpbenchError: `kind.error`, for a damaged file, other types than `DTYPES`, or NaN or infinite numbers.
     """
     try:
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError, OverflowError, TypeError) as error:
         raise kind.wrong(path, f"is not a safetensors file ({error!r})") from error
     for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise kind.wrong(path, f"{name} holds {tensor.dtype}, expected float32 or another type of weights")
         if not tensor.isfinite().all():
             raise kind.wrong(path, f"{name} holds NaN or infinite numbers")
     return tensors

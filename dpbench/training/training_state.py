@@ -97,15 +97,14 @@ def restore(
     if state.step > n_steps:
         raise STATE.wrong(folder / STATE_JSON, f"step = {state.step}, the run has {n_steps}")
     trained = trained_parameters(module)
-    shapes_of_moments = {name: parameter.shape for name, parameter in trained}
-    shapes_of = {"average": {name: value.shape for name, value in average.items()}}
-    shapes_of |= {moment: shapes_of_moments for moment in MOMENTS}
+    wanted = {"weights": _layout(module.state_dict()), "average": _layout(average)}
+    wanted |= {moment: _layout(dict(trained)) for moment in MOMENTS}
     try:
         module.load_state_dict(state.group("weights"))
     except RuntimeError as error:
         raise STATE.wrong(folder / STATE_JSON, f"its weights are those of another network ({error})") from error
-    for prefix, shapes in shapes_of.items():
-        if {name: value.shape for name, value in state.group(prefix).items()} != shapes:
+    for prefix, layout in wanted.items():
+        if _layout(state.group(prefix)) != layout:
             raise STATE.wrong(folder / STATE_JSON, f"its {prefix} is that of another network")
     for name, value in state.group("average").items():
         average[name].copy_(value)
@@ -115,6 +114,10 @@ def restore(
             "step": torch.tensor(float(state.step)),
             **{moment: moments[moment][name].to(parameter.device) for moment in MOMENTS},
         }
+
+
+def _layout(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in tensors.items()}
 
 
 def write_state(folder: Path, state: TrainingState) -> None:
