@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dpbench.data import episodes, raw_array
-from dpbench.data.episodes import EpisodeStore, open_task_data
+from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
 from dpbench.data.raw_array import RawArray
 from dpbench.data.root import data_root
 from dpbench.errors import BusyError, ConfigError, DataError
@@ -341,3 +341,10 @@ def test_a_store_without_attributes_is_read(tmp_path: Path) -> None:
     opened = EpisodeStore.open(tmp_path / "own.zarr")
     assert opened.attributes == {}
     assert np.array_equal(opened.read("x"), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("ending", ["later.zarr", "later"])
+def test_a_path_that_is_not_there_yet_is_named_as_it_was_typed(tmp_path: Path, ending: str) -> None:
+    with pytest.raises(DataError) as refused:
+        open_store(str(tmp_path / ending))
+    assert str(refused.value).startswith(f"{tmp_path / ending} is not")
