@@ -279,8 +279,7 @@ def open_store(name_or_path: str, data_dir: str | None = None) -> EpisodeStore:
         DataError: when there is none.
     """
     path = Path(name_or_path)
-    is_path = path.is_absolute() or path.suffix == ".zarr" or (path / ".zgroup").exists()
-    if not is_path:
+    if not (path.is_absolute() or path.suffix == ".zarr" or (path / ".zgroup").exists()):
         path = data_root(data_dir) / f"{name_or_path}.zarr"
         if pointed(data_dir) and not path.exists():
             raise DataError(f"there is no {path}{pointed(data_dir)}; get it with: dpbench data fetch")
