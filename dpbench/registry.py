@@ -24,9 +24,9 @@ from itertools import islice
 from typing import TypeVar
 
 from dpbench.errors import NameTakenError, PluginError, UnknownNameError, shown
-from dpbench.failures import failure_of, plain
-from dpbench.names import is_name, misfit
-from dpbench.plugins import OWN, guarded, other_points, own_points
+from dpbench.plugins.failures import failure_of, plain
+from dpbench.plugins.importing import OWN, guarded, other_points, own_points
+from dpbench.plugins.names import is_name, misfit
 
 Loaded = TypeVar("Loaded")
 Points = tuple[Iterable[tuple[str, EntryPoint]], Iterable[str]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpbench.errors import ActionError, ConfigError, MissingExtraError, PluginError, TaskError, UnknownNameError, shown
 from dpbench.numbers import real_numbers
-from dpbench.plugins import OWN, guarded
+from dpbench.plugins.importing import OWN, guarded
 from dpbench.registry import note, resolve
 from dpbench.yardsticks import Ceiling, Floor
 

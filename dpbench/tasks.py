@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import gymnasium as gym
 
 from dpbench.errors import MissingExtraError, PluginError, TaskError, UnknownNameError
-from dpbench.names import TaskEntry as TaskEntry  # what a table of tasks holds
+from dpbench.plugins.names import TaskEntry as TaskEntry  # what a table of tasks holds
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dpbench.evaluation.rollout import Frames, parallel_rollout, trials
 from dpbench.evaluation.video import FAILURE, SUCCESS
-from dpbench.files import new_file
+from dpbench.files.writing import new_file
 from dpbench.metrics.episode import Episode
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.tasks import load_task

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.evaluation.rollout import Frames, rollout, trials
-from dpbench.files import new_file
+from dpbench.files.writing import new_file
 from dpbench.policies.opening import open_policy
 from dpbench.tasks import load_task
 

@@ -21,9 +21,8 @@ SOURCES = sorted(path for folder in (CORE, ENVS, BASELINES) for path in folder.r
 MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
     ("errors", "escaping"),
-    ("failures", "fields", "files", "findings", "numbers", "provenance", "reading", "reading_arrays", "rotations"),
-    ("locks", "plugins", "processes", "states", "yardsticks"),
-    ("names",),
+    ("fields", "files", "findings", "numbers", "plugins", "provenance", "rotations"),
+    ("processes", "states", "yardsticks"),
     ("registry",),
     ("mujoco_states", "spec"),
     ("spaces",),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dpbench.errors import shown
-from dpbench.failures import failure_of, message_of, plain, safely_shown
-from dpbench.files import new_file, new_folder, temporary_name, write_bytes
+from dpbench.files.writing import new_file, new_folder, temporary_name, write_bytes
+from dpbench.plugins.failures import failure_of, message_of, plain, safely_shown
 
 RAISED = (ZeroDivisionError, SystemExit, GeneratorExit, RecursionError, MemoryError, StopIteration)
 

@@ -9,7 +9,7 @@ import pytest
 
 from dpbench import tasks
 from dpbench.errors import ConfigError, UnknownNameError
-from dpbench.names import TaskEntry
+from dpbench.plugins.names import TaskEntry
 from dpbench.registry import Entry, Others, Registry, registry
 from dpbench.tasks import find_task, load_task, missing_extra
 

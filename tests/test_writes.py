@@ -15,8 +15,8 @@ SOURCES = {
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
 IN_PLACE = {
-    "dpbench/files.py": "writes under temporary names, for all others",
-    "dpbench/locks.py": "who holds a lock, in the lock's own file",
+    "dpbench/files/writing.py": "writes under temporary names, for all others",
+    "dpbench/files/locks.py": "who holds a lock, in the lock's own file",
     "dpbench/data/raw_array.py": "appends behind the last committed step; the shape is renamed into place",
     "dpbench/data/fetch.py": "NAME.part, which an interrupted download continues",
     "dpbench/training/loggers.py": "appends rows; one that was cut off is dropped when the run resumes",
@@ -54,7 +54,7 @@ def writes(source: str) -> Iterator[str]:
 
 
 def test_files_are_written_under_a_temporary_name() -> None:
-    """Otherwise use write_bytes, write_all, new_file or new_folder of dpbench.files."""
+    """Otherwise use write_bytes, write_all, new_file or new_folder of dpbench.files.writing."""
     found = {str(path.relative_to(ROOT)): list(writes(source)) for path, source in SOURCES.items()}
     assert {name: calls for name, calls in found.items() if calls and name not in IN_PLACE} == {}
     assert {name for name in IN_PLACE if not found[name]} == set(), "these no longer write in place"

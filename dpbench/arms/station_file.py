@@ -27,7 +27,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from dpbench.errors import ConfigError
-from dpbench.reading import Kind, Name, as_model, read_toml
+from dpbench.files.reading import Kind, Name, as_model, read_toml
 
 TABLES = ("driver_options", "camera_options", "limits", "joint_limits", "kinematics")
 """Keys that are tables; the command line can change their entries one by one."""

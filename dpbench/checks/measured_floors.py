@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dpbench.checks.floors import CHEAP, KINDS, SCREENED, Reached, ceiling_of, floor_of, measure
 from dpbench.errors import DataError
-from dpbench.files import write_bytes
+from dpbench.files.writing import write_bytes
 from dpbench.findings import Finding
 from dpbench.spec import TaskSpec
 from dpbench.yardsticks import NOTHING

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_device_argument, only_with
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 EXAMPLE = """examples:
   dpbench chunks zoo/Avoid-v0/*                             from the first start of the task

@@ -15,7 +15,7 @@ from dpbench.cli.json_output import json_text
 from dpbench.comparison.failure import Failure
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.escaping import printable
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 if TYPE_CHECKING:
     from dpbench.comparison.failure import OnFailure

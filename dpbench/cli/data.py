@@ -21,7 +21,7 @@ from dpbench.data.fetch import fetch, fetch_archive, find_dataset
 from dpbench.data.public import own_dataset
 from dpbench.data.root import data_root
 from dpbench.escaping import in_terminal, printable
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 if TYPE_CHECKING:
     Actions = argparse._SubParsersAction[argparse.ArgumentParser]

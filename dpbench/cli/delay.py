@@ -11,7 +11,7 @@ from dpbench.cli.arguments import TASK, add_evaluation_arguments
 from dpbench.cli.json_output import json_text
 from dpbench.errors import shown
 from dpbench.escaping import in_terminal
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 if TYPE_CHECKING:
     import pandas as pd

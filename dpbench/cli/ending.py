@@ -1,7 +1,7 @@
 """How every command ends: with a status, and one line for whatever went wrong around it.
 
 A full or read-only disk, a closed pipe, a signal or a deleted folder can meet any command at any line. They are turned
-into words here, for all commands; what they write is whole at every moment (`dpbench.files`).
+into words here, for all commands; what they write is whole at every moment (`dpbench.files.writing`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_arguments, sampling_options
 from dpbench.cli.json_output import json_text
 from dpbench.escaping import printable
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --video rollouts.mp4

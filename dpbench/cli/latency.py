@@ -11,7 +11,7 @@ from dpbench.cli.arguments import TASK, add_evaluation_arguments, joined, only_w
 from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_terminal, printable
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from dpbench.errors import ConfigError
 from dpbench.escaping import in_figure
 from dpbench.evaluation.action_distribution import sample_policy
 from dpbench.evaluation.rollout import rollout
-from dpbench.files import write_bytes
+from dpbench.files.writing import write_bytes
 from dpbench.metrics.behaviour import Behaviour, ChunkPixels
 from dpbench.metrics.episode import Trial
 from dpbench.policies.observation_buffer import stack_history

@@ -13,8 +13,8 @@ from dpbench.comparison.new_record import make_record, probes_of
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
-from dpbench.failures import failure_of
 from dpbench.metrics.episode import EpisodeSet
+from dpbench.plugins.failures import failure_of
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
 from dpbench.records.record import Latency, Record

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from dpbench.errors import DpbenchError
 from dpbench.escaping import csv_of
-from dpbench.files import json_bytes, write_all
+from dpbench.files.writing import json_bytes, write_all
 
 
 def save_sweep(stem: Path, rows: pd.DataFrame, document: Mapping[str, Any], figure: Figure, text: str = "") -> None:

@@ -26,8 +26,8 @@ from dpbench.data.raw_array import RawArray, converted, describe, read_descripti
 from dpbench.data.root import data_root, pointed
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError, check_whole
-from dpbench.files import new_folder, write_json
-from dpbench.locks import only_writer, working_on
+from dpbench.files.locks import only_writer, working_on
+from dpbench.files.writing import new_folder, write_json
 from dpbench.spec import TaskSpec
 
 CHUNK_BYTES = 2 * 1024 * 1024

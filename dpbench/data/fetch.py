@@ -18,8 +18,8 @@ from dpbench.data.importing import fill, store_archive
 from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, DatasetSpec, PublicDemonstrations, public_demonstrations
 from dpbench.errors import DataError
-from dpbench.files import new_folder
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
+from dpbench.files.writing import new_folder
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import find_task, load_task

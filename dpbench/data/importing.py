@@ -14,8 +14,8 @@ from dpbench.data.formats import Archive, open_archive
 from dpbench.data.plausible import check_arrays
 from dpbench.data.public import Arrays, Attributes, public_demonstrations
 from dpbench.errors import DataError
-from dpbench.files import new_folder
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
+from dpbench.files.writing import new_folder
 from dpbench.spec import TaskSpec
 
 

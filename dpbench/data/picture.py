@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from dpbench.data.episodes import EpisodeStore
 from dpbench.errors import DataError
-from dpbench.files import write_bytes
+from dpbench.files.writing import write_bytes
 
 
 def save_picture(store: EpisodeStore, path: Path) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dpbench.data.array_description import METADATA_LIMIT_BYTES, ArrayDescription, parse_description, parse_json
 from dpbench.errors import DataError
-from dpbench.files import write_json
-from dpbench.reading import Kind, read_bytes
+from dpbench.files.reading import Kind, read_bytes
+from dpbench.files.writing import write_json
 
 METADATA = Kind(DataError, "fetch or record the data again", METADATA_LIMIT_BYTES)
 

@@ -16,7 +16,7 @@ from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError, DataError, check_whole
 from dpbench.evaluation.rollout import check_workers
 from dpbench.evaluation.stepping import Act, Step, policy_of_one, steps, stored_actions
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.runner import PolicyRunner

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.errors import ConfigError
 from dpbench.evaluation.stepping import steps
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 from dpbench.policies.protocol import Observations
 from dpbench.spec import TaskSpec
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dpbench.errors import TaskError
 from dpbench.evaluation.stepping import Step
-from dpbench.failures import failure_of, safely_shown
 from dpbench.metrics.episode import Episode, Trial
+from dpbench.plugins.failures import failure_of, safely_shown
 from dpbench.policies.protocol import Observations
 from dpbench.spec import ArraySpec
 

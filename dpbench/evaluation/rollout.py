@@ -19,8 +19,8 @@ from dpbench.evaluation.recorder import Recorder, wrong_observation
 from dpbench.evaluation.skip_finished import SKIP, SkipFinished
 from dpbench.evaluation.stepping import steps
 from dpbench.evaluation.workers import in_workers
-from dpbench.failures import failure_of
 from dpbench.metrics.episode import Episode, Trial
+from dpbench.plugins.failures import failure_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.runner import PolicyRunner

@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 import gymnasium as gym
 
 from dpbench.errors import DpbenchError, EvaluationError
-from dpbench.failures import failure_of
+from dpbench.plugins.failures import failure_of
 
 SKIP = "skip"
 """Key of `reset`'s options: do nothing until the next reset without it."""

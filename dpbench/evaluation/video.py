@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DpbenchError
-from dpbench.files import new_file, write_bytes
+from dpbench.files.writing import new_file, write_bytes
 from dpbench.metrics.episode import Episode
 
 SUCCESS = (0, 158, 115)

@@ -8,7 +8,7 @@ from concurrent.futures import as_completed
 from typing import TypeVar
 
 from dpbench.errors import DpbenchError, EvaluationError
-from dpbench.failures import failure_of
+from dpbench.plugins.failures import failure_of
 from dpbench.processes import worker_processes
 
 Part = TypeVar("Part")

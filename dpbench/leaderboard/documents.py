@@ -19,14 +19,14 @@ import pandas as pd
 
 from dpbench.errors import DataError
 from dpbench.escaping import markdown_table
-from dpbench.files import write_bytes
+from dpbench.files.reading import Kind, read_text
+from dpbench.files.writing import write_bytes
 from dpbench.leaderboard.columns import NONE
 from dpbench.leaderboard.frame import read_frame
 from dpbench.leaderboard.overview import small_table
 from dpbench.leaderboard.pages import is_superseded, title_of
 from dpbench.metrics.metric import Metric, Shown
 from dpbench.metrics.table import METRICS
-from dpbench.reading import Kind, read_text
 
 TABLE = Path("leaderboards/table.csv")
 DOCUMENT = Kind(DataError, "write it again as text in UTF-8", limit_bytes=2**24)

@@ -14,11 +14,11 @@ import pandas as pd
 from dpbench.comparison.groups import Group, group
 from dpbench.errors import ConfigError, DataError, UnknownNameError
 from dpbench.escaping import in_csv
+from dpbench.files.reading import Kind, read_bytes
 from dpbench.metrics.metric import OfRecords, Shown
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import metrics_of, score_of
 from dpbench.policies.baseline import sampling_text
-from dpbench.reading import Kind, read_bytes
 from dpbench.records.record import PolicyIdentity, Record
 from dpbench.spec import PublishedResults, TaskSpec
 from dpbench.tasks import load_task

@@ -10,13 +10,13 @@ import pandas as pd
 
 from dpbench.errors import DataError
 from dpbench.escaping import LONGEST_FILE_NAME, in_file_name, in_markdown, in_markdown_code
+from dpbench.files.reading import Kind, read_text
 from dpbench.leaderboard.columns import legend, same_as_success, tables
 from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
 from dpbench.leaderboard.origin import origins
 from dpbench.leaderboard.overview import RULE, small_columns, small_table
 from dpbench.leaderboard.tables import as_text, by_task, markdown
-from dpbench.reading import Kind, read_text
 from dpbench.records.record import Record
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task

@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dpbench.errors import DataError
-from dpbench.files import write_bytes
-from dpbench.reading import Kind, read_bytes
+from dpbench.files.reading import Kind, read_bytes
+from dpbench.files.writing import write_bytes
 
 KEYWORD = "dpbench-data"
 """Of the PNG's text chunk that holds the digest of the data which it shows."""

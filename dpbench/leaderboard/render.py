@@ -9,7 +9,7 @@ import pandas as pd
 
 from dpbench.errors import DpbenchError
 from dpbench.escaping import csv_of
-from dpbench.files import write_all
+from dpbench.files.writing import write_all
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.modes_figure import save_modes, with_modes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DpbenchError, PolicyError
-from dpbench.failures import failure_of, safely_shown
+from dpbench.plugins.failures import failure_of, safely_shown
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.spec import Horizon

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, DataError
-from dpbench.files import write_json
+from dpbench.files.reading import Kind, read_bytes
+from dpbench.files.writing import write_json
 from dpbench.policies.checkpoint_description import CHECKPOINT_JSON, FORMAT_VERSION, read_description
 from dpbench.policies.tensor_files import parse_tensors, write_tensors
-from dpbench.reading import Kind, read_bytes
 
 WEIGHTS = Kind(CheckpointError, "copy or train it again", limit_bytes=4 * 2**30)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

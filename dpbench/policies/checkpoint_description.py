@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from dpbench.errors import CheckpointError
-from dpbench.reading import Digest, Kind, Name, as_model, read_json
+from dpbench.files.reading import Digest, Kind, Name, as_model, read_json
 
 CHECKPOINT_JSON = "checkpoint.json"
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from dpbench.errors import ConfigError, DpbenchError, PolicyError, UnknownNameError, shown
-from dpbench.failures import failure_of, safely_shown
+from dpbench.plugins.failures import failure_of, safely_shown
 from dpbench.policies.acting import check_policy
 from dpbench.policies.delayed import DelayedPolicy, delayed_horizon
 from dpbench.policies.devices import check_device

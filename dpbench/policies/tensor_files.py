@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from dpbench.files import write_bytes
-from dpbench.reading import Kind
+from dpbench.files.reading import Kind
+from dpbench.files.writing import write_bytes
 
 DTYPES = (
     torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int32, torch.int64, torch.uint8, torch.bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dpbench.errors import DataError
-from dpbench.reading import Kind, as_model, read_json
+from dpbench.files.reading import Kind, as_model, read_json
 from dpbench.records.consistency import contradictions
 from dpbench.records.migrations import migrate
 from dpbench.records.record import SCHEMA_VERSION, Record

@@ -26,9 +26,9 @@ from pydantic import (
 )
 
 from dpbench.errors import DataError
+from dpbench.files.reading import Digest, Name, is_plain_name
 from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
-from dpbench.reading import Digest, Name, is_plain_name
 
 SCHEMA_VERSION: Final = 2
 IDLE_BELOW_CORES = 0.1

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dpbench.files import write_json
+from dpbench.files.writing import write_json
 from dpbench.records.record import Record
 
 

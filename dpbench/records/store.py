@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dpbench.errors import DpbenchError
 from dpbench.escaping import in_file_name
-from dpbench.files import json_bytes, write_all
+from dpbench.files.writing import json_bytes, write_all
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.records.reading import read
 from dpbench.records.record import Record, TrajectoryFile

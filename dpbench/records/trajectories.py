@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.errors import DataError
+from dpbench.files.arrays import read_arrays
+from dpbench.files.reading import Kind, read_bytes
 from dpbench.metrics.episode import Episode, EpisodeSet, Trial
-from dpbench.reading import Kind, read_bytes
-from dpbench.reading_arrays import read_arrays
 from dpbench.records.record import TrajectoryFile
 from dpbench.spec import TaskSpec
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from dpbench.errors import DpbenchError, MissingExtraError
-from dpbench.files import write_bytes
-from dpbench.reading import Kind, read_bytes
+from dpbench.files.reading import Kind, read_bytes
+from dpbench.files.writing import write_bytes
 
 COLUMNS = ("step", "loss", "learning_rate", "samples_per_s", "val_loss", "success_rate", "mean_max_reward")
 

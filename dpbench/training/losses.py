@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dpbench.errors import DpbenchError
-from dpbench.failures import failure_of, safely_shown
+from dpbench.plugins.failures import failure_of, safely_shown
 
 
 class MethodError(DpbenchError):

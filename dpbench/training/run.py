@@ -17,8 +17,9 @@ from dpbench.data.episodes import EpisodeStore, open_store, open_task_data
 from dpbench.errors import ConfigError, EvaluationError, shown
 from dpbench.escaping import in_file_name, printable
 from dpbench.fields import from_json
-from dpbench.files import write_json
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
+from dpbench.files.reading import Kind, read_json
+from dpbench.files.writing import write_json
 from dpbench.nets.features import Features
 from dpbench.policies.baseline import Baseline, Preset
 from dpbench.policies.checkpoint import Checkpoint, save_checkpoint
@@ -27,7 +28,6 @@ from dpbench.policies.networks import check_memory, learned_policy, parameters_o
 from dpbench.policies.protocol import Policy
 from dpbench.policies.task_meaning import meaning_of
 from dpbench.provenance import commit, versions
-from dpbench.reading import Kind, read_json
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from dpbench.errors import CheckpointError
-from dpbench.files import write_json
+from dpbench.files.reading import Digest, Kind, as_model, read_bytes, read_json
+from dpbench.files.writing import write_json
 from dpbench.policies.tensor_files import parse_tensors, write_tensors
-from dpbench.reading import Digest, Kind, as_model, read_bytes, read_json
 
 STATE_JSON = "state.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")

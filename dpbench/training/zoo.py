@@ -11,11 +11,11 @@ from pydantic import ConfigDict, Field, JsonValue
 from pydantic.dataclasses import dataclass
 
 from dpbench.errors import DataError
-from dpbench.files import write_bytes
+from dpbench.files.reading import Kind, Name, as_type, is_plain_name, read_json
+from dpbench.files.writing import write_bytes
 from dpbench.policies.checkpoint import load_checkpoint, save_checkpoint
 from dpbench.policies.checkpoint_description import CHECKPOINT, CHECKPOINT_JSON, read_description
 from dpbench.policies.networks import n_parameters_of
-from dpbench.reading import Kind, Name, as_type, is_plain_name, read_json
 from dpbench.training.model_card import model_card
 
 MANIFEST = "zoo.json"

@@ -10,7 +10,7 @@ import numpy as np
 
 from dpbench.arms.driver import Vector, Waypoint
 from dpbench.errors import ActionError, ConfigError
-from dpbench.reading import Kind, read_bytes
+from dpbench.files.reading import Kind, read_bytes
 from dpbench.rotations import quat_from_matrix
 
 DAMPING = 0.03

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dpbench import files
 from dpbench.cli import ending, main
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.demonstrations.generation import demonstrate
+from dpbench.files import writing
 
 TASK = "dpbench/Avoid-v0"
 CHECKPOINT = "zoo/Avoid-v0/mlp-bc"
@@ -191,7 +191,7 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half_written(
         flush(descriptor)
 
     with monkeypatch.context() as patched:
-        patched.setattr(files.os, "fsync", full_after_two)
+        patched.setattr(writing.os, "fsync", full_after_two)
         status = main(typed(command))
     said = messages(capsys)
     assert (status, len(said)) == ((2, 1) if n_flushed > 2 else (0, 0))
@@ -226,7 +226,7 @@ def test_a_signal_while_a_file_is_written_leaves_nothing_half_written(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells ignore it
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(files.os, "fsync", lambda _: os.kill(os.getpid(), number))
+            patched.setattr(writing.os, "fsync", lambda _: os.kill(os.getpid(), number))
             found = status_of(typed(command))
     finally:
         signal.signal(signal.SIGINT, before)

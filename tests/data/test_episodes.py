@@ -108,7 +108,6 @@ def test_a_store_whose_making_was_killed_can_be_made_again(tmp_path: Path) -> No
     code = """
 import os, sys
 from pathlib import Path
-from dpbench import files
 from dpbench.data.episodes import EpisodeStore
 
 path, calls, replace = Path(sys.argv[1]) / "demos.zarr", 0, os.replace

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from dpbench import plugins
 from dpbench.cli import main
 from dpbench.errors import PluginError, UnknownNameError
+from dpbench.plugins import importing
 from dpbench.registry import registry
 from dpbench.tasks import find_task, load_task, missing_extra, register_envs
 
@@ -190,7 +190,7 @@ def test_nobody_can_catch_a_plug_in_that_ends_the_process_and_our_names_do_not_m
 def test_an_import_that_takes_long_is_named_meanwhile(
     strangers: Strangers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugins, "SLOW_S", 0.05)
+    monkeypatch.setattr(importing, "SLOW_S", 0.05)
     code = (
         "import time\nfrom dpbench.registry import LOG\ntime.sleep(0.3)\n"
         "LOG.warning('note: the import ends')\nTABLE = {}"
@@ -273,7 +273,8 @@ CLOSED = {
 
 def test_signals_and_streams_that_an_import_changes_are_set_back_and_a_closed_one_ends_nothing() -> None:
     code = (
-        "import json, os, signal, sys\nfrom dpbench.plugins import guarded\nfrom dpbench.errors import PluginError\n"
+        "import json, os, signal, sys\nfrom dpbench.errors import PluginError\n"
+        "from dpbench.plugins.importing import guarded\n"
         "def state(): return [signal.getsignal(each) for each in (2, 13, 14, 15)] + [signal.getitimer(each)[0] for each"
         " in (0, 1, 2)] + [os.readlink(f'/proc/self/fd/{each}') for each in (1, 2)]\n"
         "before, said = state(), {}\nfor name, line in json.loads(sys.argv[1]).items():\n"

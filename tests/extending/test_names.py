@@ -11,7 +11,7 @@ import gymnasium as gym
 import pytest
 
 from dpbench.errors import NameTakenError, TaskError, UnknownNameError
-from dpbench.names import PLAIN, TASK, TaskEntry, is_name, is_target, misfit
+from dpbench.plugins.names import PLAIN, TASK, TaskEntry, is_name, is_target, misfit
 from dpbench.registry import build, registry
 from dpbench.tasks import find_task, load_task
 

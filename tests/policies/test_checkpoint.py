@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from dpbench import files
 from dpbench.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from dpbench.files import writing
 from dpbench.policies import checkpoint
 from dpbench.policies.checkpoint import load_checkpoint, save_checkpoint
 from dpbench.policies.checkpoint_description import CHECKPOINT_JSON
@@ -87,7 +87,7 @@ def test_a_full_disk_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch: py
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(writing.os, "fsync", full)
         with pytest.raises(CheckpointError, match=r"checkpoint not saved .*No space left"):
             write(tmp_path, step=20)
     assert load_checkpoint(tmp_path).description["step"] == 10

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save
 
 from dpbench.errors import CheckpointError
+from dpbench.files.arrays import read_header
 from dpbench.policies.checkpoint import WEIGHTS
 from dpbench.policies.tensor_files import DTYPES, parse_tensors
-from dpbench.reading_arrays import read_header
 from dpbench.training.training_state import STATE_JSON, capture, read_state, restore, write_state
 
 UNUSUAL = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.complex64, torch.uint16, torch.uint64)

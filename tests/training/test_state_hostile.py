@@ -123,7 +123,7 @@ def test_hostile_run_files_are_taken_or_refused_in_one_line(tmp_path: Path, atta
 def test_hostile_logs_keep_their_whole_rows_of_numbers(
     tmp_path: Path, attack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dpbench.files.os.fsync", lambda _: None)  # it takes most of the time
+    monkeypatch.setattr("dpbench.files.writing.os.fsync", lambda _: None)  # it takes most of the time
     path = tmp_path / "log.csv"
     good = "\n".join([",".join(COLUMNS), *(f"{step},0.5,1e-4,100,,," for step in range(10))]) + "\n"
     for number in range(1100):

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dpbench import files
 from dpbench.data.normalise import Normaliser
 from dpbench.errors import CheckpointError, ConfigError, MissingExtraError
+from dpbench.files import writing
 from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Batch
 from dpbench.policies.noise import NoiseStreams
@@ -121,7 +121,7 @@ def test_a_full_disk_is_one_error_and_the_older_state_stays(tmp_path: Path, monk
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(writing.os, "fsync", full)
         with pytest.raises(CheckpointError, match=r"step 14 not saved .*No space left.*resumes from the last"):
             run(tmp_path)
     state = read_state(tmp_path)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dpbench.arms.deployment.episode import EpisodeReport
-from dpbench.files import write_bytes
+from dpbench.files.writing import write_bytes
 from dpbench.metrics.statistics.percentiles import percentiles
 
 LATENCIES = (("observation_latency_s", "observation"), ("inference_latency_s", "inference"))

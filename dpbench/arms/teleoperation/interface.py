@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dpbench.arms.teleoperation.keys import TerminalKeys
 from dpbench.arms.teleoperation.window import Window
 from dpbench.errors import ConfigError, MissingExtraError, check_choice
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 View = Literal["auto", "window", "terminal", "none"]
 VIEWS: tuple[View, ...] = ("auto", "window", "terminal", "none")

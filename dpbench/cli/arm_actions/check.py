@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dpbench.cli import kinds
 from dpbench.cli.arm_actions.station_arguments import add_station_arguments, open_env, station_settings, task_of
 from dpbench.cli.json_output import json_text
-from dpbench.files import write_bytes
+from dpbench.files.writing import write_bytes
 
 if TYPE_CHECKING:
     from dpbench.arms.station import Station

@@ -18,7 +18,7 @@ from dpbench.cli.arm_actions.station_arguments import (
 )
 from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 
 if TYPE_CHECKING:
     from dpbench.arms.recording.goal_sources import GoalSource

@@ -22,7 +22,7 @@ from dpbench.cli.arm_actions.station_arguments import (
 from dpbench.cli.json_output import json_text
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_terminal, printable
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 from dpbench.policies.ensembled import PAPER_DECAY
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _report(
 ) -> dict[str, Any]:
     """Write the report and its figure."""
     from dpbench.arms.deployment.report import summary, write_figure
-    from dpbench.files import write_json
+    from dpbench.files.writing import write_json
     from dpbench.provenance import provenance
 
     document = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dpbench.data.formats import Archive
 from dpbench.errors import DataError
-from dpbench.reading_arrays import read_header
+from dpbench.files.arrays import read_header
 
 
 def read(path: Path) -> Archive:

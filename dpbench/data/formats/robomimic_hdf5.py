@@ -25,7 +25,7 @@ from dpbench.data.formats import Archive
 from dpbench.data.formats.hdf5_probe import probe
 from dpbench.data.formats.hdf5_safety import Attributes, check_dataset, open_inside, read_dataset
 from dpbench.errors import DataError, MissingExtraError
-from dpbench.files import new_file
+from dpbench.files.writing import new_file
 
 ENV_ARGS = "env_args"
 _DEMO = re.compile(r"demo_([0-9]{1,9})(_.+)?")

@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 
 from dpbench.errors import CheckpointError, MissingExtraError
 from dpbench.escaping import printable
+from dpbench.files.reading import Kind, read_bytes
 from dpbench.policies.networks import parameters_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.policy_source import PolicyDescription, named_task, plain_options
 from dpbench.policies.protocol import Observations, Policy
 from dpbench.policies.sources.stable_baselines_spaces import BoxText, boxes_of, difference, told_spaces
-from dpbench.reading import Kind, read_bytes
 from dpbench.spec import Horizon
 
 PREFIX = "sb3:"

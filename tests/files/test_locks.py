@@ -17,13 +17,13 @@ import filelock
 import pytest
 
 from dpbench.errors import BusyError, DpbenchError
-from dpbench.files import new_file, new_folder, temporary_name, write_all
-from dpbench.locks import only_writer, working_on
+from dpbench.files.locks import only_writer, working_on
+from dpbench.files.writing import new_file, new_folder, temporary_name, write_all
 
 HOLD = """
 import sys
 from pathlib import Path
-from dpbench.locks import working_on
+from dpbench.files.locks import working_on
 with working_on(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -20,8 +20,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dpbench.errors import BusyError, DpbenchError
-from dpbench.files import is_temporary, remove_leftovers
-from dpbench.reading import Kind, read_json
+from dpbench.files.reading import Kind, read_json
+from dpbench.files.writing import is_temporary, remove_leftovers
 
 WAIT_S = 0.2
 """A writer that is just ending is waited for."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dpbench.errors import TaskError
-from dpbench.failures import safely_shown
-from dpbench.plugins import OWN
+from dpbench.plugins.failures import safely_shown
+from dpbench.plugins.importing import OWN
 
 PLAIN = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*", re.ASCII)
 """A name becomes a part of folders, of command lines and of pages."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dpbench.errors import DataError
-from dpbench.reading import Kind, is_plain_name, parse_json, read_bytes, read_json, read_text, read_toml
+from dpbench.files.reading import Kind, is_plain_name, parse_json, read_bytes, read_json, read_text, read_toml
 
 KIND = Kind(DataError, "write it again", limit_bytes=1000)
 
@@ -67,7 +67,7 @@ def test_what_is_no_file_is_named_at_once(tmp_path: Path, attack: Any, monkeypat
     def denied(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("dpbench.reading.os.open", denied)
+    monkeypatch.setattr("dpbench.files.reading.os.open", denied)
     with pytest.raises(DataError, match=r"cannot be read \(Permission denied\); write it again"):
         read_bytes(other, KIND)
 

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from dpbench.errors import MissingExtraError, PluginError
-from dpbench.failures import failure_of, in_one_line, message_of, safely_shown
+from dpbench.plugins.failures import failure_of, in_one_line, message_of, safely_shown
 
 OWN = "dpbench"
 """Name of our distribution, and of our package."""

@@ -1,1 +1,0 @@
-../../dpbench/plugins.py
