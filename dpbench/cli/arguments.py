@@ -20,6 +20,18 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", type=kinds.device, default="cpu", help="cpu (default), cuda, cuda:1, mps")
 
 
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare how fields of a preset are set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=kinds.key_value,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="set a field of the preset; repeatable",
+    )
+
+
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:
     """Declare the number of processes."""
     parser.add_argument(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
-from dpbench.cli.arguments import TASK
+from dpbench.cli.arguments import TASK, add_set_argument
 
 if TYPE_CHECKING:
     from dpbench.findings import Finding
@@ -35,14 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     baseline = subjects.add_parser("baseline", help="does a method keep to what training and evaluation rely on?")
     baseline.add_argument("names", nargs="+", type=kinds.name, metavar="BASELINE", help="name in `dpbench baselines`")
     baseline.add_argument("--preset", type=kinds.name, default="small", help="configuration to check (default small)")
-    baseline.add_argument(
-        "--set",
-        action="append",
-        type=kinds.key_value,
-        default=[],
-        metavar="FIELD=VALUE",
-        help="set a field of the preset; repeatable",
-    )
+    add_set_argument(baseline)
     baseline.add_argument(
         "--steps",
         type=kinds.count_or_none,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from dpbench.cli import kinds
-from dpbench.cli.arguments import TASK, add_device_argument, only_with
+from dpbench.cli.arguments import TASK, add_device_argument, add_set_argument, only_with
 from dpbench.errors import ConfigError, shown
 from dpbench.escaping import printable
 
@@ -45,14 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=kinds.path_or_name,
         help="demonstrations to train on instead of the task's own: a path, or a name in the data root",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        type=kinds.key_value,
-        default=[],
-        metavar="FIELD=VALUE",
-        help="set a field of the preset; repeatable",
-    )
+    add_set_argument(parser)
     add_device_argument(parser)
     parser.add_argument("--bf16", action="store_true", help="mixed precision with bfloat16")
     parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
