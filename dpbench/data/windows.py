@@ -74,20 +74,24 @@ def window_indices(
     return indices
 
 
-def real_steps(windows: NDArray[np.int64], episode_ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+def real_steps(windows: NDArray[np.int64], episode_ends: NDArray[np.int64], pad_before: int) -> NDArray[np.bool_]:
     """Which steps of windows are their episode's own, `(B, Tp)`; the others repeat its first or its last step.
 
     Args:
         windows: of `window_indices`, `(B, Tp)`.
         episode_ends: cumulative ends, `(E,)`.
+        pad_before: steps of a window that may lie before its episode, To-1.
     """
     repeats = windows[:, 1:] == windows[:, :-1]
     starts = np.concatenate([[0], episode_ends[:-1]])
-    # Before an episode the last of equal steps is real, after it the first; so it is in an episode of one step.
-    before = np.isin(windows, np.setdiff1d(starts, episode_ends - 1))
+    alone = np.intersect1d(starts, episode_ends - 1)
+    # Before an episode the last of equal steps is real, after it the first.
+    before = np.isin(windows, np.setdiff1d(starts, alone))
     real = np.ones(windows.shape, dtype=np.bool_)
     real[:, :-1] &= ~(repeats & before[:, :-1])
     real[:, 1:] &= ~repeats | before[:, 1:]
+    # An episode of one step has one window at most, since Ta <= Tp - To + 1: the one that begins To-1 steps before it.
+    real[np.isin(windows[:, 0], alone)] = np.arange(windows.shape[1]) == pad_before
     return real
 
 

@@ -34,6 +34,7 @@ class TrainingData:
         normalisers: as written into the checkpoint.
         n_obs_steps: steps of a window whose observations a method trains on: To, or Tp for sequence observations.
         device: where the vectors are.
+        pad_before: steps of a window that may lie before its episode, To-1.
         masks_padding: batches say which actions are real.
         notes: a sentence for each thing that the user should know about the data.
     """
@@ -46,6 +47,7 @@ class TrainingData:
     normalisers: Mapping[str, Normaliser]
     n_obs_steps: int
     device: torch.device
+    pad_before: int = 0
     masks_padding: bool = False
     notes: tuple[str, ...] = ()
 
@@ -67,7 +69,7 @@ class TrainingData:
         for key, array in self.pixels.items():
             pixels = self.store.gather(array, windows[:, : self.n_obs_steps])
             observations[key] = torch.from_numpy(normalise_pixels(pixels)).to(self.device)
-        real = real_steps(windows, self.store.episode_ends) if self.masks_padding else None
+        real = real_steps(windows, self.store.episode_ends, self.pad_before) if self.masks_padding else None
         return Batch(
             observations,
             self.vectors["action"][indices],
@@ -116,6 +118,7 @@ def training_data(
         normalisers=normalisers,
         n_obs_steps=horizon.horizon if sequence_observations else horizon.n_obs_steps,
         device=device,
+        pad_before=horizon.pad_before,
         masks_padding=masks_padding,
         notes=_left_out(ends, horizon),
     )

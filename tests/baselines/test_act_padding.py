@@ -84,11 +84,15 @@ def test_the_share_of_padding_that_the_mask_leaves_out(length: int, share: float
     """Of the `paper` preset; the first number is that of episodes of 124 steps in the class docstring."""
     config = BASELINE.presets["paper"].config
     ends = np.array([length, 2 * length])
-    real = real_steps(window_indices(ends, np.arange(2), config.window), ends)
+    real = real_steps(window_indices(ends, np.arange(2), config.window), ends, config.window.pad_before)
     assert 1 - real.mean() == pytest.approx(share, abs=5e-4)
 
 
-@pytest.mark.parametrize("horizon", [Horizon(1, 6, 6), Horizon(2, 6, 5), Horizon(3, 4, 2), Horizon(2, 2, 1)], ids=str)
+@pytest.mark.parametrize(
+    "horizon",
+    [Horizon(1, 6, 6), Horizon(2, 6, 5), Horizon(3, 4, 2), Horizon(2, 2, 1), Horizon(3, 3, 1), Horizon(2, 4, 3)],
+    ids=str,
+)
 def test_the_mask_is_true_where_no_index_was_clipped(horizon: Horizon) -> None:
     lengths = np.array([5, 1, 2, 9, 4, 1, 7])
     ends = np.cumsum(lengths)
@@ -101,12 +105,7 @@ def test_the_mask_is_true_where_no_index_was_clipped(horizon: Horizon) -> None:
         begin = np.arange(first - horizon.pad_before, end + horizon.pad_after - horizon.horizon + 1)
         steps = begin[:, None] + np.arange(horizon.horizon)
         wanted = (steps >= first) & (steps < end)
-        if lengths[episode] > 1:
-            assert np.array_equal(real_steps(found, ends), wanted)
-        else:
-            assert real_steps(found, ends).sum(axis=1).tolist() == [1] * len(found), (
-                "one real step, the first of equals"
-            )
+        assert np.array_equal(real_steps(found, ends, horizon.pad_before), wanted)
 
 
 def test_only_methods_that_ask_get_the_mask() -> None:
