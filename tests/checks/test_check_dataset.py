@@ -24,7 +24,7 @@ def store(path: Path, shapes: Any = SHAPES, n_steps: int = 20, **changes: NDArra
     made = EpisodeStore.create(path / "point.zarr", shapes)
     rng = np.random.default_rng(0)
     for _ in range(2 if n_steps else 0):
-        episode = {name: rng.uniform(-1, 1, (n_steps, *shape)) for name, (shape, _) in shapes.items()}
+        episode = {name: rng.uniform(-1, 1, (n_steps, *shape)).astype(kind) for name, (shape, kind) in shapes.items()}
         made.append({**episode, **changes})
     return made
 
