@@ -146,8 +146,12 @@ class Registry:
             return resolve(target)
 
     @contextmanager
-    def blamed(self, name: str) -> Iterator[None]:
-        """Around the use of what `name` points to, where other names must go on.
+    def blamed(self, name: str, *passing: type[Exception]) -> Iterator[None]:
+        """Around the use of what `name` points to.
+
+        Args:
+            name: of the row.
+            *passing: errors that stay as they are, such as those that name what the user typed.
 
         Raises:
             PluginError: for whatever the code of a plug-in raises. Errors of our own stay as they are.
@@ -155,6 +159,8 @@ class Registry:
         try:
             yield
         except KeyboardInterrupt:
+            raise
+        except passing:
             raise
         except BaseException as error:
             entry = self.entry(name)

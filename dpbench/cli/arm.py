@@ -6,7 +6,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from dpbench.cli.ending import INTERRUPTED
+from dpbench.cli.ending import INTERRUPTED, Terminated
 
 ACTIONS = {
     "check": "check connection, latencies, limits, camera and emergency stop",
@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the action; the arm is stopped however it ends."""
     try:
         status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
+    except Terminated:
+        raise
     except KeyboardInterrupt:
         print("\ninterrupted: the arm has been stopped; recorded steps are on disk.", file=sys.stderr)
         return INTERRUPTED

@@ -94,9 +94,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_task
-    from dpbench.tasks import load_task
+    from dpbench.cli.train import NOT_THEIRS
+    from dpbench.registry import registry
+    from dpbench.tasks import find_task, load_task
 
-    return check_task(load_task(name))
+    with registry("task").blamed(find_task(name), *NOT_THEIRS):
+        return check_task(load_task(name))
 
 
 def _floors(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
@@ -112,7 +115,7 @@ def _floors(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
 
 def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_baseline
-    from dpbench.cli.train import field_values
+    from dpbench.cli.train import NOT_THEIRS, field_values
     from dpbench.errors import ConfigError
     from dpbench.policies.baseline import Baseline
     from dpbench.registry import registry
@@ -121,8 +124,9 @@ def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     baseline = registry("baseline").load(name)
     if not isinstance(baseline, Baseline):
         raise ConfigError(f"{name} is not trained; name a method that `dpbench train` takes.")
-    preset = with_overrides(baseline.preset(arguments.preset), field_values(arguments.set))
-    return check_baseline(baseline, preset.config, arguments.steps)
+    with registry("baseline").blamed(name, *NOT_THEIRS):
+        preset = with_overrides(baseline.preset(arguments.preset), field_values(arguments.set))
+        return check_baseline(baseline, preset.config, arguments.steps)
 
 
 def _dataset(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:

@@ -40,6 +40,13 @@ ADVICE = {
 }
 
 
+class Terminated(KeyboardInterrupt):  # no error, as Ctrl-C is none
+    """A signal asked the process to end; its argument is the signal.
+
+    As SystemExit it would be taken for one that code of a policy or task raises, and the work would go on.
+    """
+
+
 def ended(work: Callable[[], int]) -> int:
     """Do the work of a command and return its exit status; no error of the user's or of the machine's is a traceback.
 
@@ -48,12 +55,10 @@ def ended(work: Callable[[], int]) -> int:
     """
     _open_closed_streams()
     _print_all_signs()
-    with _terminable() as received:
+    with _terminable():
         try:
             return _flushed(_status(work))
         except SystemExit as error:
-            if received:
-                _say(f"terminated by {received[0].name}; {AGAIN}")
             if isinstance(error.__context__, BrokenPipeError):  # rich ends the process by itself
                 return _pipe_closed()
             raise SystemExit(_flushed(error.code if isinstance(error.code, int) else FAILED)) from None
@@ -79,6 +84,10 @@ def _status(work: Callable[[], int]) -> int:
     except DpbenchError as error:
         _say(f"error: {error}")
         return FAILED
+    except Terminated as error:
+        number: signal.Signals = error.args[0]
+        _say(f"terminated by {number.name}; {AGAIN}")
+        return 128 + number
     except KeyboardInterrupt:
         _say(f"interrupted; {AGAIN}")
         return INTERRUPTED
@@ -145,22 +154,20 @@ def _print_all_signs() -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[list[signal.Signals]]:
-    """Signals that terminate raise SystemExit, so that everything is closed; the list holds those received."""
-    received: list[signal.Signals] = []
+def _terminable() -> Iterator[None]:
+    """Signals that terminate raise Terminated, so that everything is closed."""
 
     def end(number: int, _: object) -> NoReturn:
-        received.append(signal.Signals(number))
-        raise SystemExit(128 + number)
+        raise Terminated(signal.Signals(number))
 
     if threading.current_thread() is not threading.main_thread():
-        yield received
+        yield
         return
     # Signals that are ignored stay ignored, so that a command under nohup continues.
     handled = [number for number in TERMINATING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, end) for number in handled}
     try:
-        yield received
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

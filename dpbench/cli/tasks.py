@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name in tasks.names():
         try:
             with tasks.blamed(name):
-                rows.append({"id": name, "from": tasks.entry(name).distribution, **_row(load_task(name))})
+                row = {"id": name, "from": tasks.entry(name).distribution, **_row(load_task(name))}
+                json_text(row)  # a task of a plug-in may hold anything
+                rows.append(row)
         except PluginError as error:
             note(str(error))
     if arguments.json:

@@ -11,8 +11,9 @@ from typing import Any
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_device_argument, add_set_argument, only_with
-from dpbench.errors import ConfigError, shown
+from dpbench.errors import ConfigError, DpbenchError, shown
 from dpbench.escaping import printable
+from dpbench.registry import registry
 
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
@@ -76,16 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
     only_with(arguments, arguments.report_every > 0, "reports (--report-every)", "--rollouts")
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    wanted = make_run(
-        arguments.baseline,
-        arguments.task,
-        arguments.preset,
-        arguments.seed,
-        arguments.out,
-        field_values(arguments.set),
-        arguments.data_dir,
-        arguments.store,
-    )
+    with registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
+        wanted = make_run(
+            arguments.baseline,
+            arguments.task,
+            arguments.preset,
+            arguments.seed,
+            arguments.out,
+            field_values(arguments.set),
+            arguments.data_dir,
+            arguments.store,
+        )
     execution = Execution(
         device=arguments.device,
         bf16=arguments.bf16,
@@ -94,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         report_every=arguments.report_every,
     )
     rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
-    trained = execute(wanted, execution, rollouts, arguments.tensorboard, _note)
+    with registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
+        trained = execute(wanted, execution, rollouts, arguments.tensorboard, _note)
     print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")
     print(f"next: dpbench evaluate {wanted.folder}")
     return 0
@@ -104,6 +107,8 @@ def _note(sentence: str) -> None:
     print(f"note: {printable(sentence)}", file=sys.stderr)
 
 
+NOT_THEIRS = (DpbenchError, OSError, MemoryError)
+"""Errors that are said in words already, or are the machine's; no plug-in is blamed for them."""
 PYTHON_CONSTANTS = {"None": None, "True": True, "False": False}
 
 

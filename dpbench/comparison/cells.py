@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dpbench.errors import ConfigError
+from dpbench.errors import ConfigError, DpbenchError
 from dpbench.evaluation.rollout import trials
 from dpbench.metrics.episode import Trial
 from dpbench.policies.devices import check_device
 from dpbench.policies.opening import describe_policy
 from dpbench.policies.policy_source import PolicyDescription
 from dpbench.records.record import EvaluatedCell
+from dpbench.registry import registry
 from dpbench.spec import EvaluationStarts, TaskSpec
 from dpbench.tasks import load_task
 
@@ -86,14 +87,19 @@ def resolve(cell: Cell) -> ResolvedCell:
     check_device(cell.device)
     policy = describe_policy(cell.policy, cell.task_id, cell.options)
     task = load_task(policy.task_id)
-    starts = task.starts(cell.starts)
-    wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
+    with registry("task").blamed(task.id, DpbenchError):
+        starts = task.starts(cell.starts)
+        wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
+        of_task = {
+            "task": task.id,
+            "starts": starts.name,
+            "reset_options": dict(starts.reset_options),
+            "start_seeds": list(starts.seeds(cell.n_starts)),
+        }
+        json.dumps(of_task)  # options of a plug-in's starts may hold anything
     content = {
         "protocol_version": PROTOCOL_VERSION,
-        "task": task.id,
-        "starts": starts.name,
-        "reset_options": dict(starts.reset_options),
-        "start_seeds": list(starts.seeds(cell.n_starts)),
+        **of_task,
         "sampler_seeds": list(cell.sampler_seeds),
         "policy": dict(policy.identity),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def select(selection: Selection, on_failure: OnFailure = raise_error) -> tuple[R
     policies = _chosen("policies", selection.policies, [each.baseline for each in found])
     for task in tasks:
         if task.id in task_ids:
-            trials(task.starts(selection.starts), selection.n_starts, selection.sampler_seeds)
+            with suppress(PluginError), registry("task").blamed(task.id, DpbenchError):  # `resolve` tells it, too
+                trials(task.starts(selection.starts), selection.n_starts, selection.sampler_seeds)
     check_device(selection.device)
     chosen = [each for each in found if each.task_id in task_ids and each.baseline in policies]
     if not chosen and found:
