@@ -95,10 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _task(name: str, _: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_task
     from dpbench.cli.train import NOT_THEIRS
-    from dpbench.registry import registry
+    from dpbench.plugins.importing import printing_kept
+    from dpbench.registry import note, registry
     from dpbench.tasks import find_task, load_task
 
-    with registry("task").blamed(find_task(name), *NOT_THEIRS):
+    with printing_kept(name, note), registry("task").blamed(find_task(name), *NOT_THEIRS):
         return check_task(load_task(name))
 
 
@@ -117,14 +118,15 @@ def _baseline(name: str, arguments: argparse.Namespace) -> Sequence[Finding]:
     from dpbench.checks import check_baseline
     from dpbench.cli.train import NOT_THEIRS, field_values
     from dpbench.errors import ConfigError
+    from dpbench.plugins.importing import printing_kept
     from dpbench.policies.baseline import Baseline
-    from dpbench.registry import registry
+    from dpbench.registry import note, registry
     from dpbench.training.run import with_overrides
 
     baseline = registry("baseline").load(name)
     if not isinstance(baseline, Baseline):
         raise ConfigError(f"{name} is not trained; name a method that `dpbench train` takes.")
-    with registry("baseline").blamed(name, *NOT_THEIRS):
+    with printing_kept(name, note), registry("baseline").blamed(name, *NOT_THEIRS):
         preset = with_overrides(baseline.preset(arguments.preset), field_values(arguments.set))
         return check_baseline(baseline, preset.config, arguments.steps)
 

@@ -13,7 +13,8 @@ from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_device_argument, add_set_argument, only_with
 from dpbench.errors import ConfigError, DpbenchError, shown
 from dpbench.escaping import printable
-from dpbench.registry import registry
+from dpbench.plugins.importing import printing_kept
+from dpbench.registry import note, registry
 
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         report_every=arguments.report_every,
     )
     rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
-    with registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
+    with printing_kept(arguments.baseline, note), registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
         trained = execute(wanted, execution, rollouts, arguments.tensorboard, _note)
     print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")
     print(f"next: dpbench evaluate {wanted.folder}")

@@ -15,9 +15,11 @@ from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.plugins.failures import failure_of
+from dpbench.plugins.importing import printing_kept
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
 from dpbench.records.record import Latency, Record
+from dpbench.registry import note
 from dpbench.spaces import flatten
 
 N_LATENCY_CALLS = 100
@@ -101,7 +103,8 @@ def _named(cell: ResolvedCell) -> Iterator[None]:
     """Turn an error of an evaluation into a sentence that begins with policy and task."""
     subject = f"{cell.name} on {cell.task.id}"
     try:
-        yield
+        with printing_kept(subject, note):
+            yield
     except KeyboardInterrupt:
         raise
     except DpbenchError as error:

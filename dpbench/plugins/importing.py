@@ -109,6 +109,23 @@ def guarded(what: str, note: Callable[[str], object]) -> Iterator[None]:
         timer.cancel()
 
 
+@contextmanager
+def printing_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
+    """Around calls of a plug-in's code: as around its import, what it prints goes to stderr, streams are set back.
+
+    So is the working folder, which the paths of what comes next hang on.
+    """
+    folder = _folder()
+    when = "while it ran"
+    try:
+        with _streams_kept(what, note, when):
+            yield
+    finally:
+        if folder is not None and _folder() != folder:
+            _enter(folder)
+            note(_set_back(what, "the working folder", when))
+
+
 def _is_own(point: EntryPoint) -> bool:
     """Whether it names a module of our package, whatever distribution says so."""
     return point.value.startswith(f"{OWN}.")
@@ -145,8 +162,8 @@ def _settings_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
                 note(_set_back(what, name))
 
 
-def _set_back(what: str, name: str) -> str:
-    return f"{what} changed {name} when it was imported; it was set back."
+def _set_back(what: str, name: str, when: str = "when it was imported") -> str:
+    return f"{what} changed {name} {when}; it was set back."
 
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGALRM", "SIGPIPE")
@@ -183,8 +200,8 @@ DESCRIPTORS = {"stdout": 1, "stderr": 2, "__stdout__": 1, "__stderr__": 2}
 
 
 @contextmanager
-def _streams_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
-    """Send what an import prints to stderr; set back streams that it replaces, open those again that it closes."""
+def _streams_kept(what: str, note: Callable[[str], object], when: str = "when it was imported") -> Iterator[None]:
+    """Send what a plug-in prints to stderr; set back streams that it replaces, open those again that it closes."""
     streams: dict[str, TextIO] = {name: getattr(sys, name) for name in DESCRIPTORS if _is_open(getattr(sys, name))}
     copies = {number: copy for number in (1, 2) if (copy := _copy_of(number)) is not None}
     printing, sys.stdout = sys.stdout, sys.stderr
@@ -210,7 +227,7 @@ def _streams_kept(what: str, note: Callable[[str], object]) -> Iterator[None]:
                 setattr(sys, name, again[id(stream)])
                 changed[f"sys.{name}"] = None
         for name in changed:
-            note(_set_back(what, name))
+            note(_set_back(what, name, when))
 
 
 def _is_open(stream: TextIO | None) -> bool:

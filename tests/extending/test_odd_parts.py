@@ -34,6 +34,21 @@ no_dataclass = made("no-dataclass", {"small": Preset(object(), TRAINING)})
 sly = made("sly", {"small": Preset(Sly(), TRAINING)})
 TABLE = {name.replace("_", "-"): "odd:" + name for name in ("a_list", "nothing", "a_number", "no_dataclass", "sly")}
 """
+LOUD = """
+import io, os, sys
+import numpy as np
+from dpbench.policies.baseline import ScriptedPolicy
+from dpbench.spec import Horizon
+class Loud:
+    horizon = Horizon(1, 1, 1)
+    def reset(self): print("hello")
+    def act(self, observations, noise):
+        sys.stdout = io.StringIO()
+        os.chdir("/")
+        return np.zeros((len(noise), 1, 2), np.float32)
+LOUD = ScriptedPolicy("loud", "none", lambda task: Loud())
+TABLE = {"loud": "loud:LOUD"}
+"""
 TASKS = """
 from dataclasses import replace
 from dpbench.tasks import TaskEntry, load_task
@@ -88,3 +103,15 @@ def test_a_signal_that_ends_the_process_is_not_taken_for_an_error_of_a_policy(
     command = ["evaluate", "hold", "--task", "Avoid-v1", "--episodes", "1", "--workers", "1"]
     assert main([*command, "--video", str(tmp_path / "x.gif")]) == 128 + signal.SIGTERM
     assert "terminated by SIGTERM" in capsys.readouterr().err
+
+
+def test_what_a_policy_does_to_the_streams_and_the_folder_is_set_back(
+    strangers: Strangers, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    strangers.add("loud", LOUD, "baselines")
+    before = Path.cwd()
+    assert main(["evaluate", "loud", "--task", "Avoid-v1", "--episodes", "1", "--workers", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cell"]["policy"]["baseline"] == "loud"
+    assert Path.cwd() == before
+    for name in ("sys.stdout", "the working folder"):
+        assert f"loud on dpbench/Avoid-v1 changed {name} while it ran; it was set back." in caplog.text
