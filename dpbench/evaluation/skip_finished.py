@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
+import numpy as np
 
-from dpbench.errors import DpbenchError, EvaluationError
-from dpbench.plugins.failures import failure_of
+from dpbench.errors import DpbenchError, EvaluationError, TaskError
+from dpbench.plugins.failures import failure_of, safely_shown
 
 SKIP = "skip"
 """Key of `reset`'s options: do nothing until the next reset without it."""
@@ -48,6 +49,8 @@ class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
         self._step += 1
         with self._named():
             step = super().step(action)
+            if isinstance(step[4], dict):  # anything else is told by who reads it
+                _check_success(step[4].get("is_success", False))
         self._observation = step[0]
         return step
 
@@ -61,3 +64,16 @@ class SkipFinished(gym.Wrapper[Any, Any, Any, Any]):
         except BaseException as error:
             told = error if isinstance(error, DpbenchError) else f"the environment raised {failure_of(error)}"
             raise EvaluationError(f"start seed {self._seed}, {moment}: {told}") from error
+
+
+def _check_success(told: object) -> None:
+    """Refuse all but True, False, 1 and 0 before a batch makes them True or False: `"no"` and NaN would be True.
+
+    Raises:
+        TaskError: for anything else.
+    """
+    if isinstance(told, bool | np.bool_) or (isinstance(told, int | float | np.number) and told in (0, 1)):
+        return
+    if isinstance(told, np.ndarray) and told.shape == () and told.dtype == np.bool_:
+        return
+    raise TaskError(f"the environment's info['is_success'] is {safely_shown(told)}, expected True or False.")

@@ -121,6 +121,7 @@ BASELINES = {name: f"bad_robots:{name.replace('-', '_')}" for name in SCRIPTS}
 
 ENVS = (
     "good", "reset", "step", "exit", "none", "no-key", "shape", "nan", "inf", "text", "no-info", "no-success",
+    "text-success", "nan-success",
     "no-score", "nan-score", "text-score", "nan-reward", "none-reward", "make",
 )  # fmt: skip
 
@@ -156,6 +157,8 @@ class Env(gym.Env[Any, Any]):
         told: dict[str, Any] = {
             "no-info": None, "no-success": {"progress": 0.0}, "no-score": {"is_success": False},
             "nan-score": {"is_success": False, "progress": float("nan")},
+            "text-success": {"is_success": "no", "progress": 0.0},
+            "nan-success": {"is_success": float("nan"), "progress": 0.0},
             "text-score": {"is_success": False, "progress": "x"},
         }  # fmt: skip
         reward = {"nan-reward": float("nan"), "none-reward": None}.get(mistake, 0.0)
