@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.data.public import own_dataset
-from dpbench.data.raw_array import RawArray, converted, describe, read_description, read_json
+from dpbench.data.raw_array import RawArray, array_folders, converted, describe, read_description, read_json
 from dpbench.data.root import data_root, pointed
 from dpbench.data.windows import are_cumulative
 from dpbench.errors import DataError, check_whole
@@ -54,9 +54,9 @@ class EpisodeStore:
         self._ends = RawArray(path / ENDS)
         self._arrays = {
             folder.name: RawArray(folder)
-            for folder in sorted((path / "data").glob("*"))
+            for folder in array_folders(path / "data")
             # A single number, such as the rate of the recording, has no steps.
-            if (folder / ".zarray").exists() and read_description(folder).shape
+            if read_description(folder).shape
         }
         self._check()
 

@@ -182,3 +182,15 @@ def converted(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[
     raise DataError(
         f"array {name!r}: {values.dtype.name} values{reach} do not fit into {dtype.name}; convert them first."
     )
+
+
+def array_folders(data: Path) -> list[Path]:
+    """The folders of a store's arrays; none is passed over in silence.
+
+    Raises:
+        DataError: when there are none.
+    """
+    folders = sorted(path for path in data.iterdir() if path.name[0] != ".") if data.is_dir() else []
+    if not folders:
+        raise DataError(f"{data} is no folder with arrays: the store is damaged; fetch or make it again.")
+    return folders

@@ -59,6 +59,21 @@ class Recorder:
         for key, values in self._vectors.items():
             values.append(observation[key][self._row].copy())
 
+    def keep_frame(self, picture: object, size_px: int) -> None:
+        """Keep a picture of the environment, made square.
+
+        Raises:
+            TaskError: unless it is uint8 of shape (H, W, 3).
+        """
+        import cv2  # only where pictures are asked for
+
+        drawn = np.asarray(picture)
+        if drawn.dtype != np.uint8 or drawn.ndim != 3 or drawn.shape[2] != 3 or not drawn.size:
+            told = "nothing" if picture is None else f"{drawn.dtype} of shape {drawn.shape}"
+            raise TaskError(f"the environment's render() returned {told}, expected uint8 of shape (H, W, 3).")
+        resized = cv2.resize(drawn, (size_px, size_px), interpolation=cv2.INTER_AREA)
+        self.frames.append(np.asarray(resized, dtype=np.uint8))
+
     def episode(self) -> Episode:
         """What was recorded."""
         actions, rewards, scores, successes, modes = zip(*self._rows, strict=True)

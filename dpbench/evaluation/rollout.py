@@ -174,7 +174,7 @@ def _run(
     def act(observations: Observations, active: NDArray[np.bool_]) -> NDArray[np.float32]:
         moment.rows, moment.step = active, moment.step + 1
         if frames is not None and (moment.step - 1) % frames.stride == 0:
-            _keep_frames(env, recorders, active, frames.size_px)
+            _keep_frames(env, recorders, moment, active, frames.size_px)
         return runner.act(observations, active)
 
     def reset_finished(finished: NDArray[np.bool_]) -> Mapping[str, Any]:
@@ -188,7 +188,7 @@ def _run(
                 with moment.named(row):
                     recorders[row].add(step, task.score)
             if frames is not None and step.finished.any():
-                _keep_frames(env, recorders, step.finished, frames.size_px)
+                _keep_frames(env, recorders, moment, step.finished, frames.size_px)
     return tuple(recorder.episode() for recorder in recorders)
 
 
@@ -205,15 +205,13 @@ def _check(observations: Observations, task: TaskSpec, moment: _Moment) -> None:
 
 
 def _keep_frames(
-    env: VectorEnv[Any, Any, Any], recorders: Sequence[Recorder], rows: NDArray[np.bool_], size_px: int
+    env: VectorEnv[Any, Any, Any], recorders: Sequence[Recorder], moment: _Moment, rows: NDArray[np.bool_], size_px: int
 ) -> None:
-    import cv2  # only where pictures are asked for
-
-    pictures = env.render()
-    assert pictures is not None
+    with moment.named():
+        pictures = env.render()
     for row in np.flatnonzero(rows).tolist():
-        picture = cv2.resize(np.asarray(pictures[row]), (size_px, size_px), interpolation=cv2.INTER_AREA)
-        recorders[row].frames.append(np.asarray(picture, dtype=np.uint8))
+        with moment.named(row):
+            recorders[row].keep_frame(None if pictures is None else pictures[row], size_px)
 
 
 def _worker(

@@ -128,6 +128,7 @@ def execute(
         BusyError: when another process trains in the run's folder.
     """
     check_device(execution.device)
+    run = dataclasses.replace(run, folder=run.folder.absolute())  # a method's code may change the working folder
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
     task = load_task(run.task_id)
     # Before the lock, which makes the folder.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,22 @@ def test_an_episode_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a link"):
         store.append({"action": np.zeros((3, 2), np.float32)})
     assert victim.read_text() == "kept"
+
+
+@pytest.mark.parametrize("kind", ["file", "loop", "empty", "array is a file", "array loops", "array is empty"])
+def test_an_array_that_cannot_be_read_is_named_and_not_passed_over(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    EpisodeStore.create(path, ARRAYS)
+    data = path / "data"
+    if not kind.startswith("array"):
+        shutil.rmtree(data)
+    at = data / "more" if kind.startswith("array") else data
+    if "file" in kind:
+        at.write_text("text")
+    elif "loop" in kind:
+        at.symlink_to(at.name)
+    else:
+        at.mkdir()
+    with pytest.raises(DataError, match=at.name) as caught:
+        EpisodeStore.open(path)
+    assert str(caught.value).isprintable()

@@ -165,6 +165,9 @@ class Env(gym.Env[Any, Any]):
         info = told.get(mistake, {"is_success": False, "progress": 0.0})
         return seen.get(mistake, {"agent_pos": place}), reward, False, False, info
 
+    def render(self) -> Any:
+        return np.zeros((8, 8, 3), np.uint8) if self.seed != 11 else np.zeros(3, np.uint8)
+
 
 TASK_IDS = tuple(f"bad_robots/{name}-v0" for name in ENVS)
 SPECS = {task_id: replace(GOOD, id=task_id) for task_id in TASK_IDS}

@@ -18,7 +18,7 @@ from dpbench.cli import main
 from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.evaluate import evaluate
 from dpbench.errors import DpbenchError, PolicyError
-from dpbench.evaluation.rollout import parallel_rollout
+from dpbench.evaluation.rollout import Frames, parallel_rollout
 from dpbench.policies.opening import describe_policy, open_policy
 from dpbench.records.store import read_all
 from dpbench.tasks import load_task
@@ -112,6 +112,14 @@ def test_an_environment_that_fails_is_named_with_seed_and_step(name: str) -> Non
     line = failure(task=f"bad_robots/{name}-v0")
     assert line.startswith(WRONG_ENVS.get(name, "start seed 1"))
     assert ", step 3: " in line or name == "reset"
+
+
+def test_a_picture_that_is_none_is_named_with_seed_and_step() -> None:
+    task = load_task("bad_robots/good-v0")
+    described = describe_policy("policy-good", task.id)
+    trials = resolve(Cell("policy-good", task.id, sampler_seeds=(0,))).trials
+    with pytest.raises(DpbenchError, match=r"start seed 11, .* step 1: .*render\(\) returned uint8 of shape \(3,\)"):
+        parallel_rollout(partial(open_policy, described), task.id, task.starts(), trials, 1, frames=Frames())
 
 
 @pytest.mark.parametrize("name", ["crashes", "raise"])

@@ -126,3 +126,22 @@ def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path, parts: dict[st
         take(path)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["a"], "declare 3,000,000,000 bytes"), (["a", "a"], "two parts of one")]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_weights_that_would_inflate_are_refused(
+    tmp_path: Path, parts: dict[str, bytes], names: list[str], message: str
+) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"x" * 1_000)
+        if len(names) == 1:
+            archive.filelist[0].file_size = 3_000_000_000  # in the directory, which is what declares it
+    path = tmp_path / "model.zip"
+    path.write_bytes(packed({**parts, "policy.pth": inner.getvalue()}))
+    with pytest.raises(CheckpointError, match=message):
+        take(path)

@@ -37,15 +37,21 @@ def open_inside(h5py: Any, group: Any, name: str) -> Any:
     return found
 
 
-def check_dataset(h5py: Any, dataset: Any) -> None:
+def check_dataset(h5py: Any, dataset: Any, kinds: str = "fiub") -> None:
     """Check what a dataset declares, before memory for it is taken.
+
+    Args:
+        h5py: the module.
+        dataset: what stands under the name.
+        kinds: of numpy's types that are expected; numbers, unless said.
 
     Raises:
         DataError: for anything but stored numbers of a bounded size; the message names the dataset.
     """
     name = getattr(dataset, "name", None)
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
-        raise DataError(f"{name} holds no numbers; download the file again.")
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in kinds:
+        what = "numbers" if kinds == "fiub" else "names"
+        raise DataError(f"{name} holds no {what}; download the file again.")
     if dataset.external or dataset.is_virtual:
         raise DataError(f"{name} keeps its values in another file; copy them into this one.")
     size = dataset.dtype.itemsize * math.prod(dataset.shape)

@@ -183,9 +183,11 @@ def _filters(h5py: Any, file: Any, names: list[str]) -> dict[str, NDArray[np.int
     filters = {}
     for key in open_inside(h5py, file, "mask") or ():
         mask = open_inside(h5py, file, f"mask/{key}")
-        if not isinstance(mask, h5py.Dataset) or mask.ndim != 1 or mask.dtype.kind not in "SO" or mask.size > 1_000_000:
+        check_dataset(h5py, mask, "SO")
+        if mask.ndim != 1 or mask.size > len(names):
             raise DataError(f"filter {key!r:.60} is no list of names of demos; download the file again.")
-        chosen = [name.decode() if isinstance(name, bytes) else str(name) for name in mask[()]]
+        rows = read_dataset(mask, 0, mask.size)
+        chosen = [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in rows]
         if unknown := next((name for name in chosen if name not in numbers), None):
             raise DataError(f"filter {key!r} names {unknown!r:.60}, which is not in the file; download it again.")
         filters[key] = np.array(sorted(numbers[name] for name in chosen), dtype=np.int64)

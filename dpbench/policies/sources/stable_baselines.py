@@ -148,6 +148,7 @@ def _read(path: Path) -> _Model:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             data = json.loads(_member(archive, "data", DATA_LIMIT_BYTES))
             packed = _member(archive, "policy.pth", MODEL.limit_bytes)
+        _check_packed(packed)
         weights = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
         told = told_spaces(data["observation_space"]), told_spaces(data["action_space"])
         described, arguments = data["policy_class"], dict(data["policy_kwargs"])
@@ -172,6 +173,21 @@ def _member(archive: zipfile.ZipFile, name: str, limit_bytes: int) -> bytes:
         raise ValueError(f"{name} declares {size:,} bytes, expected at most {limit_bytes:,}")
     with archive.open(name) as file:
         return file.read(size)
+
+
+def _check_packed(packed: bytes) -> None:
+    """Weights are an archive themselves, whose parts may inflate.
+
+    Raises:
+        ValueError: when they declare more than a model may take, or two of one name.
+    """
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        parts = archive.infolist()
+    if len({part.filename for part in parts}) < len(parts):
+        raise ValueError("policy.pth has two parts of one name")
+    size = sum(part.file_size for part in parts)
+    if size > MODEL.limit_bytes:
+        raise ValueError(f"the parts of policy.pth declare {size:,} bytes, expected at most {MODEL.limit_bytes:,}")
 
 
 def _check(weights: object, arguments: Mapping[str, Any]) -> None:

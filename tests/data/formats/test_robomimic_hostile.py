@@ -163,9 +163,27 @@ def other_name(file: Any) -> None:
     file.move("data/demo_1", "data/episode_1")
 
 
+def names_elsewhere(file: Any) -> None:
+    del file["mask/train"]
+    file.create_dataset("mask/train", (1,), "S6", external=[("/etc/hostname", 0, 6)])
+
+
+def wide_names(file: Any) -> None:
+    del file["mask/train"]
+    file.create_dataset("mask/train", (2,), "S100000000", chunks=(1,))
+
+
+def repeated_names(file: Any) -> None:
+    del file["mask/train"]
+    file["mask/train"] = np.array([b"demo_0"] * 9)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (names_elsewhere, "mask/train keeps its values in another file"),
+        (wide_names, "mask/train lacks some of its 2 chunks"),
+        (repeated_names, "filter 'train' is no list of names"),
         (external_link, "demo_2 is a link to another place"),
         (soft_link, "obs/object is a link to another place"),
         (external_storage, "keeps its values in another file"),
