@@ -275,6 +275,7 @@ def test_signals_and_streams_that_an_import_changes_are_set_back_and_a_closed_on
     code = (
         "import json, os, signal, sys\nfrom dpbench.errors import PluginError\n"
         "from dpbench.plugins.importing import guarded\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background, shells ignore it
         "def state(): return [signal.getsignal(each) for each in (2, 13, 14, 15)] + [signal.getitimer(each)[0] for each"
         " in (0, 1, 2)] + [os.readlink(f'/proc/self/fd/{each}') for each in (1, 2)]\n"
         "before, said = state(), {}\nfor name, line in json.loads(sys.argv[1]).items():\n"
