@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpbench.checks.cheap_policies import Around, Held, Replayed, Several, Uniform
-from dpbench.evaluation.rollout import rollout
+from dpbench.evaluation.rollout import BATCH, rollout
 from dpbench.metrics.episode import Episode, Trial
 from dpbench.policies.demonstrator import has_demonstrator, scripted_demonstrator
 from dpbench.policies.protocol import Policy
@@ -32,8 +32,6 @@ SHARES = (0.02, 0.1, 0.3)
 """Standard deviations of the noise around the start, as shares of the range of the actions."""
 N_REPLAYED = 3
 SCRIPT = "the task's script"
-BATCH = 50
-"""Episodes that are run together, and after which progress is told."""
 
 
 @dataclass(frozen=True)

@@ -37,14 +37,15 @@ def check_floors(
     Raises:
         DataError: when the file holds something else.
     """
+    known = read(path)
+    measured = known.setdefault(task.id, {})
     for kind, make in KINDS.items():
-        if kind in read(path).get(task.id, {}):
+        if kind in measured:
             continue
         reached = measure(task, make(task), n_starts, n_screened if kind in SCREENED else None, on_done)
         if reached is not None:
-            before = read(path)
-            write(path, {**before, task.id: {**before.get(task.id, {}), kind: reached}})
-    measured = read(path)[task.id]
+            measured[kind] = reached
+            write(path, known)
     return (*(_told(kind, one) for kind, one in measured.items()), _declared(task, measured))
 
 
