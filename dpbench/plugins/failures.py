@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+
+from dpbench.errors import DpbenchError
 
 MAX_CHARACTERS = 300
 NOT_THEIRS = ("dpbench", "gymnasium", "numpy", "torch", "importlib", "contextlib", "concurrent", "multiprocessing")
 """Packages whose lines do not tell an author what to mend."""
 SHIPPED = ("dpbench.envs", "dpbench.baselines")
+
+
+@contextmanager
+def told_as(kind: type[DpbenchError], begin: str) -> Iterator[None]:
+    """Around someone else's code.
+
+    Args:
+        kind: of the error.
+        begin: of its sentence, such as `"loss at step 7 raised"`.
+
+    Raises:
+        DpbenchError: of that kind, for whatever the code raises; sentences of our own and Ctrl-C pass.
+    """
+    try:
+        yield
+    except (DpbenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise kind(f"{begin} {failure_of(error)}") from error
 
 
 def in_one_line(text: str, limit: int = MAX_CHARACTERS) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 
-from dpbench.errors import ConfigError, DpbenchError, PolicyError, UnknownNameError, shown
-from dpbench.plugins.failures import failure_of, safely_shown
+from dpbench.errors import ConfigError, PolicyError, UnknownNameError, shown
+from dpbench.plugins.failures import safely_shown, told_as
 from dpbench.policies.acting import check_policy
 from dpbench.policies.delayed import DelayedPolicy, delayed_horizon
 from dpbench.policies.devices import check_device
@@ -45,7 +44,7 @@ def describe_policy(
     own = dict(options or {})
     late, decay = own.pop(LATENCY_STEPS, None), own.pop(TEMPORAL_ENSEMBLE, None)
     name, reference = _source_of(text)
-    with _blamed(text, "described"):
+    with told_as(PolicyError, f"{text} cannot be described:"):
         described = _source(name).describe(reference, task_id, own)
     if not isinstance(described, PolicyDescription):
         raise PolicyError(f"{text}: its source {name!r} gave {safely_shown(described)}, expected a PolicyDescription.")
@@ -83,7 +82,7 @@ def open_policy(
     """
     check_device(device)
     described = describe_policy(policy, task_id, options) if isinstance(policy, str) else policy
-    with _blamed(described.reference, "opened"), fixed_arithmetic():
+    with told_as(PolicyError, f"{described.reference} cannot be opened:"), fixed_arithmetic():
         opened = _source(described.source).open(described, device, micro_batch)
     try:
         check_policy(opened)
@@ -96,17 +95,6 @@ def open_policy(
     if opened.horizon != described.horizon:
         raise PolicyError(f"{described.reference}: it acts with {opened.horizon}, but said {described.horizon} before.")
     return opened
-
-
-@contextmanager
-def _blamed(policy: str, done: str) -> Iterator[None]:
-    """Name a policy in what its code raises; what is said in a sentence already stays."""
-    try:
-        yield
-    except (DpbenchError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PolicyError(f"{policy} cannot be {done}: {failure_of(error)}") from error
 
 
 def _source_of(text: str) -> tuple[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from dpbench.errors import DpbenchError
-from dpbench.plugins.failures import failure_of, safely_shown
+from dpbench.plugins.failures import safely_shown, told_as
 
 
 class MethodError(DpbenchError):
@@ -22,22 +22,9 @@ class DivergedError(DpbenchError):
     """The loss or the weights became NaN or infinite."""
 
 
-@contextmanager
-def method_call(what: str) -> Iterator[None]:
-    """Around code of a method.
-
-    Args:
-        what: begins the sentence, such as `"loss at step 7"`.
-
-    Raises:
-        MethodError: for whatever it raises; sentences of our own and Ctrl-C pass.
-    """
-    try:
-        yield
-    except (DpbenchError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise MethodError(f"{what} raised {failure_of(error)}") from error
+def method_call(what: str) -> AbstractContextManager[None]:
+    """Around code of a method: whatever it raises becomes a MethodError that begins with `what`."""
+    return told_as(MethodError, f"{what} raised")
 
 
 def checked_loss(compute: Callable[[], object], step: int) -> Tensor:
