@@ -19,6 +19,7 @@ from dpbench.registry import note, registry
 EXAMPLE = """examples:
   dpbench train diffusion-cnn --task PushTKeypoints-v0 --preset small
   dpbench train mlp-bc --task PushT-v0 --set n_steps=2000 --set width=256
+  dpbench train mlp-bc --task PushTKeypoints-v0 --keep-checkpoints 10
   dpbench train diffusion-cnn --task LiftAbs-v1 --store LiftAbs-v1-robomimic-lift-ph
   torchrun --nproc-per-node 4 -m dpbench.cli train diffusion-cnn --task PushTKeypoints-v0 --device cuda --bf16
 
@@ -52,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bf16", action="store_true", help="mixed precision with bfloat16")
     parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
     parser.add_argument("--threads", type=kinds.n_processes, help="CPU threads (default: torch's choice)")
+    _add_intervals(parser)
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the CSV file")
+
+
+def _add_intervals(parser: argparse.ArgumentParser) -> None:
+    """Declare how often a run saves and reports."""
     parser.add_argument(
         "--save-every", type=kinds.steps_between, default=500, help="steps between saved states (default 500)"
     )
@@ -64,7 +71,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rollouts", type=kinds.count_or_none, default=10, help="episodes at every report, 0 for none (default 10)"
     )
-    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs beside the CSV file")
+    parser.add_argument(
+        "--keep-checkpoints",
+        type=kinds.whole(0, 1000),
+        default=0,
+        metavar="N",
+        help="keep the last N checkpoints, in the folder checkpoints of the run (default 0: only the newest)",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=kinds.steps_between,
+        metavar="STEPS",
+        help="steps between those, counted back from the end (default: a hundredth of the run)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dpbench.training.trainer import Execution
 
     only_with(arguments, arguments.report_every > 0, "reports (--report-every)", "--rollouts")
+    only_with(arguments, arguments.keep_checkpoints > 0, "--keep-checkpoints", "--checkpoint-every")
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     with registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
@@ -95,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
         compile=arguments.compile,
         save_every=arguments.save_every,
         report_every=arguments.report_every,
+        keep_checkpoints=arguments.keep_checkpoints,
+        checkpoint_every=arguments.checkpoint_every,
     )
     rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
     with printing_kept(arguments.baseline, note), registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):

@@ -33,6 +33,7 @@ from dpbench.spec import TaskSpec
 from dpbench.tasks import load_task
 from dpbench.training import distributed
 from dpbench.training.batches import TrainingData, training_data
+from dpbench.training.kept import check_kept, kept_folder
 from dpbench.training.loggers import CsvLogger, Logger, TensorBoardLogger
 from dpbench.training.losses import DivergedError, MethodError, method_call
 from dpbench.training.trainer import Execution, Trained, train
@@ -124,7 +125,8 @@ def execute(
     `say` is called with a sentence for each thing that the user should know about the data.
 
     Raises:
-        DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges.
+        DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges, a run too short for
+            the checkpoints to keep.
         BusyError: when another process trains in the run's folder.
     """
     check_device(execution.device)
@@ -134,6 +136,7 @@ def execute(
     # Before the lock, which makes the folder.
     store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
     check_memory(_learned(run.baseline), run.preset.config, task)
+    execution.kept(run.preset.training.n_steps)
     with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
         try:
             return _execute(run, store, execution, rollouts, tensorboard, say)
@@ -174,19 +177,30 @@ def _execute(
         checkpoint = Checkpoint({**saved, "step": step}, average, data.normalisers, sha256="")
         return rollouts(learned_policy(checkpoint, device=execution.device), task)
 
+    def on_keep(step: int, average: Mapping[str, Tensor]) -> None:
+        save_checkpoint(kept_folder(run.folder, step), {**saved, "step": step}, average, data.normalisers)
+
     loggers: list[Logger] = []
     if distributed.is_main():
-        state = read_state(run.folder)
-        first_step = state.step if state is not None else 0
-        if state is not None:
-            remove_other_states(run.folder, state.step)
+        first_step = _first_step(run.folder)
+        size_bytes = sum(value.nbytes for value in module.state_dict().values())
+        check_kept(run.folder, execution.kept(training.n_steps), first_step, size_bytes)
         loggers.append(CsvLogger(run.folder / "log.csv", first_step))
         if tensorboard:
             loggers.append(TensorBoardLogger(run.folder / "tensorboard", first_step))
-    trained = train(module, data, training, execution, run.seed, run.folder, loggers, on_report)
+    trained = train(module, data, training, execution, run.seed, run.folder, loggers, on_report, on_keep)
     if distributed.is_main():
         save_checkpoint(run.folder, {**saved, "step": trained.step}, trained.weights, data.normalisers)
     return trained
+
+
+def _first_step(folder: Path) -> int:
+    """Gradient steps of the last saved state, whose tensors are then the only ones."""
+    state = read_state(folder)
+    if state is None:
+        return 0
+    remove_other_states(folder, state.step)
+    return state.step
 
 
 def describe(run: Run, data: TrainingData, fingerprint: str, execution: Execution) -> dict[str, Any]:

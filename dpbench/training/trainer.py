@@ -26,6 +26,7 @@ from dpbench.policies.baseline import TrainingConfig
 from dpbench.policies.method import Fitted, PartlyDecayed, as_method
 from dpbench.training import distributed
 from dpbench.training.batches import TrainingData, batches
+from dpbench.training.kept import kept_steps
 from dpbench.training.loggers import Logger
 from dpbench.training.losses import Meter, checked_loss, method_call
 from dpbench.training.schedules import cosine_with_warmup, ema_decay
@@ -35,7 +36,7 @@ VALIDATION_STEP, FIT_STEP = 2**31 - 1, 2**31 - 2
 """Seeds of the validation loss and of `fit`, in place of a step's number; no gradient step has these."""
 
 
-MAX_INTERVAL = 1_000_000_000
+MAX_INTERVAL, MAX_KEPT = 1_000_000_000, 1000
 Interval = Annotated[int, Ge(1), Le(MAX_INTERVAL)]
 """Counted in gradient steps."""
 
@@ -52,6 +53,8 @@ class Execution:
         log_every: steps between rows of the log; a report has a row as well.
         report_every: steps between calls of `on_report` (validation loss, rollouts); 0 for none.
         stop_after: end early after that step, as if interrupted; None runs to the end.
+        keep_checkpoints: how many of the last checkpoints are kept.
+        checkpoint_every: steps between those; None for a hundredth of the run.
     """
 
     device: str = "cpu"
@@ -61,13 +64,21 @@ class Execution:
     log_every: Interval = 50
     report_every: Annotated[int, Ge(0), Le(MAX_INTERVAL)] = 2000
     stop_after: Interval | None = None
+    keep_checkpoints: Annotated[int, Ge(0), Le(MAX_KEPT)] = 0
+    checkpoint_every: Interval | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
 
+    def kept(self, n_steps: int) -> range:
+        """Steps whose checkpoints are kept, of a run of `n_steps`; ConfigError where it is too short."""
+        return kept_steps(n_steps, self.keep_checkpoints, self.checkpoint_every)
+
 
 Report = Callable[[int, Mapping[str, Tensor]], Mapping[str, float]]
 """`(step, averaged weights) -> values for the log`; saves checkpoints and runs rollouts."""
+Keep = Callable[[int, Mapping[str, Tensor]], object]
+"""`(step, averaged weights)`; saves a checkpoint that is kept."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,7 @@ def train(
     folder: Path,
     loggers: Sequence[Logger],
     on_report: Report,
+    on_keep: Keep = lambda *_: None,
 ) -> Trained:
     """Train from the last saved state in `folder`, or from the start.
 
@@ -106,6 +118,7 @@ def train(
         folder: where states go.
         loggers: take loss, learning rate, samples/s and what `on_report` returns.
         on_report: called with the step and the averaged weights.
+        on_keep: the same, for each checkpoint that is kept; before the state of its step is saved.
 
     Raises:
         DivergedError: when loss or weights become NaN or infinite; the last good state stays on disk.
@@ -117,6 +130,7 @@ def train(
     optimiser, average, first_step = _begin(module, data, config, execution, seed, folder)
     loss_of = distributed.wrap(module, torch.device(execution.device))
     last_step = min(config.n_steps, execution.stop_after or config.n_steps)
+    kept = execution.kept(config.n_steps)
     drawn = batches(len(data.train), config.batch_size, seed, first_step)
     started = time.perf_counter()
     meter = Meter(first_step, started)
@@ -131,8 +145,10 @@ def train(
             bar.update()
             reports = is_due(done, execution.report_every, config.n_steps)
             logs, saves = is_due(done, execution.log_every, last_step), is_due(done, execution.save_every, last_step)
-            if reports or logs or saves:
+            if reports or logs or saves or done in kept:
                 meter.check(done, module, folder)
+            if done in kept and distributed.is_main():
+                on_keep(done, average)
             if reports or logs:
                 values = {**meter.read(done, config.batch_size), "learning_rate": rate}
                 bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})

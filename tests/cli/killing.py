@@ -22,13 +22,14 @@ from dpbench.cli import main
 from dpbench.data.episodes import EpisodeStore, step_shapes
 from dpbench.demonstrations import generation
 from dpbench.policies.checkpoint import load_checkpoint
+from dpbench.training.kept import kept_checkpoints
 
 CHANGES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"}
 COMMANDS = {
     "demos generate": "demos generate Avoid-v0 --episodes 2 --workers 1 --out {}/s.zarr",
     "data import": "data import {known}/archive --task PushT-v0 --format diffusion-policy-zarr --out {}/s.zarr",
     "train": "train mlp-bc --task Avoid-v0 --store {known}/avoid.zarr --out {}/run --set n_steps=4 --set width=16 "
-    "--set batch_size=8 --rollouts 0 --save-every 2 --report-every 2",
+    "--set batch_size=8 --rollouts 0 --save-every 2 --report-every 2 --keep-checkpoints 2 --checkpoint-every 1",
     "compare": "compare --zoo zoo/Avoid-v0 --policies hold --episodes 1 --workers 1 --output {}/out "
     "--records {}/out/records",
 }
@@ -109,7 +110,8 @@ def content(name: str, folder: Path) -> object:
     if name == "train":
         files = {path.name for path in (folder / "run").iterdir()}
         rows = (folder / "run/log.csv").read_text(encoding="utf-8").splitlines()
-        return [names, sorted(files), load_checkpoint(folder / "run").sha256, [row.split(",")[0] for row in rows]]
+        hashes = [load_checkpoint(one).sha256 for one in (folder / "run", *kept_checkpoints(folder / "run"))]
+        return [names, sorted(files), hashes, [row.split(",")[0] for row in rows]]
     digest = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()]
     return [names, digest]
 

@@ -86,6 +86,7 @@ ACCEPTED = {
     "--seed": {"0"},
     "--rollouts": {"0"},
     "--report-every": {"0"},
+    "--keep-checkpoints": {"0"},
     "--sampler-seeds": {"0"},
     "--paths": {"0"},
     "--replay": {"0"},
