@@ -80,7 +80,7 @@ def test_a_strangers_baseline_goes_all_the_way(dpbench: Path, tmp_path: Path) ->
     out = "runs/PushTKeypoints-v0/linear-bc-small-seed42"
     record = json.loads(run(dpbench, tmp_path, "evaluate", out, "--episodes", "2", "--workers", "1", "--json").stdout)
     assert record["cell"]["policy"]["baseline"] == "linear-bc"
-    compared = run(dpbench, tmp_path, "compare", "--zoo", "runs", "--records", "r", "--output", "t", "--episodes", "2",
+    compared = run(dpbench, tmp_path, "compare", "--zoo", "runs", "--records", "r", "--episodes", "2",
                    "--sampler-seeds", "0", "--workers", "1", "--json")  # fmt: skip
     rows = json.loads(compared.stdout[compared.stdout.index("[") :])
     assert "linear-bc" in {row["policy"] for row in rows}

@@ -15,9 +15,9 @@ from dpbench.leaderboard.modes_figure import modes_digest, with_modes
 from dpbench.leaderboard.pages import FIGURES, pages, short
 from dpbench.leaderboard.pictures import read_digest
 from dpbench.leaderboard.render import CSV
+from dpbench.leaderboard.selection import Protocol, shown_records
 from dpbench.leaderboard.tables import by_task
 from dpbench.records import store
-from dpbench.records.completion import completed
 from dpbench.records.record import Record
 from dpbench.records.schema import schema
 
@@ -25,17 +25,14 @@ ROOT = Path(__file__).parents[1]
 BOARD = ROOT / "leaderboards"
 FOLDERS = (BOARD, BOARD / "symmetric")
 RECORDS = store.read_all(BOARD / "records")
-AGAIN = "write it again: dpbench compare (for symmetric: see its --help)"
+AGAIN = "write it again: dpbench leaderboard render (for symmetric: see its --help)"
 
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)
 def board(request: pytest.FixtureRequest) -> tuple[Path, list[Record], pd.DataFrame]:
     """A folder of pages, the records that it shows, and their rows."""
     folder: Path = request.param
-    shown = {part for identity in read_frame(folder / CSV)["identity"] for part in identity.split()}
-    newest = {record.identity[:12]: record for record in RECORDS if record.identity[:12] in shown}
-    assert set(newest) == shown, "every row has its records"
-    records = [completed(record, BOARD / "records") for record in newest.values()]
+    records = shown_records(BOARD / "records", Protocol(starts=None if folder == BOARD else folder.name))
     return folder, records, frame(records)
 
 

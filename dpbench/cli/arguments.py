@@ -41,6 +41,13 @@ def add_workers_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how much is evaluated, and with what."""
+    add_amount_arguments(parser)
+    add_workers_argument(parser)
+    add_device_argument(parser)
+
+
+def add_amount_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how many episodes an evaluation has."""
     parser.add_argument("--episodes", type=kinds.count, help="number of start states (default: all of the protocol)")
     parser.add_argument(
         "--sampler-seeds",
@@ -48,8 +55,6 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
         default="0",
         help="comma-separated; each start state is run once with each (default 0)",
     )
-    add_workers_argument(parser)
-    add_device_argument(parser)
 
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,10 +28,11 @@ EXAMPLE = """examples:
   dpbench compare --fresh                evaluate everything with the code as checked out
   dpbench compare --retime               keep known episodes, measure latency here and now
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
-  dpbench compare --tasks PushTKeypoints-v0 --starts symmetric --output leaderboards/symmetric
+  dpbench compare --tasks PushTKeypoints-v0 --starts symmetric
   dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
 
 Finished evaluations are kept as records. After an interruption, the same command resumes.
+`dpbench leaderboard render` writes pages and figures from the records.
 """
 
 
@@ -41,9 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--zoo", type=kinds.folder, default=Path("zoo"), help="folder with checkpoints (default zoo)")
     parser.add_argument(
         "--records", type=kinds.new_folder, default=Path("leaderboards/records"), help="folder of the records"
-    )
-    parser.add_argument(
-        "--output", type=kinds.new_folder, default=Path("leaderboards"), help="folder of the table, figure and page"
     )
     parser.add_argument(
         "--tasks", type=kinds.names, default=(), help="comma-separated names (default: all that the zoo has)"
@@ -65,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate what is missing, then print and write the table."""
-    with working_on(arguments.output), working_on(arguments.records):
+    """Evaluate what is missing, then print the table."""
+    with working_on(arguments.records):
         return _compare(arguments)
 
 
@@ -76,7 +74,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from dpbench.comparison.plan import plan
     from dpbench.comparison.reuse import KnownRecords
     from dpbench.comparison.selection import Selection, select
-    from dpbench.leaderboard.render import render
+    from dpbench.leaderboard.frame import frame
     from dpbench.leaderboard.tables import print_table
     from dpbench.provenance import commit
 
@@ -105,13 +103,12 @@ def _compare(arguments: argparse.Namespace) -> int:
     n_rows = len(cells) + len(failures)
     steps = plan(cells, known, commit()["id"] if arguments.fresh else None, arguments.retime)
     records = _records(steps, known, arguments.workers, on_failure)
-    table = render(records, arguments.output) if records else None
+    table = frame(records) if records else None
     if arguments.json:
         rows = json.loads(table.to_json(orient="records")) if table is not None else []
         print(json_text([*rows, *(failure.as_row() for failure in failures)]))
     elif table is not None:
         print_table(table, Console())
-        print(f"written: README.md, the pages of the tasks, table.csv and figures in {arguments.output}")
     if failures:
         which = ", ".join(failure.title for failure in failures)
         _warn(f"{len(failures)} of {n_rows} rows failed: {which}. The same command tries them again.")

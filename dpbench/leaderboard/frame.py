@@ -27,7 +27,7 @@ TEXTS = ("sampling", "training_seeds", "score_by_seed", "success_by_seed", "iden
 """Columns that are text although a single value of some looks like a number."""
 NAMES = ("task", "starts", "policy", "preset", "published")
 COUNTS = ("n_parameters", "step", "n_starts", "n_sampler_seeds")
-TABLE = Kind(DataError, "write it with: dpbench compare", limit_bytes=64 * 2**20)
+TABLE = Kind(DataError, "write it with: dpbench leaderboard render", limit_bytes=64 * 2**20)
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:

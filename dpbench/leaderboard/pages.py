@@ -30,7 +30,7 @@ OLD = (
 )
 NO_RECORD = "There is no record of it yet; those of the version before stand at the end of this page."
 NOTE = Kind(DataError, "write it again as text in UTF-8", limit_bytes=2**20)
-WRITTEN = "Written by `dpbench compare` from `records/`, never edited by hand."
+WRITTEN = "Written by `dpbench leaderboard render` from `records/`, never edited by hand."
 
 
 @dataclass(frozen=True)

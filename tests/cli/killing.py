@@ -30,8 +30,7 @@ COMMANDS = {
     "data import": "data import {known}/archive --task PushT-v0 --format diffusion-policy-zarr --out {}/s.zarr",
     "train": "train mlp-bc --task Avoid-v0 --store {known}/avoid.zarr --out {}/run --set n_steps=4 --set width=16 "
     "--set batch_size=8 --rollouts 0 --save-every 2 --report-every 2 --keep-checkpoints 2 --checkpoint-every 1",
-    "compare": "compare --zoo zoo/Avoid-v0 --policies hold --episodes 1 --workers 1 --output {}/out "
-    "--records {}/out/records",
+    "compare": "compare --zoo zoo/Avoid-v0 --policies hold --episodes 1 --workers 1 --records {}/records",
 }
 KILLS = {"demos generate": 8, "data import": 8, "train": 8, "compare": 3}
 """Of each command, times the number on the command line."""

@@ -90,7 +90,7 @@ def test_train_evaluate_export_and_compare(
     assert "stored in float16" in card
     assert "--preset small --seed 3 --set" in card
     assert "--set n_steps=10" in card
-    compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out"),
+    compare = ["compare", "--zoo", str(zoo), "--records", str(tmp_path / "records"),
                "--episodes", "2", "--sampler-seeds", "0", "--workers", "1"]  # fmt: skip
     assert main(compare) == 0
     assert len(list((tmp_path / "records").glob("*.json"))) == 4, "the checkpoint and three scripted policies"
@@ -278,6 +278,6 @@ def test_every_command_takes_the_same_names_of_a_task(
     assert main(["data", "fetch", "nothing", "--task", name, "--data-dir", str(data_dir)]) == 2
     assert f"unknown data set 'nothing' of {TASK}" in capsys.readouterr().err
     compare = ["compare", "--zoo", run_folder, "--tasks", name, "--policies", "hold", "--episodes", "1"]
-    compare += ["--workers", "1", "--records", str(tmp_path / "records"), "--output", str(tmp_path / "out")]
+    compare += ["--workers", "1", "--records", str(tmp_path / "records")]
     assert main(compare) == 0
     assert [path.name.split("--")[0] for path in (tmp_path / "records").glob("*.json")] == ["PushTKeypoints-v0"]

@@ -30,6 +30,7 @@ WORK = (
     "dpbench.training.missing.train_missing",
     "dpbench.comparison.evaluate.evaluate",
     "dpbench.comparison.plan.carry_out",
+    "dpbench.leaderboard.render.render",
     "dpbench.comparison.latency_sweep.time_policy",
     "dpbench.comparison.delay_sweep.known_or_evaluated",
     "dpbench.comparison.chunks.scene",
@@ -51,6 +52,7 @@ REQUIRED = {
     "train": ["mlp-bc", "--task", TASK],
     "evaluate": ["hold", "--task", TASK],
     "compare": [],
+    "leaderboard render": [],
     "latency": [CHECKPOINT],
     "delay": [CHECKPOINT],
     "chunks": ["hold", "--task", TASK],
@@ -106,13 +108,16 @@ class WorkBegun(BaseException):  # no error: it must pass every `except`
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a store, a zoo of one checkpoint, a file and a folder."""
+    """A folder with a store, a zoo of one checkpoint, a record, a file and a folder."""
     root = tmp_path_factory.mktemp("scene")
     arrays = {"action": ((2,), "float32"), "agent_pos": ((2,), "float32"), "block_pose": ((3,), "float32"),
               "keypoints": ((18,), "float32")}  # fmt: skip
     store = EpisodeStore.create(root / "data/pusht.zarr", arrays)
     store.append({name: np.ones((20, *shape), dtype) for name, (shape, dtype) in arrays.items()})
     shutil.copytree(ROOT / CHECKPOINT, root / CHECKPOINT)
+    (root / "leaderboards/records").mkdir(parents=True)
+    for path in (ROOT / "leaderboards/records").glob("Avoid-v1--hold--*.json"):
+        shutil.copy(path, root / "leaderboards/records")
     (root / "folder").mkdir()
     (root / "file").write_text("text")
     for path in sorted((ROOT / "dpbench").rglob("*.py")):  # what is imported later would keep the stubs

@@ -146,7 +146,7 @@ ALL_GROUPS = "raise AssertionError('imported')"
 
 
 def test_what_needs_only_our_names_imports_no_plug_in(
-    strangers: Strangers, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    strangers: Strangers, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strangers.add("bad", ALL_GROUPS, *GROUPS)
     register_envs()
@@ -157,8 +157,8 @@ def test_what_needs_only_our_names_imports_no_plug_in(
         assert registry(kind).load(name) is not None
     for kind, name in (("arm_driver", "sim"), ("camera", "sim")):
         assert name in registry(kind)
-    zoo, out = Path(__file__).parents[2] / "zoo", str(tmp_path)
-    compare = ["compare", "--zoo", str(zoo), "--records", str(zoo.parent / "leaderboards/records"), "--output", out]
+    zoo = Path(__file__).parents[2] / "zoo"
+    compare = ["compare", "--zoo", str(zoo), "--records", str(zoo.parent / "leaderboards/records")]
     for command in (
         ["evaluate", "hold", "--task", "pusht", "--episodes", "1", "--workers", "1", "--json"],
         ["evaluate", str(zoo / "PushTKeypoints-v0/mlp-bc"), "--episodes", "1", "--workers", "1", "--json"],
@@ -356,8 +356,8 @@ def test_a_bad_baseline_is_left_out_of_the_list(
     assert "baseline 'no-presets' of the plug-in bad fails: StopIteration" in capsys.readouterr().err
     caplog.clear()
     zoo = Path(__file__).parents[2] / "zoo"
-    records, out = zoo.parent / "leaderboards/records", strangers.folder / "out"
-    command = ["compare", "--zoo", str(zoo), "--records", str(records), "--output", str(out), "--json"]
+    records = zoo.parent / "leaderboards/records"
+    command = ["compare", "--zoo", str(zoo), "--records", str(records), "--json"]
     assert main([*command, "--tasks", "pushtkeypoints", "--policies", "mlp-bc,no-fit"]) == 2
     assert lines(caplog) == ["note: baseline 'no-fit' of the plug-in bad fails: KeyError: 'fits' (bad.py, line 7)"]
 
