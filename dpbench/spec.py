@@ -14,6 +14,8 @@ from dpbench.errors import ActionError, ConfigError, MissingExtraError, PluginEr
 from dpbench.numbers import real_numbers
 from dpbench.plugins.importing import OWN, guarded
 from dpbench.registry import note, resolve
+from dpbench.starts import SELECTION, for_choosing
+from dpbench.starts import EvaluationStarts as EvaluationStarts  # part of the vocabulary
 from dpbench.yardsticks import Ceiling, Floor
 
 Part = TypeVar("Part")
@@ -95,21 +97,6 @@ class ActionSpec:
 
 
 @dataclass(frozen=True)
-class EvaluationStarts:
-    """A fixed list of start states: seeds `first_seed, first_seed + 1, ...` with the options of `reset`."""
-
-    name: str
-    first_seed: int
-    count: int
-    reset_options: Mapping[str, object] = field(default_factory=dict)
-    source: str = ""
-
-    def seeds(self, count: int | None = None) -> tuple[int, ...]:
-        """The first `count` reset seeds, by default all of the published list."""
-        return tuple(range(self.first_seed, self.first_seed + (self.count if count is None else count)))
-
-
-@dataclass(frozen=True)
 class Stage:
     """A stage of a task that is solved step by step.
 
@@ -168,6 +155,8 @@ class TaskSpec:
         packages: distributions whose versions decide the task's results beside those of dpbench, numpy, gymnasium and
             torch, e.g. `("mujoco",)`; a record holds the version of each.
         evaluation: start-state protocols; the first is the default.
+        selection: the start states that a checkpoint is chosen on, under that name; None for those of
+            `dpbench.starts.for_choosing`.
         store_arrays: observation key (and `"action"`) -> array of the episode store that feeds it.
         modes: names of the behaviour modes, where the task names them; the environment then gives `info["mode"]`
             at every step, the number of the mode that the episode has shown so far, -1 while it has shown none.
@@ -194,6 +183,7 @@ class TaskSpec:
     reward_range: tuple[float, float]
     packages: tuple[str, ...]
     evaluation: tuple[EvaluationStarts, ...]
+    selection: EvaluationStarts | None = None
     store_arrays: Mapping[str, str] = field(default_factory=dict)
     modes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
@@ -218,17 +208,20 @@ class TaskSpec:
         return part
 
     def starts(self, name: str | None = None) -> EvaluationStarts:
-        """The protocol of that name, by default the first.
+        """The protocol of that name, by default the first; `"selection"` is that for choosing checkpoints.
 
         Raises:
             UnknownNameError: when the task has no protocol of that name.
+            TaskError: when checkpoints would be chosen on start states that results are reported from.
         """
         if name is None:
             return self.evaluation[0]
+        if name == SELECTION:
+            return for_choosing(self.id, self.selection, self.evaluation)
         for starts in self.evaluation:
             if starts.name == name:
                 return starts
-        known = ", ".join(starts.name for starts in self.evaluation)
+        known = ", ".join((*(starts.name for starts in self.evaluation), SELECTION))
         raise UnknownNameError(f"{self.id} has no start states named {shown(name)}; it has {known}.")
 
 

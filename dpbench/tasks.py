@@ -11,6 +11,7 @@ from dpbench.errors import MissingExtraError, PluginError, TaskError, UnknownNam
 from dpbench.plugins.names import TaskEntry as TaskEntry  # what a table of tasks holds
 from dpbench.registry import registry
 from dpbench.spec import TaskSpec
+from dpbench.starts import SELECTION
 
 
 def register_envs() -> None:
@@ -71,7 +72,7 @@ def load_task(name: str) -> TaskSpec:
 
     Raises:
         UnknownNameError: with the nearest known ids.
-        TaskError: when the registry names something else.
+        TaskError: when the registry names something else, or the task's starts for choosing are also reported.
         PluginError: when it belongs to a plug-in and cannot be imported.
     """
     task_id = find_task(name)
@@ -80,6 +81,8 @@ def load_task(name: str) -> TaskSpec:
     spec: object = found.get(task_id) if isinstance(found, Mapping) else found
     if not isinstance(spec, TaskSpec) or spec.id != task_id:
         raise TaskError(f"{target} is not the TaskSpec of {task_id}.")
+    with registry("task").blamed(task_id, TaskError):
+        spec.starts(SELECTION)
     return spec
 
 

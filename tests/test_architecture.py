@@ -22,7 +22,7 @@ MAX_FILE, MAX_LONG_FILE, MAX_FUNCTION = 300, 450, 45
 LAYERS: tuple[tuple[str, ...], ...] = (  # parts of the core, from the ground up; a part imports from lower rows only
     ("errors", "escaping"),
     ("fields", "files", "findings", "numbers", "plugins", "provenance", "rotations"),
-    ("processes", "states", "yardsticks"),
+    ("processes", "starts", "states", "yardsticks"),
     ("registry",),
     ("mujoco_states", "spec"),
     ("spaces",),

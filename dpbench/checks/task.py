@@ -19,8 +19,12 @@ from dpbench.findings import Finding
 from dpbench.policies.demonstrator import has_demonstrator, scripted_demonstrator
 from dpbench.policies.noise import NoiseStreams
 from dpbench.spaces import action_space, flatten, observation_space
-from dpbench.spec import TaskSpec
+from dpbench.spec import EvaluationStarts, TaskSpec
+from dpbench.starts import SELECTION
 from dpbench.tasks import load_task
+
+N_COMPARED = 3
+"""Of the starts of each list."""
 
 
 def check_task(task: str | TaskSpec, make: Callable[[], Environment] | None = None) -> tuple[Finding, ...]:
@@ -93,6 +97,28 @@ def _starts(subject: TaskSubject) -> str:
     for starts in subject.task.evaluation:
         subject.first.reset(seed=starts.first_seed, options=dict(starts.reset_options))
     return f"{len(subject.task.evaluation)} protocols"
+
+
+def _starts_for_choosing(subject: TaskSubject) -> str:
+    """Checkpoints are chosen on start states that no result is reported from."""
+    choosing = subject.task.starts(SELECTION)
+    first = {
+        starts.name: [_first_observation(subject, starts, seed) for seed in starts.seeds(min(N_COMPARED, starts.count))]
+        for starts in (choosing, *subject.task.evaluation)
+    }
+    chosen_on = first.pop(choosing.name)
+    for name, observations in first.items():
+        require(
+            not any(one in observations for one in chosen_on),
+            f"starts for choosing look like those of {name}, although their seeds differ",
+            "draw all that a start needs from self.np_random, and give both lists seeds that it tells apart",
+        )
+    return f"seeds {choosing.first_seed} to {choosing.first_seed + choosing.count - 1}, none of which is reported"
+
+
+def _first_observation(subject: TaskSubject, starts: EvaluationStarts, seed: int) -> bytes:
+    observation, _ = subject.first.reset(seed=seed, options=dict(starts.reset_options))
+    return b"".join(np.asarray(value).tobytes() for _, value in sorted(flatten(observation)))
 
 
 def _parts(subject: TaskSubject) -> str:
@@ -201,6 +227,7 @@ CHECKS: dict[str, Check[TaskSubject]] = {
     "copies": copied.copies,
     "copies with the time limit": copied.wrapped_copies,
     "starts": _starts,
+    "starts for choosing": _starts_for_choosing,
     "time limit": _time_limit,
     "scripted demonstrator": _demonstrator,
     "rendering": _rendering,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_a
 from dpbench.cli.json_output import json_text
 from dpbench.escaping import printable
 from dpbench.files.locks import working_on
+from dpbench.starts import SELECTION
 
+NOT_REPORTED = "these start states are for choosing a checkpoint; report its results from others."
 EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --video rollouts.mp4
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --sampler ddim --steps 10 --sampler-seeds 0,1,2
@@ -70,6 +73,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             device=arguments.device,
         )
     )
+    if cell.starts.name == SELECTION:
+        print(f"note: {NOT_REPORTED}", file=sys.stderr)
     with tqdm(total=len(cell.trials), unit="episode", desc=printable(Path(arguments.policy).name)) as bar:
         done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update)
     if arguments.video:

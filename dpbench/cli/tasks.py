@@ -12,6 +12,7 @@ from dpbench.errors import PluginError
 from dpbench.escaping import in_terminal
 from dpbench.registry import note, registry
 from dpbench.spec import TaskSpec
+from dpbench.starts import SELECTION
 from dpbench.tasks import load_task
 
 
@@ -50,6 +51,6 @@ def _row(task: TaskSpec) -> dict[str, str | float]:
         "action": f"({task.action.dim},) {task.action.kind} {task.action.unit}",
         "rate_hz": float(task.rate_hz),
         "steps": int(task.max_episode_steps),
-        "starts": ", ".join(f"{starts.name} ({starts.count})" for starts in task.evaluation),
+        "starts": ", ".join(f"{starts.name} ({starts.count})" for starts in (*task.evaluation, task.starts(SELECTION))),
         "superseded_by": task.superseded_by,
     }

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, and print where the checkpoint is."""
     import torch  # heavy: only when something is trained
 
-    from dpbench.evaluation.during_training import evaluate_first_starts
+    from dpbench.evaluation.during_training import evaluate_while_training
     from dpbench.training.run import execute, make_run
     from dpbench.training.trainer import Execution
 
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep_checkpoints=arguments.keep_checkpoints,
         checkpoint_every=arguments.checkpoint_every,
     )
-    rollouts = partial(evaluate_first_starts, n_episodes=arguments.rollouts) if arguments.rollouts else None
+    rollouts = partial(evaluate_while_training, n_episodes=arguments.rollouts) if arguments.rollouts else None
     with printing_kept(arguments.baseline, note), registry("baseline").blamed(arguments.baseline, *NOT_THEIRS):
         trained = execute(wanted, execution, rollouts, arguments.tensorboard, _note)
     print(f"{wanted.folder}: {trained.step} steps, {trained.wall_s:.0f} s in this process.")

@@ -18,6 +18,7 @@ from dpbench.policies.policy_source import PolicyDescription
 from dpbench.records.record import EvaluatedCell
 from dpbench.registry import registry
 from dpbench.spec import EvaluationStarts, TaskSpec
+from dpbench.starts import SELECTION
 from dpbench.tasks import load_task
 
 PROTOCOL_VERSION = 1
@@ -81,8 +82,8 @@ def resolve(cell: Cell) -> ResolvedCell:
     Raises:
         UnknownNameError: for a policy, task or list of start states that does not exist.
         CheckpointError: for a checkpoint that cannot be described.
-        ConfigError: for an option that the policy does not have, a device that this machine does not have, or less
-            than one episode.
+        ConfigError: for an option that the policy does not have, a device that this machine does not have, less than
+            one episode, or more of them than the starts for choosing leave room for.
     """
     check_device(cell.device)
     policy = describe_policy(cell.policy, cell.task_id, cell.options)
@@ -90,6 +91,7 @@ def resolve(cell: Cell) -> ResolvedCell:
     with registry("task").blamed(task.id, DpbenchError):
         starts = task.starts(cell.starts)
         wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
+        _check_apart(starts, cell.n_starts, task)
         of_task = {
             "task": task.id,
             "starts": starts.name,
@@ -112,3 +114,12 @@ def resolve(cell: Cell) -> ResolvedCell:
             f"{cell.policy}: what its source {policy.source!r} says of it cannot be recorded ({place}: {first['msg']})."
         ) from error
     return ResolvedCell(policy, Path(cell.policy).name, task, starts, wanted, cell.device, evaluated)
+
+
+def _check_apart(starts: EvaluationStarts, n_starts: int | None, task: TaskSpec) -> None:
+    """See that a list that is run beyond its length does not reach the starts that checkpoints are chosen on."""
+    if starts.name != SELECTION and starts.shares_seeds(task.starts(SELECTION), n_starts):
+        raise ConfigError(
+            f"{task.id}: {n_starts} starts of {starts.name} reach those that checkpoints are chosen on "
+            f"({SELECTION}); take fewer."
+        )

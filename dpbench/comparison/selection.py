@@ -17,6 +17,7 @@ from dpbench.policies.checkpoint_description import read_description
 from dpbench.policies.devices import check_device
 from dpbench.registry import note, registry
 from dpbench.spec import TaskSpec
+from dpbench.starts import SELECTION
 from dpbench.tasks import find_task, load_task
 
 
@@ -51,9 +52,15 @@ def select(selection: Selection, on_failure: OnFailure = raise_error) -> tuple[R
         on_failure: is told of each policy that cannot be described, with the error; by default it raises that.
 
     Raises:
-        ConfigError: when nothing is left to compare, or for a task or policy that the zoo does not have.
+        ConfigError: when nothing is left to compare, for a task or policy that the zoo does not have, and for the
+            starts that checkpoints are chosen on.
         UnknownNameError: for a task or start protocol that does not exist.
     """
+    if selection.starts == SELECTION:
+        raise ConfigError(
+            f"--starts {SELECTION}: checkpoints are chosen on these start states, so no result is reported from them; "
+            "leave it out."
+        )
     folders = checkpoint_folders(selection.zoo)
     if not folders:
         raise ConfigError(f"nothing to compare: {selection.zoo} holds no checkpoint; train one, or run --train.")

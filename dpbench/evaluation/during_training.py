@@ -10,17 +10,18 @@ from dpbench.metrics.measure import episode_columns
 from dpbench.metrics.table import METRICS
 from dpbench.policies.protocol import Policy
 from dpbench.spec import TaskSpec
+from dpbench.starts import SELECTION
 
 
-def evaluate_first_starts(policy: Policy, task: TaskSpec, n_episodes: int) -> dict[str, float]:
-    """Success rate and mean largest reward from the first start states of the task's default protocol.
+def evaluate_while_training(policy: Policy, task: TaskSpec, n_episodes: int) -> dict[str, float]:
+    """Success rate and mean largest reward from start states for choosing; no result is reported from them.
 
     Args:
         policy: in training.
         task: that it is trained for.
         n_episodes: start states, each run once.
     """
-    starts = task.starts()
+    starts = task.starts(SELECTION)
     episodes = rollout(policy, task, starts, trials(starts, n_episodes, (0,)))
     columns = episode_columns(EpisodeSet(task, episodes, policy.horizon.n_action_steps), METRICS)
     success, max_reward = (np.mean(np.array(columns[name], np.float64)) for name in ("success", "max_reward"))

@@ -40,6 +40,7 @@ class Description(BaseModel):
     training: dict[str, JsonValue] = Field(default_factory=dict, description="the optimisation")
     seed: int = Field(ge=0)
     step: int = Field(ge=0, description="gradient steps")
+    run_steps: int | None = Field(default=None, ge=1, description="of the whole run, of a checkpoint that it kept")
     n_parameters: int = Field(default=0, ge=0)
     precision: Name = "float32"
     stored_precision: Name = "float32"

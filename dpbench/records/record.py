@@ -52,6 +52,9 @@ class PolicyIdentity(_Part):
     checkpoint_sha256: Name | None = Field(description="of the weights; null for a policy without weights")
     seed: int | None = Field(default=None, ge=0, description="of the training")
     step: int | None = Field(default=None, ge=0, description="gradient steps of the training")
+    run_steps: int | None = Field(
+        default=None, ge=1, description="gradient steps of the whole training, of one of the last checkpoints it kept"
+    )
 
     @model_serializer(mode="wrap")
     def _as_given(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

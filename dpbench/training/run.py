@@ -178,7 +178,8 @@ def _execute(
         return rollouts(learned_policy(checkpoint, device=execution.device), task)
 
     def on_keep(step: int, average: Mapping[str, Tensor]) -> None:
-        save_checkpoint(kept_folder(run.folder, step), {**saved, "step": step}, average, data.normalisers)
+        told = {**saved, "step": step, "run_steps": training.n_steps}
+        save_checkpoint(kept_folder(run.folder, step), told, average, data.normalisers)
 
     loggers: list[Logger] = []
     if distributed.is_main():

@@ -274,3 +274,13 @@ def test_a_task_that_cannot_be_made_is_one_finding() -> None:
 def test_failures_are_raised_with_advice() -> None:
     with pytest.raises(ConformanceError, match=r"1 checks failed:\nrewards: .*\(correct reward_range, or the reward\)"):
         raise_on_failure(check_task(TASK, PaysTooMuch))
+
+
+class FoldsItsSeed(Point):
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return super().reset(seed=None if seed is None else seed % 1000, options=options)
+
+
+def test_seeds_that_give_the_same_starts_are_told_although_they_differ() -> None:
+    found = failed(FoldsItsSeed)
+    assert "starts for choosing look like those of seeds-0" in found["starts for choosing"]

@@ -47,6 +47,8 @@ class CheckpointSource:
             "seed": told["seed"],
             "step": told["step"],
             "n_parameters": n_parameters,
+            # Only of a checkpoint that a run kept beside its last one: all others stay what they were.
+            **({"run_steps": told["run_steps"]} if told.get("run_steps") is not None else {}),
         }
         return PolicyDescription(
             source="checkpoint",

@@ -1,0 +1,1 @@
+../../dpbench/starts.py
