@@ -49,7 +49,9 @@ def columns_of(task_id: str) -> tuple[Column, ...]:
     score = next(number for number, metric in enumerate(metrics) if metric.name == "score") + 1 + len(task.stages)
     return (
         POLICY,
-        *map(of_metric, metrics[:score]),
+        of_metric(metrics[0]),
+        LETTERS,
+        *map(of_metric, metrics[1:score]),
         *OF_POLICY,
         *map(of_metric, metrics[score:]),
     )
@@ -125,6 +127,13 @@ def _n_seeds(row: Row) -> int:
 
 
 POLICY = Column("policy", "", lambda row: str(row["policy"]), Shown.IN_TABLE)
+LETTERS = Column(
+    "letters",
+    "policies that share a letter are not told apart by their success: McNemar's exact test on the starts that both "
+    "ran, Holm's correction over all pairs of the table, 5 %",
+    lambda row: str(row.get("letters") or NONE) if pd.notna(row.get("letters")) else NONE,
+    Shown.IN_TABLE,
+)
 OF_POLICY = (
     Column(
         "published",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dpbench.comparison.groups import Group, group
+from dpbench.comparison.pairs import letters_of
 from dpbench.errors import ConfigError, DataError, UnknownNameError
 from dpbench.escaping import in_csv
 from dpbench.files.reading import Kind, read_bytes
@@ -33,12 +34,18 @@ TABLE = Kind(DataError, "write it with: dpbench leaderboard render", limit_bytes
 def frame(records: Sequence[Record]) -> pd.DataFrame:
     """One row a policy, best score first within a task; training seeds are put together."""
     # Rows, columns and ties are the same whatever the order of the records.
-    table = pd.DataFrame([_row(members) for members in sorted(group(records), key=_place)])
+    groups = sorted(group(records), key=_place)
+    table = pd.DataFrame([_row(members) for members in groups])
     if table.empty:
         return table
-    return table.sort_values(
-        ["task", "starts", "score"], ascending=[True, True, False], kind="stable", ignore_index=True
-    )
+    table = table.sort_values(["task", "starts", "score"], ascending=[True, True, False], kind="stable")
+    return table.assign(letters=_letters(table, groups)).reset_index(drop=True)
+
+
+def _letters(table: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
+    """Compact letters of every row; the index of the rows are the numbers of their groups."""
+    parts = [[groups[number] for number in part.index] for _, part in table.groupby(["task", "starts"], sort=False)]
+    return [text for part in parts for text in letters_of(part)]
 
 
 def _place(members: Group) -> tuple[str, str, str, int, str]:

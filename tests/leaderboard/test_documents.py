@@ -20,7 +20,7 @@ def table(record: Callable[..., Record]) -> pd.DataFrame:
 
 def test_what_stands_between_the_marks_is_written(table: pd.DataFrame) -> None:
     text = written("before\n<!-- table: Push-T -->\nstale\n<!-- /table -->\nafter\n", table)
-    assert text.startswith("before\n<!-- table: Push-T -->\n| policy | success | published |")
+    assert text.startswith("before\n<!-- table: Push-T -->\n| policy | success | letters | published |")
     assert text.endswith("|\n<!-- /table -->\nafter\n")
     assert "stale" not in text
     assert written(text, table) == text

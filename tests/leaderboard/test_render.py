@@ -77,7 +77,7 @@ def test_a_page_shows_the_origin_of_its_own_records_only(records: tuple[Record, 
 def test_a_table_has_ten_columns_at_most_and_the_second_takes_what_is_left(records: tuple[Record, ...]) -> None:
     first, second = tables(frame(records))
     assert [column.head for column in first] == [
-        "policy", "success", "score", "published", "inference ms", "training steps",
+        "policy", "success", "letters", "score", "published", "inference ms", "training steps",
     ]  # fmt: skip
     assert [column.head for column in second[:2]] == ["policy", "training steps"], "a row is named in both"
     assert max(len(first), len(second)) <= MOST
