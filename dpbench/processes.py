@@ -59,9 +59,14 @@ def worker_processes(n_workers: int, prepare: Callable[[], object] | None = None
 def _end(processes: set[BaseProcess]) -> str:
     """How the first of them ended by itself; the pool terminates those that are left."""
     codes = [code for process in processes if (code := process.exitcode) not in (0, None, -signal.SIGTERM)]
-    if not codes or codes[0] is None:
+    return end_of(codes[0] if codes else None)
+
+
+def end_of(status: int | None) -> str:
+    """How a process ended, from its exit code, as the end of a sentence; None where it is not known."""
+    if status is None:
         return "ended"
-    return f"ended with status {codes[0]}" if codes[0] > 0 else f"was ended by {signal.Signals(-codes[0]).name}"
+    return f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
 
 
 class _Pool(ProcessPoolExecutor):
@@ -79,20 +84,31 @@ class _Pool(ProcessPoolExecutor):
         return submitted
 
     def _submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if sys.platform == "win32":
+        with without_interrupts():
             return super().submit(fn, *args, **kwargs)
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # a process inherits it from the first moment
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Processes that are started inside do not see Ctrl-C, from their first moment."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """In a worker: end it as soon as the process that started it has ended, however that ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _begin(prepare: Callable[[], object] | None) -> None:
     """In a worker: see to it that it ends, then prepare."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if prepare is not None:
         prepare()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import add_evaluation_arguments, only_with
+from dpbench.cli.compare_suite import add_suite_arguments, check_suite_arguments, run_suite
 from dpbench.cli.json_output import json_text
 from dpbench.comparison.failure import Failure
 from dpbench.errors import DpbenchError, EvaluationError
@@ -29,6 +30,7 @@ EXAMPLE = """examples:
   dpbench compare --retime               keep known episodes, measure latency here and now
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
   dpbench compare --tasks PushTKeypoints-v0 --starts symmetric
+  dpbench compare --suite quick          the cells of a suite; leaderboards/suites/ has quick, full and paper
   dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
 
 Finished evaluations are kept as records. After an interruption, the same command resumes.
@@ -57,13 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--train", action="store_true", help="first train what the zoo lacks")
     parser.add_argument(
-        "--data-dir", type=kinds.data_dir, help="data root for --train (default $DPBENCH_DATA, else ./data)"
+        "--data-dir", type=kinds.data_dir, help="data root for --train and --suite (default $DPBENCH_DATA, else ./data)"
     )
+    add_suite_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate what is missing, then print the table."""
+    check_suite_arguments(arguments)
+    if arguments.suite is not None:
+        return run_suite(arguments)
     with working_on(arguments.records):
         return _compare(arguments)
 
@@ -78,7 +84,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from dpbench.leaderboard.tables import print_table
     from dpbench.provenance import commit
 
-    only_with(arguments, arguments.train, "--train", "--data-dir")
+    only_with(arguments, arguments.train, "--train or --suite", "--data-dir")
     if arguments.train:
         from dpbench.training.missing import train_missing
 

@@ -13,18 +13,21 @@ from dpbench.comparison.new_record import make_record, probes_of
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
-from dpbench.metrics.episode import EpisodeSet
+from dpbench.metrics.episode import Episode, EpisodeSet
 from dpbench.plugins.failures import failure_of
 from dpbench.plugins.importing import printing_kept
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
-from dpbench.records.record import Latency, Record
+from dpbench.records.record import Latency, Percentiles, Record
 from dpbench.registry import note
 from dpbench.spaces import flatten
 
 N_LATENCY_CALLS = 100
 N_LATENCY_STARTS = 10
 MAX_LATENCY_S = 20.0
+_NO_TIME = Percentiles(p50=0, p95=0, p99=0)
+UNTIMED = Latency(call_s=_NO_TIME, control_step_s=_NO_TIME, n_calls=0, n_threads=1)
+"""Stands for the latency of a policy that is still to be timed; no record is written with it."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,30 @@ def evaluate(
         EvaluationError: for whatever prevents it, with policy, task and, where it is known, start seed and step.
     """
     with _named(cell):
-        episodes = parallel_rollout(
-            partial(open_policy, cell.policy, device=cell.device),
-            cell.task.id,
-            cell.starts,
-            cell.trials,
-            n_workers,
-            frames,
-            on_done,
-        )
-        latency = _time(cell, MAX_LATENCY_S, 1)
-        recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
-        return Evaluation(make_record(cell, recorded, latency), recorded)
+        episodes = _episodes(cell, n_workers, frames, on_done)
+        return _evaluation(cell, episodes, _time(cell, MAX_LATENCY_S, 1))
+
+
+def roll_out(cell: ResolvedCell, on_done: Callable[[int], object] = lambda _: None) -> Evaluation:
+    """The episodes of a cell, computed in this process; its policy is still to be timed (`UNTIMED`).
+
+    Raises:
+        EvaluationError: as `evaluate`.
+    """
+    with _named(cell):
+        return _evaluation(cell, _episodes(cell, 1, None, on_done), UNTIMED)
+
+
+def _episodes(
+    cell: ResolvedCell, n_workers: int, frames: Frames | None, on_done: Callable[[int], object]
+) -> tuple[Episode, ...]:
+    opened = partial(open_policy, cell.policy, device=cell.device)
+    return parallel_rollout(opened, cell.task.id, cell.starts, cell.trials, n_workers, frames, on_done)
+
+
+def _evaluation(cell: ResolvedCell, episodes: tuple[Episode, ...], latency: Latency) -> Evaluation:
+    recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
+    return Evaluation(make_record(cell, recorded, latency), recorded)
 
 
 def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int = 1) -> Latency:

@@ -47,11 +47,12 @@ def working_on(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def only_writer(path: Path) -> Iterator[bool]:
+def only_writer(path: Path, wait_s: float = WAIT_S) -> Iterator[bool]:
     """Be the only writer of a file or folder; a process that is that already stays it.
 
     Args:
         path: what is written; it need not exist.
+        wait_s: for another writer, s.
 
     Yields:
         Whether the process was not the writer before.
@@ -65,7 +66,7 @@ def only_writer(path: Path) -> Iterator[bool]:
         return
     target = _target(path)
     place = target.with_name(f".{target.name}.lock")
-    lock = FileLock(place, timeout=WAIT_S, thread_local=False, is_singleton=True, fallback_to_soft=False)
+    lock = FileLock(place, timeout=wait_s, thread_local=False, is_singleton=True, fallback_to_soft=False)
     if lock.is_locked:
         yield False
         return
@@ -95,6 +96,9 @@ def _acquire(lock: FileLock, path: Path, place: Path) -> bool:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+        while _is_removed(lock):  # by its last holder, after we had opened it: others lock the file that is there now
+            lock.release()
+            lock.acquire()
     except Timeout as error:
         raise BusyError(
             f"{path} is being written by {_holder(place)}; wait until it ends, or choose another place."
@@ -112,6 +116,11 @@ def _acquire(lock: FileLock, path: Path, place: Path) -> bool:
     with suppress(OSError):  # the lock holds without it; Windows lets nobody write to it
         place.write_text(json.dumps(_self()), encoding="utf-8")
     return True
+
+
+def _is_removed(lock: FileLock) -> bool:
+    number: int | None = lock._context.lock_file_fd  # filelock itself never removes the file and does not look
+    return number is not None and os.fstat(number).st_nlink == 0
 
 
 def _self() -> dict[str, str]:

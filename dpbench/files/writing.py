@@ -123,7 +123,7 @@ def is_temporary(path: Path) -> bool:
     return TEMPORARY.fullmatch(path.name) is not None
 
 
-def remove_leftovers(path: Path) -> None:
+def remove_leftovers(path: Path, depth: int = DEPTH) -> None:
     """Remove what killed processes left of a file or folder, and inside the folder; only its one writer may call this.
 
     Inside the folder, names of other living processes of this machine stay: they may write other things there.
@@ -131,7 +131,7 @@ def remove_leftovers(path: Path) -> None:
     for beside in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         if is_temporary(beside):
             _remove(beside)
-    for inside in _temporary_inside(path, DEPTH):
+    for inside in _temporary_inside(path, depth):
         found = TEMPORARY.fullmatch(inside.name)
         if found and not _is_other_living_process(int(found[1])):
             _remove(inside)

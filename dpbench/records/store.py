@@ -15,7 +15,7 @@ from dpbench.records.record import Record, TrajectoryFile
 from dpbench.records.trajectories import digest, pack
 
 
-def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Record:
+def add(folder: Path, record: Record, recorded: EpisodeSet | bytes | None = None) -> Record:
     """Write a record under a name of its own; one of the same run is kept beside it, with its date in the name.
 
     The trajectories are written first: where a record says that it has them, they are there.
@@ -23,7 +23,8 @@ def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Rec
     Args:
         folder: of the records.
         record: to keep.
-        recorded: its episodes; None for a record of known episodes, whose trajectories, if any, are there.
+        recorded: its episodes, or the content of their file; None for a record of known episodes, whose trajectories,
+            if any, are there.
 
     Returns:
         The record as it was written.
@@ -35,7 +36,7 @@ def add(folder: Path, record: Record, recorded: EpisodeSet | None = None) -> Rec
     files = {}
     if recorded is not None:
         _remove_orphans(folder, record)
-        content = pack(recorded)
+        content = recorded if isinstance(recorded, bytes) else pack(recorded)
         files[path.with_suffix(".npz")] = content
         kept = TrajectoryFile(file=path.with_suffix(".npz").name, sha256=digest(content))
         record = record.model_copy(update={"trajectories": kept})
@@ -62,6 +63,16 @@ def newest(records: Sequence[Record], identity: str, commit: str | None = None) 
         if record.identity == identity and commit in (None, record.provenance.commit.id):
             return record
     return None
+
+
+def find(folder: Path, identity: str, commit: str | None = None) -> Record | None:
+    """The newest record of a run, made at `commit` where one is given; only files with its name are read.
+
+    Raises:
+        DataError: for such a file that is not a record.
+    """
+    records = [read(path) for path in sorted(folder.glob(f"*--{identity[:12]}--*.json"))]
+    return newest(sorted(records, key=lambda record: record.provenance.date_utc), identity, commit)
 
 
 def _stem(record: Record) -> str:

@@ -119,10 +119,12 @@ def execute(
     rollouts: Rollouts | None = None,
     tensorboard: bool = False,
     say: Callable[[str], object] = lambda _: None,
+    on_log: Logger | None = None,
 ) -> Trained:
     """Train, from the last saved state if there is one, and leave a checkpoint in the run's folder.
 
-    `say` is called with a sentence for each thing that the user should know about the data.
+    `say` is called with a sentence for each thing that the user should know about the data; `on_log` gets the values
+    of the log, too.
 
     Raises:
         DpbenchError: for missing data, a folder of another run, a full disk, a loss that diverges, a run too short for
@@ -134,12 +136,12 @@ def execute(
     execution = dataclasses.replace(execution, device=distributed.start(execution.device))
     task = load_task(run.task_id)
     # Before the lock, which makes the folder.
-    store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
+    store, fingerprint = demonstrations(run)
     check_memory(_learned(run.baseline), run.preset.config, task)
     execution.kept(run.preset.training.n_steps)
     with working_on(run.folder) if distributed.is_main() else contextlib.nullcontext():
         try:
-            return _execute(run, store, execution, rollouts, tensorboard, say)
+            return _execute(run, store, fingerprint, execution, rollouts, tensorboard, say, on_log)
         except (MethodError, DivergedError, EvaluationError) as error:
             raise type(error)(f"{run.baseline}: {error}") from error
 
@@ -147,10 +149,12 @@ def execute(
 def _execute(
     run: Run,
     store: EpisodeStore,
+    fingerprint: str,
     execution: Execution,
     rollouts: Rollouts | None,
     tensorboard: bool,
     say: Callable[[str], object],
+    on_log: Logger | None,
 ) -> Trained:
     task, method = load_task(run.task_id), _learned(run.baseline)
     config, training = run.preset.config, run.preset.training
@@ -159,7 +163,7 @@ def _execute(
         store, task, config.window, training.val_ratio, run.seed, device,
         sequence_observations=method.sequence_observations, masks_padding=method.masks_padding,
     )  # fmt: skip
-    description = describe(run, data, store.fingerprint(tuple(task.store_arrays.values())), execution)
+    description = describe(run, data, fingerprint, execution)
     if distributed.is_main():
         for note in data.notes:
             say(note)
@@ -187,6 +191,7 @@ def _execute(
         size_bytes = sum(value.nbytes for value in module.state_dict().values())
         check_kept(run.folder, execution.kept(training.n_steps), first_step, size_bytes)
         loggers.append(CsvLogger(run.folder / "log.csv", first_step))
+        loggers += [on_log] if on_log is not None else []
         if tensorboard:
             loggers.append(TensorBoardLogger(run.folder / "tensorboard", first_step))
     trained = train(module, data, training, execution, run.seed, run.folder, loggers, on_report, on_keep)
@@ -206,10 +211,29 @@ def _first_step(folder: Path) -> int:
 
 def describe(run: Run, data: TrainingData, fingerprint: str, execution: Execution) -> dict[str, Any]:
     """The run as JSON: everything that decides its result, and the versions it ran with."""
+    decided = what_decides(run, fingerprint, execution)
+    windows = {"train_windows": len(data.train), "val_windows": len(data.val)}
+    return {
+        **decided,
+        "data": {**decided["data"], **windows},
+        "meaning": meaning_of(load_task(run.task_id)),
+        "versions": versions(_learned(run.baseline).packages),
+        "commit": commit()["id"],
+    }
+
+
+def what_decides(run: Run, fingerprint: str, execution: Execution) -> dict[str, Any]:
+    """Everything that decides the result of a run, as JSON; nothing is read but the names.
+
+    Args:
+        run: what is trained.
+        fingerprint: of the arrays of the demonstrations (`demonstrations`).
+        execution: precision and compilation.
+    """
     # Only named where it is not the task's own: runs from before stores could be chosen still resume.
-    store = {"store": data.store.path.stem} if run.store is not None else {}
+    store = {"store": Path(run.store).stem} if run.store is not None else {}
     # Only where the method masks: a run of another loss is another run, and all others stay what they were.
-    loss = {"masks_padding": True} if data.masks_padding else {}
+    loss = {"masks_padding": True} if _learned(run.baseline).masks_padding else {}
     return {
         "baseline": run.baseline,
         "preset": run.preset_name,
@@ -220,11 +244,19 @@ def describe(run: Run, data: TrainingData, fingerprint: str, execution: Executio
         **loss,
         "precision": "bf16" if execution.bf16 else "float32",
         "compile": execution.compile,
-        "data": {"fingerprint": fingerprint, "train_windows": len(data.train), "val_windows": len(data.val), **store},
-        "meaning": meaning_of(load_task(run.task_id)),
-        "versions": versions(_learned(run.baseline).packages),
-        "commit": commit()["id"],
+        "data": {"fingerprint": fingerprint, **store},
     }
+
+
+def demonstrations(run: Run) -> tuple[EpisodeStore, str]:
+    """What a run learns from, and the fingerprint of the arrays that its task trains on.
+
+    Raises:
+        DataError: when there is none.
+    """
+    task = load_task(run.task_id)
+    store = open_task_data(task, run.data_dir) if run.store is None else open_store(run.store, run.data_dir)
+    return store, store.fingerprint(tuple(task.store_arrays.values()))
 
 
 def _claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:

@@ -1,0 +1,124 @@
+"""`dpbench compare --suite`: the cells of a suite, several at a time, each computed once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dpbench.cli import kinds
+from dpbench.cli.arguments import only_with
+from dpbench.cli.json_output import json_text
+from dpbench.comparison.engines.choosing import ENGINES, engine_of
+from dpbench.escaping import printable
+
+if TYPE_CHECKING:
+    from dpbench.comparison.suites.expansion import Expanded
+    from dpbench.comparison.suites.run import FailedStage
+    from dpbench.comparison.suites.store import Store
+    from dpbench.records.record import Record
+
+OF_A_SUITE = ("--store", "--engine")
+NOT_OF_A_SUITE = (
+    "--tasks", "--policies", "--starts", "--episodes", "--sampler-seeds", "--device", "--retime", "--train",
+)  # fmt: skip
+
+
+def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of suites."""
+    parser.add_argument(
+        "--suite",
+        type=kinds.path_or_name,
+        help="evaluate, and train first where it says so, what a suite lists: a name in leaderboards/suites, or a "
+        ".toml file",
+    )
+    parser.add_argument(
+        "--store",
+        type=kinds.new_folder,
+        default=Path("runs/suites"),
+        help="folder of the suite's trainings, and of what is not a record yet (default runs/suites)",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="local", help="what computes a suite: local (processes, the default)"
+    )
+
+
+def check_suite_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse options that would count for nothing.
+
+    Raises:
+        ConfigError: when one is given.
+    """
+    of_suite = arguments.suite is not None
+    only_with(arguments, of_suite, "--suite", *OF_A_SUITE)
+    only_with(arguments, not of_suite, "leaving --suite out, whose file says it", *NOT_OF_A_SUITE)
+
+
+def run_suite(arguments: argparse.Namespace) -> int:
+    """Compute what is missing, then print the table."""
+    from dpbench.cli.suite_display import SuiteDisplay  # heavy imports only when something is compared
+    from dpbench.comparison.suites.expansion import Setting, expand
+    from dpbench.comparison.suites.run import run
+    from dpbench.comparison.suites.store import Store
+    from dpbench.comparison.suites.suite import read_suites, suite_path
+    from dpbench.provenance import commit
+
+    store = Store(arguments.store, arguments.records)
+    suites = read_suites(suite_path(arguments.suite))
+    at = commit()["id"] if arguments.fresh else None
+    expanded = expand(suites, Setting(store, arguments.zoo, arguments.data_dir, at))
+    engine = engine_of(arguments.engine, arguments.workers)
+    with SuiteDisplay(expanded.n_evaluations) as display:
+        failed = run(expanded.stages, store, engine, display.told)
+    return _show(arguments, expanded, failed, _records(expanded, store))
+
+
+def _records(expanded: Expanded, store: Store) -> list[Record]:
+    """Every record of the suite that is there now."""
+    from dpbench.comparison.suites.evaluating import Rollouts
+    from dpbench.records.completion import completed
+
+    rollouts = list(expanded.evaluations)
+    for training in expanded.trainings:
+        if training.is_done():
+            rollouts += [stage for stage in training.following() if isinstance(stage, Rollouts)]
+    found = [record for one in rollouts if (record := one.evaluated.record(store)) is not None]
+    return [completed(record, store.records) for record in found]
+
+
+def _show(
+    arguments: argparse.Namespace, expanded: Expanded, failed: tuple[FailedStage, ...], records: list[Record]
+) -> int:
+    """Print the results and what failed; the exit status is returned."""
+    from rich.console import Console
+
+    from dpbench.leaderboard.frame import frame
+    from dpbench.leaderboard.tables import print_table
+
+    table = frame(records) if records else None
+    rows = [failure.as_row() for failure in expanded.failures]
+    rows += [
+        {"cell": title, "failed": one.reason, "stage": one.stage.title, "log": one.log}
+        for one in failed
+        for title in one.stage.lost()
+    ]
+    if arguments.json:
+        kept = json.loads(table.to_json(orient="records")) if table is not None else []
+        print(json_text([*kept, *rows]))
+    elif table is not None:
+        print_table(table, Console())
+    for row in rows:
+        _warn(f"failed: {row.get('cell') or row['policy']}: {row['failed']}{_see(row.get('log'))}")
+    if rows:
+        _warn(f"{len(rows)} of {expanded.n_evaluations} cells failed. The same command tries them again.")
+    return 1 if rows else 0
+
+
+def _see(log: str | None) -> str:
+    return f" (log: {log})" if log else ""
+
+
+def _warn(sentence: str) -> None:
+    print(printable(sentence), file=sys.stderr)
