@@ -13,17 +13,8 @@ import torch
 from dpbench.data.episodes import EpisodeStore
 from dpbench.data.root import data_root
 from dpbench.metrics.statistics.intervals import Estimate
-from dpbench.records.record import (
-    Commit,
-    Episodes,
-    EvaluatedCell,
-    Hardware,
-    Latency,
-    Percentiles,
-    PolicyIdentity,
-    Provenance,
-    Record,
-)
+from dpbench.records.machine import Commit, Hardware, Latency, Percentiles, Provenance
+from dpbench.records.record import Episodes, EvaluatedCell, PolicyIdentity, Record
 
 from .attack import Attack
 

@@ -20,6 +20,8 @@ EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --sampler ddim --steps 10 --sampler-seeds 0,1,2
   dpbench evaluate zoo/PushTKeypoints-v0/act --temporal-ensemble 0.01
   dpbench evaluate zoo/RealArm-v0/diffusion-cnn --latency-steps 3
+  dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --real-time --json > record.json
+  dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --latencies-from record.json
   dpbench evaluate hold --task PushT-v0 --episodes 10 --json
   dpbench evaluate sb3:model.zip --task PushT-v0
 """
@@ -38,9 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_evaluation_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument(
+        "--real-time",
+        action="store_true",
+        help="run the same trials again with the policy's measured latency in the loop: the simulation goes on while "
+        "the policy thinks",
+    )
+    parser.add_argument(
+        "--latencies-from",
+        type=kinds.path,
+        metavar="RECORD",
+        help="the same with the call times of a record, as --real-time --json prints it, and so with its result",
+    )
+    parser.add_argument(
         "--video",
         type=kinds.new_file(".mp4", ".gif"),
-        help="write a grid of the first sampler seed's rollouts, .mp4 or .gif",
+        help="write a grid of the first sampler seed's rollouts, .mp4 or .gif; of those in real time, where there are",
     )
     parser.add_argument("--json", action="store_true", help="print the whole record as JSON")
 
@@ -57,11 +71,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     from dpbench.comparison.cells import Cell, resolve
     from dpbench.comparison.evaluate import evaluate
+    from dpbench.comparison.real_time import latency_of
     from dpbench.evaluation.rollout import Frames
     from dpbench.evaluation.video import write_video
     from dpbench.leaderboard.frame import frame
     from dpbench.leaderboard.tables import print_one
+    from dpbench.records.reading import read
 
+    given = arguments.latencies_from
+    timed = latency_of(read(given), str(given)) if given else None
     cell = resolve(
         Cell(
             policy=arguments.policy,
@@ -71,15 +89,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             sampler_seeds=arguments.sampler_seeds,
             options=sampling_options(arguments),
             device=arguments.device,
+            real_time=arguments.real_time or timed is not None,
         )
     )
     if cell.starts.name == SELECTION:
         print(f"note: {NOT_REPORTED}", file=sys.stderr)
-    with tqdm(total=len(cell.trials), unit="episode", desc=printable(Path(arguments.policy).name)) as bar:
-        done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update)
+    with tqdm(total=cell.n_episodes, unit="episode", desc=printable(Path(arguments.policy).name)) as bar:
+        done = evaluate(cell, arguments.workers, Frames() if arguments.video else None, bar.update, timed)
     if arguments.video:
         first = [
-            episode for episode in done.recorded.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed
+            episode for episode in done.shown.episodes if episode.trial.sampler_seed == cell.trials[0].sampler_seed
         ]
         write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:

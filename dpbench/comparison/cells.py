@@ -15,6 +15,7 @@ from dpbench.metrics.episode import Trial
 from dpbench.policies.devices import check_device
 from dpbench.policies.opening import describe_policy
 from dpbench.policies.policy_source import PolicyDescription
+from dpbench.policies.real_time import Waiting
 from dpbench.records.record import EvaluatedCell
 from dpbench.registry import registry
 from dpbench.spec import EvaluationStarts, TaskSpec
@@ -37,6 +38,8 @@ class Cell:
         sampler_seeds: each start state is run once with each.
         options: inference-time choices of the policy.
         device: torch device.
+        real_time: evaluate the same trials in real time, too, with the policy's measured latency in the loop. It does
+            not move the other figures, and is no part of what identifies them.
     """
 
     policy: str
@@ -46,6 +49,7 @@ class Cell:
     sampler_seeds: tuple[int, ...] = (0, 1, 2)
     options: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    real_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class ResolvedCell:
         trials: every start state with every sampler seed.
         device: torch device.
         evaluated: everything that decides the result, as records keep it; no paths, dates or machines.
+        real_time: evaluate in real time, too.
     """
 
     policy: PolicyDescription
@@ -69,11 +74,17 @@ class ResolvedCell:
     trials: tuple[Trial, ...]
     device: str
     evaluated: EvaluatedCell
+    real_time: bool = False
 
     @property
     def identity(self) -> str:
         """SHA-256 of everything that decides the result; a record with the same one is reused."""
         return self.evaluated.identity()
+
+    @property
+    def n_episodes(self) -> int:
+        """Episodes to run: each trial once, or in lock-step and in real time."""
+        return len(self.trials) * (2 if self.real_time else 1)
 
 
 def resolve(cell: Cell) -> ResolvedCell:
@@ -83,11 +94,14 @@ def resolve(cell: Cell) -> ResolvedCell:
         UnknownNameError: for a policy, task or list of start states that does not exist.
         CheckpointError: for a checkpoint that cannot be described.
         ConfigError: for an option that the policy does not have, a device that this machine does not have, less than
-            one episode, or more of them than the starts for choosing leave room for.
+            one episode, more of them than the starts for choosing leave room for, or what cannot be evaluated in real
+            time and should be.
     """
     check_device(cell.device)
     policy = describe_policy(cell.policy, cell.task_id, cell.options)
     task = load_task(policy.task_id)
+    if cell.real_time:
+        _check_real_time(policy, task)
     with registry("task").blamed(task.id, DpbenchError):
         starts = task.starts(cell.starts)
         wanted = trials(starts, cell.n_starts, cell.sampler_seeds)
@@ -113,7 +127,8 @@ def resolve(cell: Cell) -> ResolvedCell:
         raise ConfigError(
             f"{cell.policy}: what its source {policy.source!r} says of it cannot be recorded ({place}: {first['msg']})."
         ) from error
-    return ResolvedCell(policy, Path(cell.policy).name, task, starts, wanted, cell.device, evaluated)
+    name = Path(cell.policy).name
+    return ResolvedCell(policy, name, task, starts, wanted, cell.device, evaluated, cell.real_time)
 
 
 def _check_apart(starts: EvaluationStarts, n_starts: int | None, task: TaskSpec) -> None:
@@ -122,4 +137,23 @@ def _check_apart(starts: EvaluationStarts, n_starts: int | None, task: TaskSpec)
         raise ConfigError(
             f"{task.id}: {n_starts} starts of {starts.name} reach those that checkpoints are chosen on "
             f"({SELECTION}); take fewer."
+        )
+
+
+def _check_real_time(policy: PolicyDescription, task: TaskSpec) -> None:
+    """Refuse what real time does not fit.
+
+    Raises:
+        ConfigError: for a policy whose calls are late or averaged by the number of control steps, and as `Waiting`.
+    """
+    Waiting(task)
+    if policy.n_latency_steps is not None:
+        raise ConfigError(
+            f"latency_steps = {policy.n_latency_steps} does not fit real time, which has the policy's own latency: "
+            "leave one of them out."
+        )
+    if policy.ensemble_decay is not None:
+        raise ConfigError(
+            f"temporal_ensemble = {policy.ensemble_decay:g} does not fit real time: it averages a chunk of every "
+            "control step, and a policy that thinks for longer does not give so many. Leave one of them out."
         )

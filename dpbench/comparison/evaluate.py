@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
-from dpbench.comparison.new_record import make_record, probes_of
+from dpbench.comparison.new_record import make_record, probes_of, provenance_of
+from dpbench.comparison.real_time import MeasuredLatency, in_real_time, latency_of
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
@@ -18,7 +19,8 @@ from dpbench.plugins.failures import failure_of
 from dpbench.plugins.importing import printing_kept
 from dpbench.policies.observation_buffer import stack_history
 from dpbench.policies.opening import open_policy
-from dpbench.records.record import Latency, Percentiles, Record
+from dpbench.records.machine import Latency, Percentiles
+from dpbench.records.record import Record
 from dpbench.registry import note
 from dpbench.spaces import flatten
 
@@ -36,15 +38,26 @@ class Evaluation:
 
     Attributes:
         record: its metrics and where they come from.
-        recorded: its episodes, one a trial, with frames where they were asked for.
+        recorded: its episodes in lock-step, one a trial.
+        real_time: those in real time, None where these were not asked for.
     """
 
     record: Record
     recorded: EpisodeSet
+    real_time: EpisodeSet | None = None
+
+    @property
+    def shown(self) -> EpisodeSet:
+        """The episodes that have frames where they were asked for: in real time, else in lock-step."""
+        return self.recorded if self.real_time is None else self.real_time
 
 
 def evaluate(
-    cell: ResolvedCell, n_workers: int, frames: Frames | None = None, on_done: Callable[[int], object] = lambda _: None
+    cell: ResolvedCell,
+    n_workers: int,
+    frames: Frames | None = None,
+    on_done: Callable[[int], object] = lambda _: None,
+    timed: MeasuredLatency | None = None,
 ) -> Evaluation:
     """Roll a cell out, time its policy, and make the record.
 
@@ -55,13 +68,39 @@ def evaluate(
         n_workers: processes for the rollouts; the figures do not depend on it.
         frames: pictures to keep, or None.
         on_done: called with the number of episodes that have just ended.
+        timed: latency of the calls in real time; None for the one that is measured here.
 
     Raises:
         EvaluationError: for whatever prevents it, with policy, task and, where it is known, start seed and step.
     """
     with _named(cell):
-        episodes = _episodes(cell, n_workers, frames, on_done)
-        return _evaluation(cell, episodes, _time(cell, MAX_LATENCY_S, 1))
+        episodes = _episodes(cell, n_workers, None if cell.real_time else frames, on_done)
+        done = _evaluation(cell, episodes, _time(cell, MAX_LATENCY_S, 1))
+        if not cell.real_time:
+            return done
+        used = timed or latency_of(done.record, cell.name)
+        part, paced = in_real_time(cell, done.record.episodes, used, n_workers, frames, on_done)
+        return Evaluation(done.record.with_real_time(part), done.recorded, paced)
+
+
+def add_real_time(
+    cell: ResolvedCell, record: Record, n_workers: int, on_done: Callable[[int], object] = lambda _: None
+) -> Record:
+    """A record of known lock-step episodes, with those in real time and the latency that they have.
+
+    Args:
+        cell: of the record.
+        record: without episodes in real time.
+        n_workers: processes for the rollouts.
+        on_done: called with the number of episodes that have just ended.
+
+    Raises:
+        EvaluationError: as `evaluate`.
+    """
+    with _named(cell):
+        timed = record.with_latency(_time(cell, MAX_LATENCY_S, 1), provenance_of(cell))
+        part, _ = in_real_time(cell, timed.episodes, latency_of(timed, cell.name), n_workers, on_done=on_done)
+        return timed.with_real_time(part)
 
 
 def roll_out(cell: ResolvedCell, on_done: Callable[[int], object] = lambda _: None) -> Evaluation:

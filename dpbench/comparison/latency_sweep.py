@@ -19,7 +19,7 @@ from dpbench.errors import ConfigError
 from dpbench.escaping import in_figure, in_file_name
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
-from dpbench.records.record import Latency
+from dpbench.records.machine import Latency
 from dpbench.registry import registry
 
 SWEEP_S = 5.0

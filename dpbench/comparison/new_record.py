@@ -15,7 +15,8 @@ from dpbench.policies.demonstrator import scripted_demonstrator
 from dpbench.policies.opening import open_policy
 from dpbench.policies.threads import N_THREADS
 from dpbench.provenance import provenance
-from dpbench.records.record import Episodes, Latency, Provenance, Record
+from dpbench.records.machine import Latency, Provenance
+from dpbench.records.record import Episodes, Record
 
 
 def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> Record:
@@ -30,18 +31,13 @@ def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> R
         DataError: for metrics that cannot be kept, such as a reward of NaN.
     """
     columns, summary = measured(recorded, metrics_of(cell.task))
-    trials = [episode.trial for episode in recorded.episodes]
-    seeds = {
-        "start_seed": tuple(trial.start_seed for trial in trials),
-        "sampler_seed": tuple(trial.sampler_seed for trial in trials),
-    }
     try:
         return Record(
             identity=cell.identity,
             cell=cell.evaluated,
             modes=cell.task.modes,
             summary=summary,
-            episodes=Episodes.model_validate({**seeds, **columns}),
+            episodes=Episodes.model_validate({**trial_seeds(recorded), **columns}),
             latency=latency,
             provenance=provenance_of(cell),
         )
@@ -52,6 +48,15 @@ def make_record(cell: ResolvedCell, recorded: EpisodeSet, latency: Latency) -> R
             f"{cell.name} on {cell.task.id}: cannot be recorded ({place} = {first['input']!r:.60}: {first['msg']}); "
             "check the task and the policy."
         ) from error
+
+
+def trial_seeds(recorded: EpisodeSet) -> dict[str, tuple[int, ...]]:
+    """Which trial each episode is of, as records keep it."""
+    trials = [episode.trial for episode in recorded.episodes]
+    return {
+        "start_seed": tuple(trial.start_seed for trial in trials),
+        "sampler_seed": tuple(trial.sampler_seed for trial in trials),
+    }
 
 
 def provenance_of(cell: ResolvedCell) -> Provenance:

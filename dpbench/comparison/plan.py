@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from dpbench.comparison.cells import ResolvedCell
-from dpbench.comparison.evaluate import evaluate, time_policy
+from dpbench.comparison.evaluate import add_real_time, evaluate, time_policy
 from dpbench.comparison.new_record import provenance_of
 from dpbench.comparison.reuse import KnownRecords
 from dpbench.records.record import Record
@@ -22,6 +22,8 @@ class Action(enum.Enum):
     """Its record is shown."""
     TIME = enum.auto()
     """Its episodes are known; the latency is measured again."""
+    RUN_IN_REAL_TIME = enum.auto()
+    """Its lock-step episodes are known; those in real time are added, with a latency that is measured for them."""
     EVALUATE = enum.auto()
     """It is rolled out and timed."""
     LEAVE_OUT = enum.auto()
@@ -65,13 +67,16 @@ def _step(
     cell: ResolvedCell, known: KnownRecords, commit: str | None, retime: bool, missing: Callable[[str], str | None]
 ) -> Step:
     record = known.of(cell, commit)
-    if record is not None and not retime:
+    lacks_real_time = record is not None and cell.real_time and record.real_time is None
+    if record is not None and not retime and not lacks_real_time:
         return Step(cell, Action.SHOW, record)
     why = missing(cell.task.id)  # imports a simulator, therefore only where something has to run
     if why is not None:
         older = known.of(cell)
         return Step(cell, Action.SHOW if older is not None else Action.LEAVE_OUT, older, why)
-    return Step(cell, Action.EVALUATE if record is None else Action.TIME, record)
+    if record is None:
+        return Step(cell, Action.EVALUATE, record)
+    return Step(cell, Action.RUN_IN_REAL_TIME if lacks_real_time else Action.TIME, record)
 
 
 def carry_out(
@@ -94,6 +99,8 @@ def carry_out(
     if step.action is Action.EVALUATE:
         made = evaluate(step.cell, n_workers, on_done=on_done)
         return known.add(made.record, made.recorded)
+    if step.action is Action.RUN_IN_REAL_TIME and step.record is not None:
+        return known.add(add_real_time(step.cell, step.record, n_workers, on_done))
     if step.action is Action.TIME and step.record is not None:
         return known.add(step.record.with_latency(time_policy(step.cell), provenance_of(step.cell)))
     return step.record

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dpbench.comparison.cells import ResolvedCell
-from dpbench.comparison.evaluate import evaluate
+from dpbench.comparison.evaluate import add_real_time, evaluate
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.records import store
 from dpbench.records.completion import completed
@@ -75,6 +75,11 @@ def known_or_evaluated(
     """
     record = known.of(cell)
     if record is not None:
+        on_done(len(record.episodes))
+        if not cell.real_time:
+            return record
+        if record.real_time is None:
+            return known.add(add_real_time(cell, record, n_workers, on_done))
         on_done(len(record.episodes))
         return record
     made = evaluate(cell, n_workers, on_done=on_done)

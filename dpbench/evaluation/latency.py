@@ -19,7 +19,7 @@ from dpbench.metrics.statistics.percentiles import percentiles
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Policy, TimesEncoder
 from dpbench.policies.threads import fixed_threads
-from dpbench.records.record import Latency, Percentiles
+from dpbench.records.machine import Latency, Percentiles
 
 CLOCK = "time.perf_counter_ns"
 N_WARMUP = 5
@@ -63,7 +63,7 @@ def measure(
         for number in range(N_WARMUP):
             call(number)
         while len(times) < n_calls and (len(times) < MIN_CALLS or sum(times) < max_s):
-            times.append(call(len(times)))
+            times.append(round(call(len(times)), 9))
         if isinstance(policy, TimesEncoder):
             with policy.time_encoder(encode):
                 for number in range(min(len(times), MIN_CALLS)):
@@ -80,6 +80,7 @@ def measure(
         n_threads=n_threads,
         clock=CLOCK,
         other_cores=_watched(begin_use),
+        times_s=tuple(times),
     )
 
 

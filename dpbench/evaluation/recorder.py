@@ -24,17 +24,18 @@ class Recorder:
 
     def __init__(self, trial: Trial, observation: Observations, row: int) -> None:
         self._trial, self._row = trial, row
-        self._rows: list[tuple[NDArray[np.float32], float, float, bool, int]] = []
+        self._rows: list[tuple[NDArray[np.float32], float, float, bool, int, int]] = []
         self._vectors: dict[str, list[NDArray[np.float32]]] = {key: [] for key in VECTORS if key in observation}
         self._observe(observation)
         self.frames: list[NDArray[np.uint8]] = []
 
-    def add(self, step: Step, score: str) -> None:
+    def add(self, step: Step, score: str, observed_at: NDArray[np.int64]) -> None:
         """Record a step.
 
         Args:
             step: of the batch.
             score: key of the task's score in `info`.
+            observed_at: step of the observation behind each action of the batch, `(B,)`.
 
         Raises:
             TaskError: for a reward, score, success or mode that is missing or no finite number.
@@ -52,7 +53,7 @@ class Recorder:
         for name, value in (("reward", reward), (f"info[{score!r}]", scored)):
             if not np.isfinite(value):
                 raise TaskError(f"the environment's {name} is {value}, expected a finite number.")
-        self._rows.append((step.action[row].copy(), reward, scored, success, mode))
+        self._rows.append((step.action[row].copy(), reward, scored, success, mode, int(observed_at[row])))
         self._observe(step.next_observation)
 
     def _observe(self, observation: Observations) -> None:
@@ -76,7 +77,7 @@ class Recorder:
 
     def episode(self) -> Episode:
         """What was recorded."""
-        actions, rewards, scores, successes, modes = zip(*self._rows, strict=True)
+        actions, rewards, scores, successes, modes, observed_at = zip(*self._rows, strict=True)
         return Episode(
             self._trial,
             np.stack(actions),
@@ -86,6 +87,7 @@ class Recorder:
             np.stack(self._vectors["agent_pos"]),
             np.stack(self._vectors["environment_state"]) if "environment_state" in self._vectors else None,
             np.array(modes),
+            np.array(observed_at),
             np.stack(self.frames) if self.frames else None,
         )
 

@@ -23,6 +23,7 @@ from dpbench.metrics.episode import Episode, Trial
 from dpbench.plugins.failures import failure_of
 from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.protocol import Observations, Policy
+from dpbench.policies.real_time import LatencyStreams, RealTimeRunner
 from dpbench.policies.runner import PolicyRunner
 from dpbench.policies.threads import fixed_threads
 from dpbench.spaces import flatten
@@ -68,6 +69,7 @@ def rollout(
     wanted: Sequence[Trial],
     frames: Frames | None = None,
     max_steps: int | None = None,
+    call_times_s: Sequence[float] | None = None,
 ) -> tuple[Episode, ...]:
     """Run trials in this process, one environment each; torch uses one thread.
 
@@ -78,6 +80,8 @@ def rollout(
         wanted: the trials; an episode does not depend on the others of the batch.
         frames: pictures to keep, or None.
         max_steps: stop after so many steps, even if episodes are still running; None for no limit.
+        call_times_s: measured times of calls, s: the simulation goes on for as long while the policy thinks; None for
+            a simulation that waits.
 
     Returns:
         One episode a trial, in order.
@@ -89,7 +93,7 @@ def rollout(
     env = make_batch(task, len(wanted), render=frames is not None)
     try:
         with fixed_threads():
-            return _run(env, policy, task, starts, wanted, frames, max_steps)
+            return _run(env, policy, task, starts, wanted, frames, max_steps, call_times_s)
     finally:
         env.close()
 
@@ -107,6 +111,7 @@ def parallel_rollout(
     n_workers: int,
     frames: Frames | None = None,
     on_done: Callable[[int], object] = lambda _: None,
+    call_times_s: Sequence[float] | None = None,
 ) -> tuple[Episode, ...]:
     """Run trials in several processes, each with one thread and its own policy; the result is that of one process.
 
@@ -118,6 +123,7 @@ def parallel_rollout(
         n_workers: processes.
         frames: pictures to keep, or None.
         on_done: called with the number of episodes that have just ended.
+        call_times_s: as in `rollout`.
 
     Raises:
         ConfigError: for fewer than one process.
@@ -130,10 +136,10 @@ def parallel_rollout(
         policy, task = open_policy(), load_task(task_id)
         done: list[tuple[Episode, ...]] = []
         for part in parts:
-            done.append(rollout(policy, task, starts, part, frames))
+            done.append(rollout(policy, task, starts, part, frames, call_times_s=call_times_s))
             on_done(len(part))
         return tuple(episode for episodes in done for episode in episodes)
-    work = partial(_worker, open_policy, task_id, starts, frames=frames)
+    work = partial(_worker, open_policy, task_id, starts, frames=frames, call_times_s=call_times_s)
     return tuple(chain.from_iterable(in_workers(work, parts, n_workers, lambda part: on_done(len(part)))))
 
 
@@ -159,10 +165,11 @@ def _run(
     wanted: Sequence[Trial],
     frames: Frames | None,
     max_steps: int | None,
+    call_times_s: Sequence[float] | None,
 ) -> tuple[Episode, ...]:
     moment = _Moment(wanted)
     with moment.named():
-        runner = PolicyRunner(policy, _noise(wanted), task.action.dim)
+        runner = _runner(policy, task, wanted, call_times_s)
         seeds: Any = [trial.start_seed for trial in wanted]  # a list, as Gymnasium's environments take it
         first, _ = env.reset(seed=seeds, options=dict(starts.reset_options))
         _check(dict(flatten(first)), task, moment)
@@ -186,14 +193,20 @@ def _run(
             _check(step.next_observation, task, moment)
             for row in np.flatnonzero(step.active).tolist():
                 with moment.named(row):
-                    recorders[row].add(step, task.score)
+                    recorders[row].add(step, task.score, runner.observed_at)
             if frames is not None and step.finished.any():
                 _keep_frames(env, recorders, moment, step.finished, frames.size_px)
     return tuple(recorder.episode() for recorder in recorders)
 
 
-def _noise(wanted: Sequence[Trial]) -> NoiseStreams:
-    return NoiseStreams.for_trials([(trial.sampler_seed, trial.start_seed) for trial in wanted])
+def _runner(
+    policy: Policy, task: TaskSpec, wanted: Sequence[Trial], call_times_s: Sequence[float] | None
+) -> PolicyRunner | RealTimeRunner:
+    seeds = [(trial.sampler_seed, trial.start_seed) for trial in wanted]
+    noise = NoiseStreams.for_trials(seeds)
+    if call_times_s is None:
+        return PolicyRunner(policy, noise, task.action.dim)
+    return RealTimeRunner(policy, noise, LatencyStreams.for_trials(call_times_s, seeds), task)
 
 
 def _check(observations: Observations, task: TaskSpec, moment: _Moment) -> None:
@@ -215,10 +228,15 @@ def _keep_frames(
 
 
 def _worker(
-    open_policy: PolicyOpener, task_id: str, starts: EvaluationStarts, part: Sequence[Trial], frames: Frames | None
+    open_policy: PolicyOpener,
+    task_id: str,
+    starts: EvaluationStarts,
+    part: Sequence[Trial],
+    frames: Frames | None,
+    call_times_s: Sequence[float] | None,
 ) -> tuple[Episode, ...]:
     task = load_task(task_id)  # first: it makes Gymnasium know a plug-in's task
-    return rollout(open_policy(), task, starts, part, frames)
+    return rollout(open_policy(), task, starts, part, frames, call_times_s=call_times_s)
 
 
 class _Moment:

@@ -38,6 +38,8 @@ class Episode:
         agent_pos: `(T + 1, Na)`, the start included.
         environment_state: `(T + 1, Ne)`, None where the task shows pictures only, or where it was not kept.
         modes: number of the task's mode shown so far, -1 for none yet, `(T,)`; all -1 where the task names none.
+        observed_at: step of the observation that each action was computed from, -1 for none, `(T,)`; None where it was
+            not kept.
         frames: every `frame_stride`-th picture, `(F, H, W, 3)` uint8, or None.
     """
 
@@ -49,6 +51,7 @@ class Episode:
     agent_pos: NDArray[np.float32]
     environment_state: NDArray[np.float32] | None
     modes: NDArray[np.int64]
+    observed_at: NDArray[np.int64] | None = None
     frames: NDArray[np.uint8] | None = None
 
 

@@ -64,7 +64,13 @@ def measured(
         metrics: rows of the table.
     """
     columns = episode_columns(recorded, metrics)
-    summary = summarise(recorded, columns, metrics)
+    return rounded(columns, summarise(recorded, columns, metrics))
+
+
+def rounded(
+    columns: Columns, summary: Mapping[str, Value]
+) -> tuple[dict[str, tuple[EpisodeValue, ...]], dict[str, Value]]:
+    """Values of each episode and of all together, to the six decimals of records."""
     return (
         {name: tuple(map(_rounded_value, values)) for name, values in columns.items()},
         {name: _rounded(value) for name, value in summary.items()},

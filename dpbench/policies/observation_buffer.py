@@ -35,9 +35,9 @@ class ObservationBuffer:
             history[:, :-1] = history[:, 1:]
             history[:, -1] = value
 
-    def history(self) -> Observations:
-        """Flat key -> `(B, To, ...)`, the newest last. The arrays are the buffer's own: copy what you keep."""
-        return self._history
+    def history(self, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        """Flat key -> `(n, To, ...)` of some rows, the newest last; new arrays."""
+        return {key: value[rows] for key, value in self._history.items()}
 
 
 def stack_history(observations: Sequence[Observations], n_obs_steps: int) -> Observations:

@@ -11,6 +11,9 @@ from dpbench.policies.noise import NoiseStreams
 from dpbench.policies.observation_buffer import ObservationBuffer
 from dpbench.policies.protocol import Observations, Policy
 
+NO_OBSERVATION = -1
+"""The step of the observation behind an action that no chunk holds."""
+
 
 class PolicyRunner:
     """Receding horizon over a batch of environments that started together.
@@ -35,6 +38,9 @@ class PolicyRunner:
         self._chunk: NDArray[np.float32] | None = None
         self._next = 0
         self._action_dim = action_dim
+        self._step = -1
+        self.observed_at: NDArray[np.int64] = np.full(len(noise), NO_OBSERVATION)
+        """Step of the observation behind the actions that `act` returned last, `(B,)`."""
         with failing_as("reset()"):
             policy.reset()
 
@@ -56,20 +62,42 @@ class PolicyRunner:
             PolicyError: for a policy that raises, or returns no chunk; its `row` is that of the environments.
         """
         self._observed.add(observations)
+        self._step += 1
         if self.replans():
             rows = np.flatnonzero(active)
-            histories = {key: value[rows] for key, value in self._observed.history().items()}
-            try:
-                chunk = chunk_of(self._policy, histories, self._noise.rows(rows), self._action_dim)
-            except PolicyError as error:
-                raise PolicyError(str(error), None if error.row is None else int(rows[error.row])) from error
+            chunk = chunks_of_rows(self._policy, self._observed.history(rows), self._noise, rows, self._action_dim)
             if self._chunk is None:
                 self._chunk = np.zeros((len(active), *chunk.shape[1:]), dtype=np.float32)
             else:
                 self._chunk[:] = self._chunk[:, -1:]
             self._chunk[rows] = chunk
             self._next = 0
+            self.observed_at = np.full(len(active), self._step)
         assert self._chunk is not None
         action = self._chunk[:, self._next]
         self._next += 1
         return action
+
+
+def chunks_of_rows(
+    policy: Policy, histories: Observations, noise: NoiseStreams, rows: NDArray[np.intp], action_dim: int | None
+) -> NDArray[np.float32]:
+    """Chunks for some rows of a batch.
+
+    Args:
+        policy: acts.
+        histories: of these rows, flat key -> `(n, To, ...)`.
+        noise: of the whole batch.
+        rows: `(n,)`.
+        action_dim: numbers of an action (Da); None takes what the policy returns.
+
+    Returns:
+        `(n, Ta, Da)`.
+
+    Raises:
+        PolicyError: as `chunk_of`; its `row` is that of the batch.
+    """
+    try:
+        return chunk_of(policy, histories, noise.rows(rows), action_dim)
+    except PolicyError as error:
+        raise PolicyError(str(error), None if error.row is None else int(rows[error.row])) from error

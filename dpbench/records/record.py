@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     JsonValue,
@@ -29,18 +28,12 @@ from dpbench.errors import DataError
 from dpbench.files.reading import Digest, Name, is_plain_name
 from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.records.machine import Hardware, Latency, Part, Provenance
 
 SCHEMA_VERSION: Final = 2
-IDLE_BELOW_CORES = 0.1
-Text = Annotated[str, Field(max_length=500)]
-"""What a machine says of itself."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-
-class PolicyIdentity(_Part):
+class PolicyIdentity(Part):
     """What a policy is, checkpoint included; sources of policies add fields of their own, such as `latency_steps`."""
 
     model_config = ConfigDict(extra="allow")
@@ -62,7 +55,7 @@ class PolicyIdentity(_Part):
         return {key: value for key, value in serialise(self).items() if key in self.model_fields_set}
 
 
-class EvaluatedCell(_Part):
+class EvaluatedCell(Part):
     """Everything that decides the episodes."""
 
     protocol_version: int = Field(description="of the harness")
@@ -82,7 +75,7 @@ class EvaluatedCell(_Part):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-class Episodes(_Part):
+class Episodes(Part):
     """One list a metric, one item an episode; beside these three there is a list for each other metric."""
 
     model_config = ConfigDict(extra="allow")
@@ -116,82 +109,7 @@ class Episodes(_Part):
         return len(self.start_seed)
 
 
-class Percentiles(_Part):
-    """Of a time, s."""
-
-    p50: float = Field(ge=0)
-    p95: float = Field(ge=0)
-    p99: float = Field(ge=0)
-
-
-class Latency(_Part):
-    """Inference latency of one environment, see `dpbench.evaluation.latency`; null where an old record does not say."""
-
-    call_s: Percentiles = Field(description="of one call, s")
-    control_step_s: Percentiles = Field(description="of a call, divided by the steps that it serves (Ta), s")
-    encode_s: Percentiles | None = Field(default=None, description="part of a call spent in the observation encoder, s")
-    held_rate_hz: float | None = Field(
-        default=None,
-        description="control rate at which, 99 times in 100, the next chunk is ready when the last one ends, with "
-        "inference beside the control loop: Ta / p99 of a call",
-    )
-    blocking_rate_hz: float | None = Field(
-        default=None,
-        description="the same when the control loop waits for the policy at every chunk: 1 / p99 of a call",
-    )
-    n_calls: int = Field(ge=0, description="timed calls")
-    n_warmup: int | None = Field(default=None, description="calls before the timed ones")
-    n_threads: int = Field(ge=1, description="CPU threads that torch may use")
-    clock: Name | None = Field(default=None, description="name of the clock")
-    other_cores: float | None = Field(
-        default=None,
-        description="CPU cores that other processes kept busy meanwhile, on average; the machine counts as otherwise "
-        f"idle below {IDLE_BELOW_CORES}",
-    )
-
-    @property
-    def idle(self) -> bool | None:
-        """Whether the machine was otherwise idle; None where that is unknown."""
-        return self.other_cores < IDLE_BELOW_CORES if self.other_cores is not None else None
-
-
-class Commit(_Part):
-    """Of the checkout that was run; null outside of one."""
-
-    id: Name | None
-    dirty: bool | None = Field(description="whether files differed from the commit")
-
-
-class Hardware(_Part):
-    """The machine."""
-
-    cpu: Text
-    cores: int | None = Field(ge=1)
-    gpu: Text | None
-    platform: Text
-
-
-class Threads(_Part):
-    """CPU threads while the actions of the episodes were computed; those of the latency stand beside it."""
-
-    torch: int | None = Field(description="that torch may use")
-    blas: Text | None = Field(description="that numpy's BLAS may use, as the environment sets it; null for all cores")
-
-
-class Provenance(_Part):
-    """Where a result comes from, beside everything in `cell`."""
-
-    versions: dict[Name, Text | None] = Field(
-        description="of Python, and of the packages that harness, task and policy name as deciding their results"
-    )
-    threads: Threads | None = Field(default=None, description="null where an old record does not say")
-    commit: Commit
-    hardware: Hardware
-    date_utc: str = Field(pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d\+00:00)?$", description="ISO 8601")
-    command: str
-
-
-class TrajectoryFile(_Part):
+class TrajectoryFile(Part):
     """The trajectories of the episodes, in a file beside the record (`dpbench.records.trajectories`)."""
 
     file: str = Field(description="its name, in the folder of the record")
@@ -205,7 +123,25 @@ class TrajectoryFile(_Part):
         return name
 
 
-class Record(_Part):
+class RealTime(Part):
+    """The same trials with the policy's latency in the loop (`dpbench.policies.real_time`)."""
+
+    latency: Latency = Field(description="each call takes one of its `times_s`")
+    hardware: Hardware = Field(description="where the latency was measured")
+    summary: dict[str, Annotated[Value, Field(union_mode="left_to_right")]] = Field(
+        description="as in the record, in real time; `success_difference` is success minus that in lock-step"
+    )
+    episodes: Episodes = Field(description="as in the record, in real time")
+    provenance: Provenance = Field(description="where these episodes come from")
+
+    @model_validator(mode="after")
+    def _has_the_times(self) -> RealTime:
+        if self.latency.times_s is None:
+            raise ValueError("latency has no times_s, which the episodes follow from")
+        return self
+
+
+class Record(Part):
     """One evaluation of one policy."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -218,6 +154,7 @@ class Record(_Part):
     episodes: Episodes
     trajectories: TrajectoryFile | None = Field(default=None, description="null where they were not kept")
     latency: Latency
+    real_time: RealTime | None = Field(default=None, description="null where that was not evaluated")
     provenance: Provenance
     episodes_provenance: Provenance | None = Field(
         default=None, description="where the episodes come from, when only the latency was measured again"
@@ -250,6 +187,10 @@ class Record(_Part):
         return self.model_copy(
             update={"latency": latency, "provenance": provenance, "episodes_provenance": of_episodes}
         )
+
+    def with_real_time(self, part: RealTime) -> Record:
+        """The same lock-step episodes, with those in real time beside them."""
+        return self.model_copy(update={"real_time": part})
 
     def mode_counts(self) -> dict[str, int]:
         """Mode -> successful episodes that showed it."""

@@ -59,7 +59,7 @@ def test_a_probed_policy_gets_the_history_that_the_observation_buffer_holds() ->
     (episode,) = rollout(AvoidDemonstrator(CLOSED), TASK, TASK.starts(), [start], max_steps=4)
     for step, history in enumerate(histories):
         buffer.add({"agent_pos": episode.agent_pos[step : step + 1]})
-        assert np.array_equal(history["agent_pos"], buffer.history()["agent_pos"][0])
+        assert np.array_equal(history["agent_pos"], buffer.history(np.array([0]))["agent_pos"][0])
 
 
 def test_samples_differ_and_are_reproducible() -> None:

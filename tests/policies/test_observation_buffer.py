@@ -6,6 +6,8 @@ import numpy as np
 
 from dpbench.policies.observation_buffer import ObservationBuffer, stack_history
 
+BOTH = np.arange(2)
+
 
 def observation(step: int) -> dict[str, np.ndarray]:
     """Two environments; the second one is 100 ahead."""
@@ -17,7 +19,7 @@ def test_the_first_observation_stands_for_the_missing_past() -> None:
     seen = []
     for step in range(5):
         buffer.add(observation(step))
-        seen.append(buffer.history()["agent_pos"][:, :, 0].tolist())
+        seen.append(buffer.history(BOTH)["agent_pos"][:, :, 0].tolist())
     assert [first for first, _ in seen] == [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
     assert all([value + 100 for value in first] == second for first, second in seen)
 
@@ -28,7 +30,7 @@ def test_a_stacked_episode_is_what_the_buffer_holds_after_it() -> None:
         buffer = ObservationBuffer(3)
         for frame in frames:
             buffer.add(frame)
-        assert np.array_equal(stack_history(frames, 3)["agent_pos"], buffer.history()["agent_pos"])
+        assert np.array_equal(stack_history(frames, 3)["agent_pos"], buffer.history(BOTH)["agent_pos"])
 
 
 def test_a_history_shares_no_memory_with_the_observations() -> None:
