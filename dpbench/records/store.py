@@ -53,7 +53,9 @@ def read_all(folder: Path) -> tuple[Record, ...]:
     Raises:
         DataError: for a file that is not a record.
     """
-    records = [read(path) for path in sorted(folder.glob("*.json"))]
+    # Of two within a second, the second one's name is longer by its number (`_free`).
+    paths = sorted(folder.glob("*.json"), key=lambda path: (len(path.name), path.name))
+    records = [read(path) for path in paths]
     return tuple(sorted(records, key=lambda record: record.provenance.date_utc))
 
 

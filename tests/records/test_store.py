@@ -63,6 +63,13 @@ def test_records_are_kept_beside_each_other(tmp_path: Path, record: Record) -> N
     assert store.newest(known, record.identity, commit="another") is None
 
 
+def test_of_two_records_of_one_second_the_later_one_is_the_newest(tmp_path: Path, record: Record) -> None:
+    for n_calls in (1, 2, 3):
+        latency = record.latency.model_copy(update={"n_calls": n_calls, "times_s": None})
+        store.add(tmp_path, record.model_copy(update={"latency": latency}))
+    assert [one.latency.n_calls for one in store.read_all(tmp_path)] == [1, 2, 3]
+
+
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownNameError, match="no start states named 'x'"):
         resolve(Cell("hold", "dpbench/PushT-v0", "x"))
