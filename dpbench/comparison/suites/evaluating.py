@@ -18,7 +18,8 @@ from dpbench.comparison.suites.store import KEPT, Store
 from dpbench.errors import DataError, EvaluationError
 from dpbench.files.reading import as_model
 from dpbench.records import store as records
-from dpbench.records.record import Latency, Provenance, Record
+from dpbench.records.machine import Latency, Provenance
+from dpbench.records.record import Record
 from dpbench.records.trajectories import pack
 
 
