@@ -20,7 +20,7 @@ EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --sampler ddim --steps 10 --sampler-seeds 0,1,2
   dpbench evaluate zoo/PushTKeypoints-v0/act --temporal-ensemble 0.01
   dpbench evaluate zoo/RealArm-v0/diffusion-cnn --latency-steps 3
-  dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --real-time --json > record.json
+  dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --real-time --json
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --latencies-from record.json
   dpbench evaluate hold --task PushT-v0 --episodes 10 --json
   dpbench evaluate sb3:model.zip --task PushT-v0
