@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "run a policy from fixed start states and report success, score and inference latency",
     "compare": "evaluate every checkpoint of the zoo and print the comparison",
     "leaderboard": "write the leaderboard's pages, figures and table from the records",
+    "power": "tell how many starts a comparison needs, before a run",
     "latency": "measure inference latency over samplers and numbers of steps, and success if asked",
     "delay": "measure success against injected latency, with a figure",
     "chunks": "draw the action chunks and rollouts of policies from one state, side by side",

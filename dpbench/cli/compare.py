@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpbench.cli import kinds
+from dpbench.cli import kinds, until_decided
 from dpbench.cli.arguments import add_evaluation_arguments, only_with
 from dpbench.cli.compare_suite import add_suite_arguments, check_suite_arguments, run_suite
 from dpbench.cli.json_output import json_text
@@ -31,6 +31,7 @@ EXAMPLE = """examples:
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
   dpbench compare --tasks PushTKeypoints-v0 --starts symmetric
   dpbench compare --suite quick          the cells of a suite; leaderboards/suites/ has quick, full and paper
+  dpbench compare --until-decided diffusion-cnn lstm-gmm --tasks PushTKeypoints-v0 --episodes 200
   dpbench compare --train                first train what zoo/zoo.json lists and the zoo lacks (needs the data)
 
 Finished evaluations are kept as records. After an interruption, the same command resumes.
@@ -62,14 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir", type=kinds.data_dir, help="data root for --train and --suite (default $DPBENCH_DATA, else ./data)"
     )
     add_suite_arguments(parser)
+    until_decided.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate what is missing, then print the table."""
+    """Evaluate what is missing, then print the table; or run two policies until one is better."""
     check_suite_arguments(arguments)
     if arguments.suite is not None:
         return run_suite(arguments)
+    until_decided.check(arguments)
+    if arguments.until_decided is not None:
+        return until_decided.run(arguments)
     with working_on(arguments.records):
         return _compare(arguments)
 

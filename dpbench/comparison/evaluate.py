@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,8 @@ from dpbench.comparison.real_time import MeasuredLatency, in_real_time, latency_
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
 from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
-from dpbench.metrics.episode import Episode, EpisodeSet
+from dpbench.metrics.episode import Episode, EpisodeSet, Trial
+from dpbench.metrics.of_episode import success
 from dpbench.plugins.failures import failure_of
 from dpbench.plugins.importing import printing_kept
 from dpbench.policies.observation_buffer import stack_history
@@ -123,6 +124,25 @@ def _episodes(
 def _evaluation(cell: ResolvedCell, episodes: tuple[Episode, ...], latency: Latency) -> Evaluation:
     recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps, probes_of(cell))
     return Evaluation(make_record(cell, recorded, latency), recorded)
+
+
+def successes(
+    cell: ResolvedCell, trials: Sequence[Trial], n_workers: int, on_done: Callable[[int], object] = lambda _: None
+) -> tuple[bool, ...]:
+    """Run some trials of a cell's policy, for who needs to know their success only.
+
+    Args:
+        cell: the policy, its task and the options of its starts.
+        trials: to run.
+        n_workers: processes.
+        on_done: called with the number of episodes that have just ended.
+
+    Raises:
+        EvaluationError: as `evaluate`.
+    """
+    with _named(cell):
+        episodes = _episodes(replace(cell, trials=tuple(trials)), n_workers, None, on_done)
+        return tuple(success(episode, cell.task) for episode in episodes)
 
 
 def time_policy(cell: ResolvedCell, max_s: float = MAX_LATENCY_S, n_threads: int = 1) -> Latency:

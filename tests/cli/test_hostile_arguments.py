@@ -52,6 +52,7 @@ REQUIRED = {
     "train": ["mlp-bc", "--task", TASK],
     "evaluate": ["hold", "--task", TASK],
     "compare": [],
+    "power": [],
     "leaderboard render": [],
     "latency": [CHECKPOINT],
     "delay": [CHECKPOINT],
@@ -87,6 +88,8 @@ PATHS = {
 ACCEPTED = {
     "--seed": {"0"},
     "--rollouts": {"0"},
+    "--base": {"0"},
+    "--correlation": {"0"},
     "--report-every": {"0"},
     "--keep-checkpoints": {"0"},
     "--sampler-seeds": {"0"},

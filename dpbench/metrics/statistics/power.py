@@ -114,7 +114,9 @@ def starts_for(pairs: Discordance, wanted: float, alpha: float) -> int:
         ConfigError: when not even a million starts do.
     """
     guess = approximate_starts(pairs.better - pairs.worse, pairs.share, wanted, alpha)
-    low, high = 1, max(2, guess)
+    low, high = max(1, guess // 2), max(2, guess)
+    if power(low, pairs, alpha) >= wanted:
+        low = 0
     while high <= MOST_STARTS and power(high, pairs, alpha) < wanted:
         low, high = high, 2 * high
     if high > MOST_STARTS:
