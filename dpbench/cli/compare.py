@@ -69,10 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate what is missing, then print the table; or run two policies until one is better."""
+    until_decided.check(arguments)
     check_suite_arguments(arguments)
     if arguments.suite is not None:
         return run_suite(arguments)
-    until_decided.check(arguments)
     if arguments.until_decided is not None:
         return until_decided.run(arguments)
     with working_on(arguments.records):
