@@ -22,7 +22,8 @@ from dpbench.files.locks import working_on
 from dpbench.files.reading import Digest, Kind, as_model, read_json
 from dpbench.files.writing import write_json
 from dpbench.metrics.statistics.betting import Bet, bet_on
-from dpbench.records.record import EvaluatedCell, Provenance
+from dpbench.records.machine import Provenance
+from dpbench.records.record import EvaluatedCell
 
 VERSION: Final = 1
 STATE = Kind(DataError, "move it away, and the pair begins anew", limit_bytes=64 * 2**20)
