@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from dpbench.comparison.engines.engine import Event, Failed, Finished, Job, Progress
 from dpbench.errors import DpbenchError
@@ -73,15 +74,22 @@ def end_of_log(path: Path | None) -> str:
 def printing_into(path: Path) -> Iterator[None]:
     """All output of this process, that of C libraries included, goes into a file that is emptied first."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    kept = {one: os.dup(one) for one in (1, 2)}
+    streams, copies = (sys.stdout, sys.stderr), {one: os.dup(one) for one in (1, 2)}
     try:
-        for one in kept:
+        for one in copies:
             os.dup2(number, one)
+        sys.stdout, sys.stderr = _stream(1), _stream(2)
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        for one, copy in kept.items():
+        sys.stdout, sys.stderr = streams
+        for one, copy in copies.items():
             os.dup2(copy, one)
             os.close(copy)
         os.close(number)
+
+
+def _stream(number: int) -> TextIO:
+    """Text into a file descriptor, line by line, so that it is there after a crash."""
+    return os.fdopen(number, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)

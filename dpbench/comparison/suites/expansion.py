@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,10 @@ from dpbench.comparison.failure import Failure
 from dpbench.comparison.suites.evaluating import Evaluated, Rollouts
 from dpbench.comparison.suites.stage import Stage
 from dpbench.comparison.suites.store import Store
-from dpbench.comparison.suites.suite import SUITE, Evaluation, Suite, TrainingPart, ZooPart
+from dpbench.comparison.suites.suite import Evaluation, Suite, TrainingPart, ZooPart
 from dpbench.comparison.suites.training import Training, TrainingStage
 from dpbench.errors import CheckpointError, ConfigError, DataError, DpbenchError, PluginError, PolicyError
+from dpbench.escaping import printable
 from dpbench.policies.checkpoint import checkpoint_folders
 from dpbench.tasks import load_task
 
@@ -74,10 +75,18 @@ def expand(suites: Mapping[Path, Suite], setting: Setting) -> Expanded:
     for path, suite in suites.items():
         for number, zoo in enumerate(suite.zoo, 1):
             with _named(path, f"[[zoo]] {number}"):
-                _add_policies(found, seen, _of_zoo(zoo, setting.zoo), (), zoo.evaluations, suite.evaluation, setting)
+                _add_policies(
+                    found,
+                    seen,
+                    tuple(_of_zoo(zoo, setting.zoo).items()),
+                    (),
+                    zoo.evaluations,
+                    suite.evaluation,
+                    setting,
+                )
         for number, part in enumerate(suite.policies, 1):
             with _named(path, f"[[policies]] {number}"):
-                names = {name: name for name in part.names}
+                names = tuple((name, name) for name in part.names)
                 _add_policies(found, seen, names, part.tasks, part.evaluations, suite.evaluation, setting)
         for number, training in enumerate(suite.train, 1):
             with _named(path, f"[[train]] {number}"):
@@ -103,7 +112,7 @@ def _named(path: Path, entry: str) -> Iterator[None]:
     try:
         yield
     except DpbenchError as error:
-        raise SUITE.wrong(path, f"{entry}: {error}") from error
+        raise ConfigError(f"{printable(path)}: {entry}: {printable(error)}") from error
 
 
 def _of_zoo(part: ZooPart, zoo: Path) -> dict[str, str]:
@@ -119,10 +128,10 @@ def _of_zoo(part: ZooPart, zoo: Path) -> dict[str, str]:
 
 
 def _add_policies(
-    found: Expanded, seen: _Seen, names: Mapping[str, str], tasks: tuple[str, ...],
+    found: Expanded, seen: _Seen, names: Sequence[tuple[str, str]], tasks: tuple[str, ...],
     evaluations: tuple[Evaluation, ...], default: Evaluation, setting: Setting,
 ) -> None:  # fmt: skip
-    for policy, name in names.items():
+    for policy, name in names:
         for task in tasks or (None,):
             for number, evaluation in enumerate(evaluations, 1):
                 cell = _cell(policy, task, evaluation.over(default))

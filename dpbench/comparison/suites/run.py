@@ -159,8 +159,9 @@ class _Run:
         """Start a stage under its lock, unless another process works on it or has done it meanwhile."""
         lock = ExitStack()
         if not lock.enter_context(self._store.working_on(stage.key)):
-            if self._elsewhere.setdefault(stage.key, stage) is stage:
+            if stage.key not in self._elsewhere:
                 self._tell(Told("elsewhere", stage))
+            self._elsewhere[stage.key] = stage
             return
         was_elsewhere = self._elsewhere.pop(stage.key, None) is not None
         with lock:
