@@ -156,24 +156,30 @@ def mode_coverage(counts: NDArray[np.int64]) -> float:
     return float((counts > 0).mean())
 
 
-def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Half the sum of absolute differences of two histograms `(K,)`, 0 to 1."""
-    return float(np.abs(first - second).sum() / 2)
+Histograms = NDArray[np.float64]
+"""Shares of modes, `(..., K)`."""
 
 
-def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Mean divergence of two histograms `(K,)` from their middle, in bits, 0 to 1."""
+def total_variation(first: Histograms, second: Histograms) -> NDArray[np.float64]:
+    """Half the sum of absolute differences of histograms `(..., K)`, 0 to 1, `(...)`."""
+    distances: NDArray[np.float64] = np.abs(first - second).sum(axis=-1) / 2
+    return distances
+
+
+def jensen_shannon(first: Histograms, second: Histograms) -> NDArray[np.float64]:
+    """Mean divergence of histograms `(..., K)` from their middle, in bits, 0 to 1, `(...)`."""
     middle = (first + second) / 2
 
-    def divergence(shares: NDArray[np.float64]) -> float:
-        seen = shares > 0
-        return float((shares[seen] * np.log2(shares[seen] / middle[seen])).sum())
+    def divergence(shares: Histograms) -> NDArray[np.float64]:
+        ratios = np.divide(shares, middle, out=np.ones_like(shares), where=shares > 0)  # 0 log 0 = 0
+        summed: NDArray[np.float64] = (shares * np.log2(ratios)).sum(axis=-1)
+        return summed
 
     return (divergence(first) + divergence(second)) / 2
 
 
 def histogram_distance(
-    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    distance: Callable[[Histograms, Histograms], NDArray[np.float64]],
     ours: NDArray[np.int64],
     theirs: NDArray[np.int64],
 ) -> Estimate:
@@ -188,9 +194,10 @@ def histogram_distance(
     """
     rng = np.random.default_rng(0)
     shares, other = ours / ours.sum(), theirs / theirs.sum()
-    drawn = (rng.multinomial(counts.sum(), part, N_RESAMPLES) for counts, part in ((ours, shares), (theirs, other)))
-    resampled = [distance(mine / ours.sum(), their / theirs.sum()) for mine, their in zip(*drawn, strict=True)]
-    found = _basic(distance(shares, other), np.array(resampled))
+    mine, their = (
+        rng.multinomial(counts.sum(), part, N_RESAMPLES) for counts, part in ((ours, shares), (theirs, other))
+    )
+    found = _basic(float(distance(shares, other)), distance(mine / ours.sum(), their / theirs.sum()))
     return Estimate(round(found.mean, 9), round(found.low, 9), round(found.high, 9))
 
 

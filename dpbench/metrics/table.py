@@ -49,7 +49,7 @@ def _energy_ratio(records: RecordedMetrics) -> float | None:
 
 
 def _from_demonstrator(
-    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
 ) -> Callable[[RecordedMetrics], Estimate | None]:
     """A distance between the mode histograms of policy and demonstrator; None where one of them is missing."""
 
