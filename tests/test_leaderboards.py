@@ -11,6 +11,9 @@ import pytest
 from dpbench.leaderboard.documents import written
 from dpbench.leaderboard.figure import figure_digest
 from dpbench.leaderboard.frame import frame, read_frame
+from dpbench.leaderboard.html.content import content
+from dpbench.leaderboard.html.page import PAGE, html
+from dpbench.leaderboard.html.videos import read_videos
 from dpbench.leaderboard.modes_figure import modes_digest, with_modes
 from dpbench.leaderboard.pages import FIGURES, pages, short
 from dpbench.leaderboard.pictures import read_digest
@@ -54,6 +57,11 @@ def test_the_pages_are_what_the_records_say(board: tuple[Path, list[Record], pd.
     assert {path.name for path in folder.glob("*.md")} == set(expected), "no page is left from before"
     for name, text in expected.items():
         assert (folder / name).read_text() == text, f"{name}: {AGAIN}"
+
+
+def test_the_html_page_is_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:
+    folder, records, table = board
+    assert (folder / PAGE).read_text() == html(content(table, records, read_videos(folder))), AGAIN
 
 
 def test_the_figures_are_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:

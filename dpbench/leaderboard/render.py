@@ -1,4 +1,4 @@
-"""Everything that is written from the records: the table as CSV, the pages, and the figures that have changed."""
+"""Everything that is written from the records: the table as CSV, Markdown pages, the HTML page, and changed figures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from dpbench.escaping import csv_of
 from dpbench.files.writing import write_all
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.frame import frame
+from dpbench.leaderboard.html.content import content
+from dpbench.leaderboard.html.page import PAGE, html
+from dpbench.leaderboard.html.videos import read_videos
 from dpbench.leaderboard.modes_figure import save_modes, with_modes
 from dpbench.leaderboard.pages import FIGURES, pages, picture_name
 from dpbench.leaderboard.tables import by_task
@@ -35,7 +38,11 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     """
     table = frame(records)
     try:
-        texts = {CSV: csv_of(table), **pages(table, records, folder)}
+        texts = {
+            CSV: csv_of(table),
+            **pages(table, records, folder),
+            PAGE: html(content(table, records, read_videos(folder))),
+        }
         write_all({folder / name: text.encode() for name, text in texts.items()})
         _draw(table, folder / FIGURES)
     except OSError as error:

@@ -19,6 +19,9 @@ from dpbench.comparison import delay_sweep
 from dpbench.escaping import csv_of
 from dpbench.leaderboard.columns import tables
 from dpbench.leaderboard.frame import frame, read_frame
+from dpbench.leaderboard.html.content import content
+from dpbench.leaderboard.html.page import html
+from dpbench.leaderboard.html.videos import Video
 from dpbench.leaderboard.pages import pages
 from dpbench.leaderboard.render import CSV, render
 from dpbench.leaderboard.tables import print_one, print_table
@@ -98,6 +101,10 @@ def test_pages_and_tables_show_it_as_text(
         assert plain(page)
         assert not markup_in(page)
         check_tables(page)
+    written = html(content(table, made, (Video(TASK.id.rpartition("/")[2], text, b""),)))
+    assert written.count("</script") == 2, "the content, and our own script"
+    assert "<" not in written.split('id="content">')[1].split("</script>")[0]
+    assert plain(written)
     console = Console(file=(shown := io.StringIO()), width=250, force_terminal=True, color_system=None)
     print_table(table, console)
     print_one(table[:1], console)

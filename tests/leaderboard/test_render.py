@@ -24,7 +24,7 @@ def test_everything_is_written_from_the_records(records: tuple[Record, ...], tmp
     table = render(records, tmp_path)
     assert table["policy"].tolist() == ["ibc", "bet", "hold"]
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")} == {
-        INDEX, "pusht.md", CSV, "figures/PushTKeypoints-v0.png",
+        INDEX, "index.html", "pusht.md", CSV, "figures/PushTKeypoints-v0.png",
     }  # fmt: skip
     index, page = ((tmp_path / name).read_text() for name in (INDEX, "pusht.md"))
     assert "[Push-T](pusht.md)" in index
