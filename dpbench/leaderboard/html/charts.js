@@ -1,7 +1,7 @@
 // Charts as SVG, as wide as their place, so that letters keep their size on a phone.
 
 const HEIGHT = 300;
-const COLOURS = { method: "blue", demonstrator: "orange", reference: "grey" };
+const COLOURS = { method: "blue", script: "orange", reference: "grey" };
 const CURVES = ["blue", "orange", "green", "purple", "grey"];
 
 const scale = (low, high, from, to) => (value) => from + ((value - low) / (high - low || 1)) * (to - from);
@@ -163,7 +163,7 @@ function modes(task, rows, width, open) {
   const total = (row) => row.modes.reduce((sum, count) => sum + count, 0);
   const shown = rows.filter((row) => row.modes.length && total(row));
   if (!shown.length) return null;
-  const theirs = task.rows.find((row) => row.role === "demonstrator" && total(row));
+  const theirs = task.rows.find((row) => row.role === "script" && total(row));
   const [height, floor] = [96, 78];
   const panels = shown.map((row) => {
     const shares = row.modes.map((count) => count / total(row));

@@ -104,7 +104,7 @@ def _row(row: Mapping[Any, Any], columns: Sequence[Column], metrics: Mapping[str
         "policy": printable(row["policy"]),
         "step": _number(row["step"]),
         "seeds": printable(row["training_seeds"]),
-        "role": {None: "method", Role.DEMONSTRATOR: "demonstrator"}.get(role, "reference"),
+        "role": {None: "method", Role.DEMONSTRATOR: "script"}.get(role, "reference"),
         "first": first,
         "success": [_number(row[f"success_rate{end}"]) for end in ("", "_low", "_high")],
         "score": [_number(row[f"score{end}"]) for end in ("", "_low", "_high")],
