@@ -25,7 +25,7 @@ class Video:
     """A video of one policy in its task.
 
     Attributes:
-        task: short id, such as `"Avoid-v1"`.
+        task: its id without the package.
         policy: name of the checkpoint.
         content: the file, WebM.
     """
