@@ -72,19 +72,21 @@ def run_suite(arguments: argparse.Namespace) -> int:
     engine = engine_of(arguments.engine, arguments.workers)
     with SuiteDisplay(expanded.n_evaluations) as display:
         failed = run(expanded.stages, store, engine, display.told)
-    return _show(arguments, expanded, failed, _records(expanded, store))
+    return _show(arguments, expanded, failed, _records(expanded, store, failed))
 
 
-def _records(expanded: Expanded, store: Store) -> list[Record]:
-    """Every record of the suite that is there now."""
+def _records(expanded: Expanded, store: Store, failed: tuple[FailedStage, ...]) -> list[Record]:
+    """Every record of the suite that is there now and can be read."""
     from dpbench.comparison.suites.evaluating import Rollouts
     from dpbench.records.completion import completed
 
+    unusable = {one.stage.key for one in failed}
     rollouts = list(expanded.evaluations)
     for training in expanded.trainings:
-        if training.is_done():
+        if training.is_done() and training.key not in unusable:
             rollouts += [stage for stage in training.following() if isinstance(stage, Rollouts)]
-    found = [record for one in rollouts if (record := one.evaluated.record(store)) is not None]
+    usable = (one.evaluated for one in rollouts if one.key not in unusable)
+    found = [record for one in usable if (record := one.record(store)) is not None]
     return [completed(record, store.records) for record in found]
 
 
@@ -98,26 +100,29 @@ def _show(
     from dpbench.leaderboard.tables import print_table
 
     table = frame(records) if records else None
-    rows = [failure.as_row() for failure in expanded.failures]
-    rows += [
+    if arguments.json:
+        kept = json.loads(table.to_json(orient="records")) if table is not None else []
+        print(json_text([*kept, *(one.as_row() for one in expanded.failures), *_rows_of(failed)]))
+    elif table is not None:
+        print_table(table, Console())
+    for failure in expanded.failures:
+        _warn(f"failed: {failure.title}: {failure.reason}")
+    for one in failed:
+        n_lost = len(one.stage.lost())
+        _warn(f"failed: {one.stage.title}{f' ({n_lost} cells)' if n_lost > 1 else ''}: {one.reason} (log: {one.log})")
+    n_failed = len(expanded.failures) + sum(len(one.stage.lost()) for one in failed)
+    if n_failed:
+        _warn(f"{n_failed} of {expanded.n_evaluations} cells failed. The same command tries them again.")
+    return 1 if n_failed else 0
+
+
+def _rows_of(failed: tuple[FailedStage, ...]) -> list[dict[str, str]]:
+    """For JSON, beside the rows of the table."""
+    return [
         {"cell": title, "failed": one.reason, "stage": one.stage.title, "log": one.log}
         for one in failed
         for title in one.stage.lost()
     ]
-    if arguments.json:
-        kept = json.loads(table.to_json(orient="records")) if table is not None else []
-        print(json_text([*kept, *rows]))
-    elif table is not None:
-        print_table(table, Console())
-    for row in rows:
-        _warn(f"failed: {row.get('cell') or row['policy']}: {row['failed']}{_see(row.get('log'))}")
-    if rows:
-        _warn(f"{len(rows)} of {expanded.n_evaluations} cells failed. The same command tries them again.")
-    return 1 if rows else 0
-
-
-def _see(log: str | None) -> str:
-    return f" (log: {log})" if log else ""
 
 
 def _warn(sentence: str) -> None:

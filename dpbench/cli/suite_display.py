@@ -35,7 +35,8 @@ class SuiteDisplay:
         )
         self._all = self._progress.add_task("all cells", total=n_evaluations)
         self._rows: dict[str, TaskID] = {}
-        self._n_all, self._n_done = n_evaluations, 0
+        self._touched: set[str] = set()
+        self._n_all, self._n_done, self._n_known = n_evaluations, 0, 0
 
     def __enter__(self) -> SuiteDisplay:
         """Show it."""
@@ -46,11 +47,15 @@ class SuiteDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave only the lines."""
+        self._say_known()
         self._progress.stop()
 
     def told(self, told: Told) -> None:
         """Show what happened."""
         stage = told.stage
+        if told.what in ("started", "elsewhere"):
+            self._say_known()
+            self._touched.add(stage.key)
         if told.what == "started":
             self._rows[stage.key] = self._progress.add_task(escape(printable(stage.title)), total=None)
         elif told.what == "progress" and stage.key in self._rows:
@@ -71,7 +76,10 @@ class SuiteDisplay:
             self._say(f"failed: {stage.title}: {told.reason}")
         elif isinstance(stage, Timing):
             self._count(1)
-            self._result(stage)
+            if stage.key in self._touched:
+                self._result(stage)
+            else:
+                self._n_known += 1
         elif isinstance(stage, Rollouts):
             pass  # its timing follows
         elif row is not None:
@@ -80,6 +88,12 @@ class SuiteDisplay:
     def _count(self, n_evaluations: int) -> None:
         self._n_done += n_evaluations
         self._progress.update(self._all, completed=self._n_done)
+
+    def _say_known(self) -> None:
+        """How many cells were there before, once."""
+        if self._n_known:
+            self._say(f"{self._n_known} of {self._n_all} cells have a record already")
+        self._n_known = 0
 
     def _result(self, stage: Timing) -> None:
         record = stage.evaluated.record(stage.store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from dpbench.cli import main
 from dpbench.comparison.engines import local
 from dpbench.comparison.suites.run import TRIES
+from dpbench.files import writing
 from dpbench.records.store import read_all
 from tests.extending import bad_robots
 from tests.extending.strangers import Strangers, installed
@@ -66,3 +68,47 @@ def test_what_fails_is_kept_with_its_log_and_the_rest_goes_on(
     bad_robots_now_good.write_text('[[policies]]\nnames = ["policy-good"]\ntasks = ["bad_robots/good-v0"]\n')
     assert main([*line[:2], str(bad_robots_now_good), *line[3:]]) == 0
     assert set(records.iterdir()) == before, "a second run computes only what is missing"
+
+
+SUITE = '[[policies]]\nnames = ["policy-good"]\ntasks = ["bad_robots/good-v0"]\n'
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("full", ["store", "records"])
+def test_on_a_full_disk_it_ends_with_one_line_and_loses_nothing(
+    full: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    line = f"compare --suite {tmp_path}/suite.toml --store {tmp_path}/store --records {tmp_path}/records".split()
+
+    def no_space(path: Path, content: bytes) -> None:
+        if path.is_relative_to(tmp_path / full):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, content)
+
+    write = writing._write
+    monkeypatch.setattr(writing, "_write", no_space)
+    assert main(line) == 2
+    errors = [one for one in capfd.readouterr().err.splitlines() if one.startswith("error: ")]
+    assert len(errors) == 1
+    assert "No space left on device" in errors[0]
+    assert not list(tmp_path.rglob("*.tmp"))
+    monkeypatch.setattr(writing, "_write", write)
+    assert len(list((tmp_path / "store/episodes").glob("*.json"))) == (1 if full == "records" else 0)
+    assert main(line) == 0
+    assert len(read_all(tmp_path / "records")) == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # of Gymnasium, about the environments
+def test_a_record_of_a_future_schema_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    line = f"compare --suite {tmp_path}/suite.toml --store {tmp_path}/store --records {tmp_path}/records".split()
+    assert main(line) == 0
+    (path,) = (tmp_path / "records").glob("*.json")
+    future = path.read_text().replace('"schema_version": 2', '"schema_version": 99')
+    path.write_text(future)
+    capfd.readouterr()
+    assert main(line) == 1
+    assert "has schema_version 99" in capfd.readouterr().err
+    assert path.read_text() == future
+    assert len(list((tmp_path / "records").glob("*.json"))) == 1
