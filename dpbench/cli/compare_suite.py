@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dpbench.comparison.suites.store import Store
     from dpbench.records.record import Record
 
-OF_A_SUITE = ("--store", "--engine")
+OF_A_SUITE = ("--store", "--engine", "--address")
 NOT_OF_A_SUITE = (
     "--tasks", "--policies", "--starts", "--episodes", "--sampler-seeds", "--device", "--retime", "--train",
 )  # fmt: skip
@@ -41,7 +41,16 @@ def add_suite_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the suite's trainings, and of what is not a record yet (default runs/suites)",
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="local", help="what computes a suite: local (processes, the default)"
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="what computes a suite: local (processes of this machine, the default), ray or slurm (docs/scale.md)",
+    )
+    parser.add_argument(
+        "--address",
+        type=kinds.address,
+        help="HOST:PORT of a Ray cluster that exists, or auto (default: one of this machine, ended with the run); "
+        "local tries --engine slurm without Slurm",
     )
 
 
@@ -53,6 +62,7 @@ def check_suite_arguments(arguments: argparse.Namespace) -> None:
     """
     of_suite = arguments.suite is not None
     only_with(arguments, of_suite, "--suite", *OF_A_SUITE)
+    only_with(arguments, arguments.engine != "local", "--engine ray or --engine slurm", "--address")
     only_with(arguments, not of_suite, "leaving --suite out, whose file says it", *NOT_OF_A_SUITE)
 
 
@@ -69,7 +79,7 @@ def run_suite(arguments: argparse.Namespace) -> int:
     suites = read_suites(suite_path(arguments.suite))
     at = commit()["id"] if arguments.fresh else None
     expanded = expand(suites, Setting(store, arguments.zoo, arguments.data_dir, at))
-    engine = engine_of(arguments.engine, arguments.workers)
+    engine = engine_of(arguments.engine, arguments.workers, arguments.address, store.folder / "slurm")
     with SuiteDisplay(expanded.n_evaluations) as display:
         failed = run(expanded.stages, store, engine, display.told)
     return _show(arguments, expanded, failed, _records(expanded, store, failed))

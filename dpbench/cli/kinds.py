@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from dpbench.comparison.engines.ray_address import checked_address
 from dpbench.errors import ConfigError, shown
 from dpbench.policies.devices import check_device
 
@@ -106,6 +107,14 @@ def name(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r}: expected a name")
     return text
+
+
+def address(text: str) -> str:
+    """`HOST:PORT` of a cluster, or the words `auto` and `local`."""
+    try:
+        return text if text in ("auto", "local") else checked_address(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def key_value(text: str) -> str:

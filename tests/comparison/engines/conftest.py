@@ -1,0 +1,23 @@
+"""What the tests of engines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dpbench.errors import DpbenchError
+
+
+def one_line(work: Callable[[], object]) -> str:
+    with pytest.raises(DpbenchError) as caught:
+        work()
+    line = str(caught.value)
+    assert line.isprintable()
+    return line
+
+
+@pytest.fixture
+def refusal() -> Callable[[Callable[[], object]], str]:
+    """The one line with which something is refused."""
+    return one_line
