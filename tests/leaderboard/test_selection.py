@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from dpbench.records import store
 from dpbench.records.record import Record
 from dpbench.tasks import load_task
 
+ROOT = Path(__file__).parents[2]
 TASK = "dpbench/PushTKeypoints-v0"
 STARTS = load_task(TASK).starts()
 SEEDS = STARTS.seeds()
@@ -83,3 +86,13 @@ def test_the_command_writes_pages_from_records_alone(
     assert main(["leaderboard", "render", "--records", f"{tmp_path}/none", "--output", f"{tmp_path}/no"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "no").exists()
+
+
+def test_comparing_draws_nothing() -> None:
+    code = (
+        "import sys; from dpbench.cli import main; status = main(['compare', '--policies', 'hold']); "
+        "sys.exit(status or 9 * ('matplotlib' in sys.modules or 'imageio' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert "PushTKeypoints-v0" in done.stdout
