@@ -170,7 +170,8 @@ class TaskSpec:
         parts: what else is known of the task: kind of the part -> `"module:function"` of `TaskSpec -> part`, imported
             when `part` asks for it. Kinds are `PublishedResults` here,
             `dpbench.data.public.PublicDemonstrations`, `dpbench.policies.demonstrator.ScriptedDemonstrator`,
-            `dpbench.metrics.behaviour.Behaviour` and `dpbench.demonstrations.replay.ArchiveWriter`.
+            `dpbench.metrics.behaviour.Behaviour`, `dpbench.demonstrations.replay.ArchiveWriter` and
+            `dpbench.policies.real_time.Standing`.
     """
 
     id: str

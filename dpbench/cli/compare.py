@@ -28,6 +28,7 @@ EXAMPLE = """examples:
   dpbench compare                        show what has a record, evaluate the rest
   dpbench compare --fresh                evaluate everything with the code as checked out
   dpbench compare --retime               keep known episodes, measure latency here and now
+  dpbench compare --real-time            success with the policy's own latency in the loop, too
   dpbench compare --policies diffusion-cnn,hold --sampler-seeds 0 --json
   dpbench compare --tasks PushTKeypoints-v0 --starts symmetric
   dpbench compare --suite quick          the cells of a suite; leaderboards/suites/ has quick, full and paper
@@ -57,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="reuse only records made at the checked-out commit")
     parser.add_argument(
         "--retime", action="store_true", help="measure latency on this machine now, keep the episodes of known records"
+    )
+    parser.add_argument(
+        "--real-time",
+        action="store_true",
+        help="evaluate with the policy's measured latency in the loop, too; records that lack that get it",
     )
     parser.add_argument("--train", action="store_true", help="first train what the zoo lacks")
     parser.add_argument(
@@ -102,6 +108,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         n_starts=arguments.episodes,
         sampler_seeds=arguments.sampler_seeds,
         device=arguments.device,
+        real_time=arguments.real_time,
     )
     known = KnownRecords(arguments.records)
     failures: list[Failure] = []
@@ -140,8 +147,9 @@ def _records(steps: tuple[Step, ...], known: KnownRecords, n_workers: int, on_fa
             _warn(f"{label}: not run, {step.missing}")
         elif step.action is Action.SHOW and step.record is not None:
             _warn(f"{label}: record of {step.record.provenance.date_utc} reused")
-        unknown = step.action is Action.EVALUATE
-        with tqdm(total=len(step.cell.trials), unit="episode", desc=printable(label), disable=not unknown) as bar:
+        unknown = step.action in (Action.EVALUATE, Action.RUN_IN_REAL_TIME)
+        n_episodes = len(step.cell.trials) if step.action is Action.RUN_IN_REAL_TIME else step.cell.n_episodes
+        with tqdm(total=n_episodes, unit="episode", desc=printable(label), disable=not unknown) as bar:
             record, error = _record(step, known, n_workers, bar.update)
         if error is not None:
             on_failure(Failure(step.cell.name, step.cell.task.id, str(error)), error)

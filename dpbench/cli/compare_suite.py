@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OF_A_SUITE = ("--store", "--engine", "--address")
 NOT_OF_A_SUITE = (
     "--tasks", "--policies", "--starts", "--episodes", "--sampler-seeds", "--device", "--retime", "--train",
+    "--real-time",
 )  # fmt: skip
 
 

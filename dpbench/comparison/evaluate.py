@@ -87,7 +87,9 @@ def evaluate(
 def add_real_time(
     cell: ResolvedCell, record: Record, n_workers: int, on_done: Callable[[int], object] = lambda _: None
 ) -> Record:
-    """A record of known lock-step episodes, with those in real time and the latency that they have.
+    """A record of known lock-step episodes, with those in real time.
+
+    Their latency is the record's, or measured here where the record is too old to hold the times of its calls.
 
     Args:
         cell: of the record.
@@ -99,9 +101,11 @@ def add_real_time(
         EvaluationError: as `evaluate`.
     """
     with _named(cell):
-        timed = record.with_latency(_time(cell, MAX_LATENCY_S, 1), provenance_of(cell))
-        part, _ = in_real_time(cell, timed.episodes, latency_of(timed, cell.name), n_workers, on_done=on_done)
-        return timed.with_real_time(part)
+        if record.latency.times_s is None:
+            record = record.with_latency(_time(cell, MAX_LATENCY_S, 1), provenance_of(cell))
+        timed = latency_of(record, cell.name)
+        part, _ = in_real_time(cell, record.episodes, timed, n_workers, on_done=on_done)
+        return record.with_real_time(part)
 
 
 def roll_out(cell: ResolvedCell, on_done: Callable[[int], object] = lambda _: None) -> Evaluation:

@@ -76,6 +76,20 @@ class Group:
             return PROPORTION.over_starts(passed, self._starts())
         return self._over_seeds(passed, PROPORTION)
 
+    def real_time(self, name: str) -> Estimate | None:
+        """A metric of the episodes in real time over all training seeds; None where a record lacks them.
+
+        The interval is as in `estimate`.
+        """
+        parts = [record.real_time for record in self.records if record.real_time is not None]
+        if len(parts) < len(self.records) or not all(name in part.summary for part in parts):
+            return None
+        if len(parts) == 1:
+            value = parts[0].summary[name]
+            return value if isinstance(value, Estimate) else None
+        values = np.concatenate([part.episodes.column(name) for part in parts])
+        return self._over_seeds(values, PROPORTION if values.dtype == np.bool_ else MEAN)
+
     def mode_counts(self) -> NDArray[np.int64] | None:
         """Successful episodes of each mode over all training seeds, `(K,)`; None without any."""
         counts = self.counts_by_mode()

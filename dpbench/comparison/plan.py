@@ -23,7 +23,7 @@ class Action(enum.Enum):
     TIME = enum.auto()
     """Its episodes are known; the latency is measured again."""
     RUN_IN_REAL_TIME = enum.auto()
-    """Its lock-step episodes are known; those in real time are added, with a latency that is measured for them."""
+    """Its lock-step episodes are known; those in real time are added."""
     EVALUATE = enum.auto()
     """It is rolled out and timed."""
     LEAVE_OUT = enum.auto()

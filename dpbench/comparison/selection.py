@@ -33,6 +33,7 @@ class Selection:
         n_starts: number of start states, None for all of the protocol.
         sampler_seeds: each start state is run once with each.
         device: torch device of the checkpoints.
+        real_time: evaluate in real time, too.
     """
 
     zoo: Path
@@ -42,6 +43,7 @@ class Selection:
     n_starts: int | None = None
     sampler_seeds: tuple[int, ...] = (0,)
     device: str = "cpu"
+    real_time: bool = False
 
 
 def select(selection: Selection, on_failure: OnFailure = raise_error) -> tuple[ResolvedCell, ...]:
@@ -139,6 +141,7 @@ def _cell(candidate: _Candidate, selection: Selection, on_failure: OnFailure) ->
         n_starts=selection.n_starts,
         sampler_seeds=selection.sampler_seeds,
         device=selection.device,
+        real_time=selection.real_time,
     )
     try:
         return resolve(cell)

@@ -81,6 +81,10 @@ class RecordedMetrics(Protocol):
         """Mean over training seeds of a percentile of the inference latency, s."""
         ...
 
+    def real_time(self, name: str) -> Estimate | None:
+        """A metric of the episodes in real time, with its interval; None where a record lacks them."""
+        ...
+
 
 @dataclass(frozen=True)
 class OfRecords:

@@ -17,6 +17,7 @@ from dpbench.metrics.chunks import chunk_statistics
 from dpbench.metrics.metric import Metric, OfEpisode, OfRecords, OfSet, RecordedMetrics, Shown, Tasks
 from dpbench.metrics.modes import histogram_distance, jensen_shannon, mode_statistics, total_variation
 from dpbench.metrics.plans import plan_statistics
+from dpbench.metrics.real_time import DIFFERENCE, FRESH_RATE, STALE_SHARE
 from dpbench.metrics.statistics.estimators import MEAN, PROPORTION
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.spec import Stage, TaskSpec
@@ -24,6 +25,7 @@ from dpbench.spec import Stage, TaskSpec
 D3IL = "Jia et al. 2024 (D3IL, arXiv 2402.14606)"
 OVER_ROLLOUTS = "basic bootstrap over rollouts (Davison & Hinkley 1997, Eq. 5.6)"
 OVER_STATES = "bootstrap over the probed states"
+PAIRED = "adjusted Wald for pairs, effective number of trials; over training seeds, bootstrap"
 OVER_BOTH = "basic bootstrap over the rollouts of both"
 
 
@@ -162,6 +164,32 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "probe_samples", "chunks", "neither", "chunks that were sampled at each state",
         OfSet(chunk_statistics, ""), KNOWN, Shown.IN_RECORDS,
+    ),
+    Metric(
+        "real_time_success", "share of episodes", "higher",
+        "success where the simulation goes on while the policy thinks: each call takes one of the policy's measured "
+        "latencies, and the previous chunk is executed meanwhile; calls shorter than a control period delay nothing",
+        OfRecords(lambda records: records.real_time("success"), PROPORTION.interval), EVERY_TASK, Shown.IN_TABLE,
+        "real-time success", with_interval=True,
+    ),
+    Metric(
+        "real_time_difference", "share of episodes", "higher",
+        "success in real time minus success in lock-step, where the simulation waits; the same trials",
+        OfRecords(lambda records: records.real_time(DIFFERENCE), PAIRED), EVERY_TASK, Shown.IN_TABLE,
+        "real-time change", "+.2f", source="Bonett & Price 2012", with_interval=True,
+    ),
+    Metric(
+        "stale_share", "share of actions", "lower",
+        "share of actions in real time whose observation was Ta or more control steps old, which is older than lock-"
+        "step allows, or that had none: the agent waited, or a chunk came after all of its steps",
+        OfRecords(lambda records: records.real_time(STALE_SHARE), MEAN.interval), EVERY_TASK, Shown.IN_SECOND_TABLE,
+        "stale actions",
+    ),
+    Metric(
+        "fresh_rate_hz", "1/s", "higher",
+        "effective control rate: actions per second in real time that were not stale; at most the task's control rate",
+        OfRecords(lambda records: records.real_time(FRESH_RATE), MEAN.interval), EVERY_TASK, Shown.IN_SECOND_TABLE,
+        "effective Hz", ".1f",
     ),
     Metric(
         "length", "control steps", "neither", "mean length of an episode",

@@ -19,7 +19,7 @@ chunking, arXiv 2506.07339), whose asynchronous execution without inpainting thi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,17 @@ class LatencyStreams:
         return float(self.times_s[self.generators[row].integers(len(self.times_s))])
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A part of a task: position targets that keep its agent where it is, where `agent_pos` is not such a target.
+
+    Attributes:
+        targets: from observations, flat key -> `(B, ...)`, to actions `(B, Da)`.
+    """
+
+    targets: Callable[[Observations], NDArray[np.float32]]
+
+
 class Waiting:
     """What an agent does while it has no action to execute.
 
@@ -81,21 +92,27 @@ class Waiting:
         task: whose actions these are.
 
     Raises:
-        ConfigError: for position targets of a task whose `agent_pos` is not such a target.
+        ConfigError: for position targets of a task that has no `Standing` and whose `agent_pos` is not such a target.
     """
 
     def __init__(self, task: TaskSpec) -> None:
-        self._action = task.action
-        if task.action.kind == "position" and task.observations["agent_pos"].shape != (task.action.dim,):
+        self._action, self._standing = task.action, task.part(Standing)
+        if (
+            task.action.kind == "position"
+            and self._standing is None
+            and task.observations["agent_pos"].shape != (task.action.dim,)
+        ):
             raise ConfigError(
                 f"{task.id} cannot be run in real time: before its first action the agent has to stay where it is, and "
-                f"agent_pos is not the {task.action.dim} numbers of a position target."
+                f"agent_pos is not the {task.action.dim} numbers of a position target; it needs the part Standing."
             )
 
     def first(self, observations: Observations) -> NDArray[np.float32]:
         """Before the first action: from observations `(B, ...)` to `(B, Da)`."""
         places: NDArray[np.float32] = np.array(observations["agent_pos"], dtype=np.float32)
-        return places if self._action.kind == "position" else np.zeros((len(places), self._action.dim), np.float32)
+        if self._action.kind != "position":
+            return np.zeros((len(places), self._action.dim), np.float32)
+        return places if self._standing is None else self._standing.targets(observations)
 
     def after(self, last: NDArray[np.float32]) -> NDArray[np.float32]:
         """After the action `last`, `(Da,)`."""

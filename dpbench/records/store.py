@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dpbench.errors import DpbenchError
@@ -53,10 +53,7 @@ def read_all(folder: Path) -> tuple[Record, ...]:
     Raises:
         DataError: for a file that is not a record.
     """
-    # Of two within a second, the second one's name is longer by its number (`_free`).
-    paths = sorted(folder.glob("*.json"), key=lambda path: (len(path.name), path.name))
-    records = [read(path) for path in paths]
-    return tuple(sorted(records, key=lambda record: record.provenance.date_utc))
+    return _oldest_first(folder.glob("*.json"))
 
 
 def newest(records: Sequence[Record], identity: str, commit: str | None = None) -> Record | None:
@@ -73,8 +70,13 @@ def find(folder: Path, identity: str, commit: str | None = None) -> Record | Non
     Raises:
         DataError: for such a file that is not a record.
     """
-    records = [read(path) for path in sorted(folder.glob(f"*--{identity[:12]}--*.json"))]
-    return newest(sorted(records, key=lambda record: record.provenance.date_utc), identity, commit)
+    return newest(_oldest_first(folder.glob(f"*--{identity[:12]}--*.json")), identity, commit)
+
+
+def _oldest_first(paths: Iterable[Path]) -> tuple[Record, ...]:
+    """The records of these files; of two within a second, the later one's name is longer by its number (`_free`)."""
+    records = [read(path) for path in sorted(paths, key=lambda path: (len(path.name), path.name))]
+    return tuple(sorted(records, key=lambda record: record.provenance.date_utc))
 
 
 def _stem(record: Record) -> str:

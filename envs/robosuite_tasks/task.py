@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dpbench.data.public import PublicDemonstrations
 from dpbench.demonstrations.replay import ArchiveWriter
 from dpbench.policies.demonstrator import ScriptedDemonstrator
+from dpbench.policies.real_time import Standing
 from dpbench.spec import ActionSpec, ArraySpec, EvaluationStarts, PublishedResults, TaskSpec
 
 from . import MAX_EPISODE_STEPS, VARIANTS, versions
@@ -164,6 +165,7 @@ PARTS: dict[type[object], str] = {
     ArchiveWriter: "dpbench.envs.robosuite_tasks.demonstrations:writer",
     PublishedResults: "dpbench.envs.robosuite_tasks.published:results",
 }
+STANDING: dict[type[object], str] = {Standing: "dpbench.envs.robosuite_tasks.standing:standing"}
 SCRIPTED: dict[type[object], str] = {ScriptedDemonstrator: "dpbench.envs.robosuite_tasks.demonstrator:scripted"}
 
 
@@ -194,7 +196,11 @@ def _task(name: str, variant: str, version: int) -> TaskSpec:
         floor=floor,
         ceiling=ceiling,
         superseded_by=f"dpbench/{name}{variant}-v1" if version < max(versions(name, variant)) else "",
-        parts={**PARTS, **SCRIPTED} if scene.demonstrator else PARTS,
+        parts={
+            **PARTS,
+            **(SCRIPTED if scene.demonstrator else {}),
+            **(STANDING if action_mode == "absolute" else {}),
+        },
     )
 
 

@@ -68,6 +68,9 @@ def test_of_two_records_of_one_second_the_later_one_is_the_newest(tmp_path: Path
         latency = record.latency.model_copy(update={"n_calls": n_calls, "times_s": None})
         store.add(tmp_path, record.model_copy(update={"latency": latency}))
     assert [one.latency.n_calls for one in store.read_all(tmp_path)] == [1, 2, 3]
+    found = store.find(tmp_path, record.identity)
+    assert found is not None
+    assert found.latency.n_calls == 3
 
 
 def test_what_does_not_exist_is_named() -> None:

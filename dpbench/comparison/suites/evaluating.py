@@ -1,4 +1,7 @@
-"""The stages of an evaluation: its episodes, beside those of others, and the timing of its policy, which is alone."""
+"""The stages of an evaluation: its episodes, beside those of others; the timing of its policy, alone; real time.
+
+The episodes in real time come last, where they are asked for, since they need the latency that was measured.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.comparison.engines.engine import Needs, Progress, Work
-from dpbench.comparison.evaluate import roll_out, time_policy
+from dpbench.comparison.evaluate import add_real_time, roll_out, time_policy
 from dpbench.comparison.new_record import provenance_of
 from dpbench.comparison.suites.stage import Stage
 from dpbench.comparison.suites.store import KEPT, Store
@@ -147,12 +150,74 @@ class Timing:
         self.store.drop_episodes(rollouts.key)
 
     def following(self) -> Sequence[Stage]:
-        """Nothing."""
-        return ()
+        """The episodes in real time, where they are asked for."""
+        return (InRealTime(self.evaluated, self.store),) if self.evaluated.cell.real_time else ()
 
     def lost(self) -> Sequence[str]:
         """The evaluation itself."""
         return (self.evaluated.title,)
+
+
+@dataclass(frozen=True)
+class InRealTime:
+    """The episodes of an evaluation in real time, added to its record."""
+
+    evaluated: Evaluated
+    store: Store
+
+    @property
+    def key(self) -> str:
+        """Of this stage."""
+        return hashlib.sha256(f"real time {self.evaluated.identity}".encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.evaluated.title}: real time"
+
+    @property
+    def needs(self) -> Needs:
+        """One core; the machine for itself where the record is too old to hold the times of calls."""
+        return Needs(gpus=_gpus(self.evaluated.cell.device), alone=self._record().latency.times_s is None)
+
+    def is_done(self) -> bool:
+        """The record has them."""
+        return self._record().real_time is not None
+
+    def work(self) -> Work:
+        """All episodes in one process."""
+        return partial(ran_in_real_time, self.evaluated.cell, self._record().model_dump_json())
+
+    def keep(self, result: object) -> None:
+        """Write the record again, with them."""
+        records.add(self.store.records, Record.model_validate_json(str(result)))
+
+    def following(self) -> Sequence[Stage]:
+        """Nothing."""
+        return ()
+
+    def lost(self) -> Sequence[str]:
+        """The episodes in real time."""
+        return (self.title,)
+
+    def _record(self) -> Record:
+        record = self.evaluated.record(self.store)
+        if record is None:
+            raise DataError(f"{self.evaluated.title}: its record is gone; run the same command again.")
+        return record
+
+
+def ran_in_real_time(cell: Cell, record: str, progress: Progress) -> str:
+    """In the process that does it: a record, as JSON, with its episodes in real time."""
+    known = Record.model_validate_json(record)
+    resolved, done = _same(cell, known.identity), 0
+
+    def on_done(n_episodes: int) -> None:
+        nonlocal done
+        done += n_episodes
+        progress(done, len(resolved.trials))
+
+    return add_real_time(resolved, known, 1, on_done).model_dump_json()
 
 
 def rolled_out(cell: Cell, identity: str, progress: Progress) -> tuple[dict[str, Any], bytes]:

@@ -156,6 +156,7 @@ def _cell(policy: str, task_id: str | None, evaluation: Evaluation) -> Cell:
         sampler_seeds=(0,) if evaluation.sampler_seeds is None else evaluation.sampler_seeds,
         options={key: _as_text(value) for key, value in (evaluation.options or {}).items()},
         device=evaluation.device or "cpu",
+        real_time=bool(evaluation.real_time),
     )
 
 

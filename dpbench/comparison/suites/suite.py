@@ -52,6 +52,7 @@ class Evaluation:
         sampler_seeds: each start state is run once with each.
         options: inference-time choices of the policy.
         device: torch device.
+        real_time: evaluate in real time, too, with the policy's measured latency in the loop.
     """
 
     starts: Name | None = None
@@ -59,6 +60,7 @@ class Evaluation:
     sampler_seeds: Annotated[tuple[Number, ...], Field(min_length=1)] | None = None
     options: dict[str, str | int | float | bool] | None = None
     device: Name | None = None
+    real_time: bool | None = None
 
     def over(self, default: Evaluation) -> Evaluation:
         """This one, with what it leaves open from another."""
