@@ -118,8 +118,10 @@ function frontier(rows, x, y) {
 function marks(low, high, logarithmic) {
   if (!logarithmic) return [0, 0.25, 0.5, 0.75, 1].filter((at) => at >= low && at <= high + 1e-9);
   const decades = [];
-  for (let power = Math.ceil(low); power <= high; power += 1) decades.push(10 ** power);
-  return decades;
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    for (const digit of high - low < 2 ? [1, 2, 5] : [1]) decades.push(digit * 10 ** power);
+  }
+  return decades.filter((at) => Math.log10(at) >= low && Math.log10(at) <= high);
 }
 
 const shortly = (value) => (value >= 1 ? value.toLocaleString("en") : String(Number(value.toPrecision(3))));

@@ -112,7 +112,7 @@ function charts(task, rows, width) {
       section("Success against latency", "The dashed line joins the methods that no faster one beats.",
         scatter(rows.filter((row) => row.role !== "reference"), { of: (row) => row.latency_ms[0], name: "inference ms, median of a call", logarithmic: true, front: true }, half, open)),
       task.modes.length ? section("Success against entropy of the modes", "From 0 (one mode) to 1 (all equally often).",
-        scatter(rows, { of: (row) => row.entropy, name: "entropy", zero: true }, half, open)) : null,
+        scatter(rows, { of: (row) => (row.modes.some((count) => count > 0) ? row.entropy : null), name: "entropy", zero: true }, half, open)) : null,
       section("Learning curves", "Methods that were evaluated after several training budgets.", curves(rows, half, open))),
     section("Modes of successful episodes", "Bars: shares of the policy; line: the demonstrator's.", modes(task, rows, 230, open)),
   ];
