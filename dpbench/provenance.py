@@ -55,18 +55,28 @@ def commit() -> Mapping[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, and the GPU if torch is loaded and sees one."""
-    torch = sys.modules.get("torch")
+    """Processor, cores, and what torch tells if it is loaded: a GPU that it sees, vector instructions that it uses."""
+    torch, told = sys.modules.get("torch"), _cpu_info()
     gpu = torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "gpu": gpu, "platform": platform.platform()}
+    family = " ".join(told[name] for name in ("vendor_id", "cpu family", "model") if name in told)
+    return {
+        "cpu": told.get("model name", platform.machine()) if told else platform.processor(),
+        "family": family or None,
+        "instructions": torch.backends.cpu.get_cpu_capability() if torch is not None else None,
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "platform": platform.platform(),
+    }
 
 
-def _cpu() -> str:
+def _cpu_info() -> Mapping[str, str]:
+    """What Linux tells of the first processor; empty elsewhere."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _version(name: str) -> str | None:

@@ -38,6 +38,13 @@ def whole(low: int, high: int = MANY) -> Callable[[str], int]:
 
 count = whole(1)
 count_or_none = whole(0)
+
+
+def count_or_all(text: str) -> int | None:
+    """A whole number from 1, or `"all"`, which is None."""
+    return None if text == "all" else count(text)
+
+
 steps_between = whole(1, 10**9)
 steps_between_or_none = whole(0, 10**9)
 n_processes = whole(1, MAX_PROCESSES)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-ACTIONS = {"render": "write the pages, the figures and the table from the records"}
+ACTIONS = {
+    "render": "write the pages, the figures and the table from the records",
+    "add": "check a record from elsewhere, and add it",
+}
 EXAMPLE = """examples:
   dpbench leaderboard render
   dpbench leaderboard render --records runs/records --output runs/pages
+  dpbench leaderboard add submitted/record.json --checkpoint submitted/checkpoint --verify 10
 
 Each action has its own --help.
 """

@@ -73,6 +73,8 @@ class Hardware(Part):
     """The machine."""
 
     cpu: Text
+    family: Text | None = Field(default=None, description="of the processor: vendor, family and model, as Linux tells")
+    instructions: Text | None = Field(default=None, description="vector instructions that torch uses on it")
     cores: int | None = Field(ge=1)
     gpu: Text | None
     platform: Text

@@ -29,6 +29,7 @@ from dpbench.files.reading import Digest, Name, is_plain_name
 from dpbench.metrics.metric import EpisodeValue, Value
 from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.records.machine import Hardware, Latency, Part, Provenance
+from dpbench.records.submission import Submission
 
 SCHEMA_VERSION: Final = 2
 
@@ -154,6 +155,7 @@ class Record(Part):
     episodes: Episodes
     trajectories: TrajectoryFile | None = Field(default=None, description="null where they were not kept")
     latency: Latency
+    submission: Submission | None = Field(default=None, description="null for a run of our own")
     real_time: RealTime | None = Field(default=None, description="null where that was not evaluated")
     provenance: Provenance
     episodes_provenance: Provenance | None = Field(

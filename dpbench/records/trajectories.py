@@ -67,13 +67,16 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_trajectories(folder: Path, kept: TrajectoryFile, task: TaskSpec) -> EpisodeSet:
+def read_trajectories(
+    folder: Path, kept: TrajectoryFile, task: TaskSpec, limit_bytes: int = UNPACKED_LIMIT_BYTES
+) -> EpisodeSet:
     """The episodes of a record.
 
     Args:
         folder: of the record.
         kept: what the record says of its trajectories.
         task: of the record.
+        limit_bytes: of its arrays, unpacked.
 
     Raises:
         DataError: for a file that is missing, is not the one that belongs to the record, or does not hold the
@@ -84,7 +87,7 @@ def read_trajectories(folder: Path, kept: TrajectoryFile, task: TaskSpec) -> Epi
     if digest(content) != kept.sha256:
         raise TRAJECTORIES.wrong(path, "its SHA-256 is not the one in the record")
     try:
-        arrays = read_arrays(content, KINDS, UNPACKED_LIMIT_BYTES)
+        arrays = read_arrays(content, KINDS, limit_bytes)
         _check(arrays, task)
         return _unpacked(arrays, task)
     except ValueError as error:

@@ -31,6 +31,7 @@ WORK = (
     "dpbench.comparison.evaluate.evaluate",
     "dpbench.comparison.plan.carry_out",
     "dpbench.leaderboard.render.render",
+    "dpbench.comparison.submissions.submission.check",
     "dpbench.comparison.latency_sweep.time_policy",
     "dpbench.comparison.delay_sweep.known_or_evaluated",
     "dpbench.comparison.chunks.scene",
@@ -54,6 +55,7 @@ REQUIRED = {
     "compare": [],
     "power": [],
     "leaderboard render": [],
+    "leaderboard add": ["record.json", "--verify", "1"],
     "latency": [CHECKPOINT],
     "delay": [CHECKPOINT],
     "chunks": ["hold", "--task", TASK],
@@ -83,10 +85,12 @@ VALUES = (
 )  # fmt: skip
 PATHS = {
     "--out", "--output", "--records", "--record", "--zoo", "--data-dir", "--from", "--video", "--picture", "source",
+    "record",
 }  # fmt: skip
 """Arguments that name a file or folder of the user's choice, which may have any name that can be written."""
 ACCEPTED = {
     "--seed": {"0"},
+    "--sample-seed": {"0"},
     "--rollouts": {"0"},
     "--base": {"0"},
     "--correlation": {"0"},
