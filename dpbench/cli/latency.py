@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, joined, only_with
@@ -24,6 +24,7 @@ WIDE_FROM = 115
 EXAMPLE = """examples:
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn
   dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --steps 1,2,5,10 --success --episodes 20
+  dpbench latency zoo/PushTKeypoints-v0/diffusion-cnn --samplers ddim --success --real-time
   dpbench latency zoo/PushTKeypoints-v0/flow-matching --threads 1 --json
 
 Evaluations of --success are kept as records. After an interruption, the same command resumes.
@@ -47,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=kinds.name, metavar="VALUES", help=f"the same as --option {key}=VALUES")
     parser.add_argument("--threads", type=kinds.n_processes, default=1, help="CPU threads of the policy (default 1)")
     parser.add_argument("--success", action="store_true", help="also evaluate each setting")
+    parser.add_argument(
+        "--real-time",
+        action="store_true",
+        help="with --success: also with the latency in the loop, where the simulation goes on while the policy thinks",
+    )
     add_evaluation_arguments(parser)
     parser.add_argument(
         "--output", type=kinds.new_folder, default=Path("latency"), help="folder of table, figure and records"
@@ -71,7 +77,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
-    only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers")
+    only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers", "--real-time")
     policy = describe_policy(arguments.checkpoint, arguments.task)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
     options = {key: _values(key, text) for key, text in joined(named, arguments.option).items()}
@@ -82,6 +88,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         n_starts=arguments.episodes,
         sampler_seeds=arguments.sampler_seeds,
         device=arguments.device,
+        real_time=arguments.real_time,
     )
     known = KnownRecords(arguments.output / "records") if arguments.success else None
     measured = sweep(cell, chosen, known, arguments.workers, arguments.threads)
@@ -141,6 +148,8 @@ def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
         heads += ["encode", "sample", "held Hz", "wait Hz"]
     with_success = "step" in kinds and "success" in rows
     heads += ["success"] if with_success else []
+    with_real_time = with_success and "real_time_success" in rows
+    heads += ["real time", "stale"] if with_real_time else []
     for head in heads:
         table.add_column(head, no_wrap=True)
     for _, row in rows.iterrows():
@@ -151,9 +160,15 @@ def _columns(rows: pd.DataFrame, kinds: tuple[str, ...]) -> Table:
             cells += [_short(row[name]) for name in ("encode_p50_ms", "sample_p50_ms")]
             cells += [f"{row['held_rate_hz']:.0f}", f"{row['blocking_rate_hz']:.0f}"]
         if with_success:
-            cells.append(f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]")
+            cells.append(_with_interval(row, "success"))
+        if with_real_time:
+            cells += [_with_interval(row, "real_time_success"), f"{row['stale_share']:.2f}"]
         table.add_row(*map(in_terminal, cells))
     return table
+
+
+def _with_interval(row: pd.Series[Any], name: str) -> str:
+    return f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _short(value: float) -> str:

@@ -17,6 +17,8 @@ from dpbench.comparison.reuse import KnownRecords, known_or_evaluated
 from dpbench.comparison.sweep_files import save_sweep
 from dpbench.errors import ConfigError
 from dpbench.escaping import in_figure, in_file_name
+from dpbench.metrics.real_time import FRESH_RATE, STALE_SHARE
+from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.policies.baseline import Baseline
 from dpbench.policies.sampling import Sampling, as_options, read_options, text_options
 from dpbench.records.machine import Latency
@@ -24,6 +26,7 @@ from dpbench.registry import registry
 
 SWEEP_S = 5.0
 """Time for the calls of one setting; a slow one is called 20 times all the same."""
+REAL_TIME = "real_time_success"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
@@ -90,8 +93,16 @@ def _success(cell: ResolvedCell, known: KnownRecords, n_workers: int) -> dict[st
     row: dict[str, Any] = {}
     for name, metric in (("success", "success"), ("score", "max_reward")):
         estimate = record.estimate(metric)
-        row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        row |= _interval(name, estimate)
+    if cell.real_time and record.real_time is not None:
+        for name, metric in ((REAL_TIME, "success"), ("stale_share", STALE_SHARE), ("fresh_rate_hz", FRESH_RATE)):
+            row |= _interval(name, record.real_time.estimate(metric))
+        row["real_time_p50_ms"] = 1e3 * record.real_time.latency.call_s.p50
     return row
+
+
+def _interval(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def _columns(latency: Latency) -> dict[str, Any]:
@@ -149,6 +160,8 @@ def draw(rows: pd.DataFrame, setting: Sampling | None, title: str) -> Figure:
     number = numbers[0] if numbers else "setting"
     if "success" in rows:
         axis.set(xscale="log", xlabel="latency of a call, p50, ms", ylabel="success rate, 95 % interval", ylim=(0, 1))
+        if REAL_TIME in rows:
+            axis.set_ylabel("success rate, 95 % interval (full: real time, hollow: lock-step)")
         title += f" (numbers: {number})"
     else:
         axis.set(xscale="log", yscale="log", xlabel=number, ylabel="latency of a call, ms (band to p99)")
@@ -159,11 +172,16 @@ def draw(rows: pd.DataFrame, setting: Sampling | None, title: str) -> Figure:
 
 
 def _success_line(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
-    errors = [part["success"] - part["success_low"], part["success_high"] - part["success"]]
+    """Success with its interval; where real time was evaluated that of real time, and lock-step as hollow marks."""
+    name, at_ms = ("success", "call_p50_ms") if REAL_TIME not in part else (REAL_TIME, "real_time_p50_ms")
+    errors = [part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]]
     clipped = [error.clip(lower=0) for error in errors]
-    axis.errorbar(part["call_p50_ms"], part["success"], yerr=clipped, marker="o", capsize=3, color=colour, label=label)
+    axis.errorbar(part[at_ms], part[name], yerr=clipped, marker="o", capsize=3, color=colour, label=label)
+    if name == REAL_TIME:
+        axis.vlines(part[at_ms], part["success"], part[name], color=colour, linestyle=":")
+        axis.plot(part[at_ms], part["success"], "o", markersize=9, color=colour, markerfacecolor="none")
     for _, row in part.iterrows():
-        place = (row["call_p50_ms"], row["success"])
+        place = (row[at_ms], row[name])
         axis.annotate(f"{row['at']:g}", place, xytext=(4, 5), textcoords="offset points", fontsize=8)
 
 

@@ -135,6 +135,17 @@ class RealTime(Part):
     episodes: Episodes = Field(description="as in the record, in real time")
     provenance: Provenance = Field(description="where these episodes come from")
 
+    def estimate(self, name: str) -> Estimate:
+        """A metric of the summary that has an interval.
+
+        Raises:
+            DataError: when the part does not have it.
+        """
+        value = self.summary.get(name)
+        if not isinstance(value, Estimate):
+            raise DataError(f"the figures in real time have no {name} with an interval; evaluate the policy again.")
+        return value
+
     @model_validator(mode="after")
     def _has_the_times(self) -> RealTime:
         if self.latency.times_s is None:

@@ -24,6 +24,7 @@ CHECKPOINT = str(ROOT / "zoo/PushTKeypoints-v0/diffusion-cnn")
         (["evaluate", CHECKPOINT, "--sampler", "ddpm", "--eta", "0.5"], "eta = 0.5 belongs to the sampler ddim"),
         (["latency", CHECKPOINT, "--episodes", "3"], "--episodes does nothing without --success"),
         (["latency", CHECKPOINT, "--sampler-seeds", "0,1"], "--sampler-seeds does nothing without --success"),
+        (["latency", CHECKPOINT, "--real-time"], "--real-time does nothing without --success"),
         (["latency", CHECKPOINT, "--workers", "2"], "--workers does nothing without --success"),
         (["latency", CHECKPOINT, "--steps", "1,2", "--option", "steps=3"], "the option 'steps' is there twice"),
         (["compare", "--data-dir", "data"], "--data-dir does nothing without --train"),
