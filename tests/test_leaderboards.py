@@ -17,6 +17,7 @@ from dpbench.leaderboard.html.videos import read_videos
 from dpbench.leaderboard.modes_figure import modes_digest, with_modes
 from dpbench.leaderboard.pages import FIGURES, pages, short
 from dpbench.leaderboard.pictures import read_digest
+from dpbench.leaderboard.real_time_figure import real_time_digest, with_real_time
 from dpbench.leaderboard.render import CSV
 from dpbench.leaderboard.selection import Protocol, shown_records
 from dpbench.leaderboard.tables import by_task
@@ -71,6 +72,8 @@ def test_the_figures_are_what_the_records_say(board: tuple[Path, list[Record], p
         expected[f"{short(task)}.png"] = figure_digest(part)
         if len(modes := with_modes(part)):
             expected[f"{short(task)}-modes.png"] = modes_digest(modes)
+        if len(timed := with_real_time(part)):
+            expected[f"{short(task)}-real-time.png"] = real_time_digest(timed)
     assert {path.name: read_digest(path) for path in (folder / FIGURES).glob("*.png")} == expected, AGAIN
 
 

@@ -16,6 +16,7 @@ from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
 from dpbench.leaderboard.origin import origins
 from dpbench.leaderboard.overview import RULE, small_columns, small_table
+from dpbench.leaderboard.real_time_figure import with_real_time
 from dpbench.leaderboard.tables import as_text, by_task, markdown
 from dpbench.records.record import Record
 from dpbench.spec import TaskSpec
@@ -199,6 +200,7 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
         f"![Policies on {name}]({FIGURES}/{picture}.png)",
         f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
         f"![Modes on {name}]({FIGURES}/{picture}-modes.png)" if len(with_modes(part)) else "",
+        f"![{name} in real time]({FIGURES}/{picture}-real-time.png)" if len(with_real_time(part)) else "",
     ]
     return "\n\n".join(filter(None, parts))
 

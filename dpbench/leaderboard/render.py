@@ -17,6 +17,7 @@ from dpbench.leaderboard.html.page import PAGE, html
 from dpbench.leaderboard.html.videos import read_videos
 from dpbench.leaderboard.modes_figure import save_modes, with_modes
 from dpbench.leaderboard.pages import FIGURES, pages, picture_name
+from dpbench.leaderboard.real_time_figure import save_real_time, with_real_time
 from dpbench.leaderboard.tables import by_task
 from dpbench.records.record import Record
 
@@ -58,3 +59,6 @@ def _draw(table: pd.DataFrame, folder: Path) -> None:
         modes = with_modes(part)
         if len(modes):
             save_modes(modes, folder / f"{picture_name(task)}-modes.png")
+        timed = with_real_time(part)
+        if len(timed):
+            save_real_time(timed, folder / f"{picture_name(task)}-real-time.png")
