@@ -12,6 +12,7 @@ from dpbench.cli import kinds
 from dpbench.cli.arguments import only_with
 from dpbench.cli.json_output import json_text
 from dpbench.comparison.engines.choosing import ENGINES, engine_of
+from dpbench.errors import ConfigError
 from dpbench.escaping import printable
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def check_suite_arguments(arguments: argparse.Namespace) -> None:
     only_with(arguments, of_suite, "--suite", *OF_A_SUITE)
     only_with(arguments, arguments.engine != "local", "--engine ray or --engine slurm", "--address")
     only_with(arguments, not of_suite, "leaving --suite out, whose file says it", *NOT_OF_A_SUITE)
+    if of_suite and arguments.real_time:
+        raise ConfigError("--real-time does nothing beside --suite, whose file says it: leave it out.")
 
 
 def run_suite(arguments: argparse.Namespace) -> int:

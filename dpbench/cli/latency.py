@@ -77,7 +77,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     from dpbench.provenance import provenance
     from dpbench.tasks import load_task
 
-    only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers", "--real-time")
+    only_with(arguments, arguments.success, "--success", "--episodes", "--sampler-seeds", "--workers")
+    if arguments.real_time and not arguments.success:
+        raise ConfigError("--real-time does nothing without --success: leave it out.")
     policy = describe_policy(arguments.checkpoint, arguments.task)
     named = {key: value for option, key in SHORTHANDS.items() if (value := getattr(arguments, option)) is not None}
     options = {key: _values(key, text) for key, text in joined(named, arguments.option).items()}
