@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dpbench.cli import kinds
 from dpbench.cli.arguments import TASK, add_evaluation_arguments, add_sampling_arguments, sampling_options
+from dpbench.cli.gate import add_gate_arguments, gate_of
 from dpbench.cli.json_output import json_text
 from dpbench.escaping import printable
 from dpbench.files.locks import working_on
@@ -24,6 +25,7 @@ EXAMPLE = """examples:
   dpbench evaluate zoo/PushTKeypoints-v0/diffusion-cnn --latencies-from record.json
   dpbench evaluate hold --task PushT-v0 --episodes 10 --json
   dpbench evaluate sb3:model.zip --task PushT-v0
+  dpbench evaluate zoo/PushTKeypoints-v0/mlp-bc --fail-below success=0.5 --against earlier.json
 """
 
 
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=kinds.new_file(".mp4", ".gif"),
         help="write a grid of the first sampler seed's rollouts, .mp4 or .gif; of those in real time, where there are",
     )
+    add_gate_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the whole record as JSON")
 
 
@@ -92,6 +95,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             real_time=arguments.real_time or timed is not None,
         )
     )
+    judge = gate_of(arguments, cell)
     if cell.starts.name == SELECTION:
         print(f"note: {NOT_REPORTED}", file=sys.stderr)
     with tqdm(total=cell.n_episodes, unit="episode", desc=printable(Path(arguments.policy).name)) as bar:
@@ -103,6 +107,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         write_video(first, arguments.video, fps=cell.task.rate_hz)
     if arguments.json:
         print(json_text(done.record.as_json()))
-        return 0
-    print_one(frame([done.record]), Console())
-    return 0
+    else:
+        print_one(frame([done.record]), Console())
+    return judge(done.record)
