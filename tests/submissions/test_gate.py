@@ -63,10 +63,7 @@ def test_the_exit_status_tells(
 def test_a_gate_that_cannot_work_is_one_line(
     arguments: list[str],
     made: Submitted,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     assert main(["evaluate", str(made.checkpoint), *arguments]) in (1, 2)
     assert capsys.readouterr().err.startswith("error: ")
