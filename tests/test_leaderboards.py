@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dpbench.leaderboard.across import PROFILES, across
+from dpbench.leaderboard.across_figure import profiles_digest
 from dpbench.leaderboard.documents import written
 from dpbench.leaderboard.figure import figure_digest
 from dpbench.leaderboard.frame import frame, read_frame
@@ -66,8 +68,9 @@ def test_the_html_page_is_what_the_records_say(board: tuple[Path, list[Record], 
 
 
 def test_the_figures_are_what_the_records_say(board: tuple[Path, list[Record], pd.DataFrame]) -> None:
-    folder, _, table = board
-    expected = {}
+    folder, records, table = board
+    overall = across(table, records)
+    expected = {} if overall is None else {PROFILES: profiles_digest(overall)}
     for task, part in by_task(table):
         expected[f"{short(task)}.png"] = figure_digest(part)
         if len(modes := with_modes(part)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,17 @@ def frame(records: Sequence[Record]) -> pd.DataFrame:
         return table
     table = table.sort_values(["task", "starts", "score"], ascending=[True, True, False], kind="stable")
     return table.assign(letters=_letters(table, groups)).reset_index(drop=True)
+
+
+def group_of(row: Mapping[Hashable, Any], records: Sequence[Record]) -> Group:
+    """The records of a row, one a training seed.
+
+    Args:
+        row: of `frame`.
+        records: that the rows were made of.
+    """
+    known = {record.identity[:12]: record for record in records}
+    return Group(tuple(known[each] for each in row["identity"].split()))
 
 
 def _letters(table: pd.DataFrame, groups: Sequence[Group]) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from dpbench.errors import DataError
 from dpbench.escaping import LONGEST_FILE_NAME, in_file_name, in_markdown, in_markdown_code
 from dpbench.files.reading import Kind, read_text
+from dpbench.leaderboard.across import PROFILES, across, across_tasks
 from dpbench.leaderboard.columns import legend, same_as_success, tables
 from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
@@ -93,7 +94,8 @@ def pages(table: pd.DataFrame, records: Sequence[Record], folder: Path) -> Mappi
     files = [INDEX.lower(), *(family.file for family in found)]
     if double := [name for name in files if files.count(name) > 1]:
         raise DataError(f"two families of tasks would be written to {double[0]}; give one of them another name.")
-    return {INDEX: _index(found, folder), **{family.file: _page(family, folder) for family in found}}
+    overall = across_tasks(across(table, records), f"{FIGURES}/{PROFILES}")
+    return {INDEX: _index(found, overall, folder), **{family.file: _page(family, folder) for family in found}}
 
 
 def is_superseded(task_id: str) -> bool:
@@ -116,7 +118,7 @@ def picture_name(task_id: str) -> str:
     return in_file_name(short(task_id))
 
 
-def _index(found: Sequence[Family], folder: Path) -> str:
+def _index(found: Sequence[Family], overall: str, folder: Path) -> str:
     with_old = [family for family in found if len(family.superseded)]
     shown = [part for family in found for part in (family.current, family.superseded) if len(part)]
     explained = [column for part in shown for column in small_columns(part)]
@@ -126,6 +128,7 @@ def _index(found: Sequence[Family], folder: Path) -> str:
         "of tasks has a page with more columns, figures, published results and notes; all numbers are in "
         "[table.csv](table.csv).",
         *(f"## {_link(family)}\n\n{small_table(family.current)}" for family in found if len(family.current)),
+        overall,
         f"## Columns\n\n{legend(explained)}\n\n{RULE}",
         _notes(folder, INDEX),
         *_superseded([f"### {_link(family)}\n\n{small_table(family.superseded)}" for family in with_old]),

@@ -10,6 +10,8 @@ import pandas as pd
 from dpbench.errors import DpbenchError
 from dpbench.escaping import csv_of
 from dpbench.files.writing import write_all
+from dpbench.leaderboard.across import PROFILES, across
+from dpbench.leaderboard.across_figure import save_profiles
 from dpbench.leaderboard.figure import save_figure
 from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.html.content import content
@@ -45,7 +47,7 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
             PAGE: html(content(table, records, read_videos(folder))),
         }
         write_all({folder / name: text.encode() for name, text in texts.items()})
-        _draw(table, folder / FIGURES)
+        _draw(table, records, folder / FIGURES)
     except OSError as error:
         raise DpbenchError(
             f"{folder}: the table is not written ({error}); choose another folder with --output."
@@ -53,7 +55,9 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     return table
 
 
-def _draw(table: pd.DataFrame, folder: Path) -> None:
+def _draw(table: pd.DataFrame, records: Sequence[Record], folder: Path) -> None:
+    if (overall := across(table, records)) is not None:
+        save_profiles(overall, folder / PROFILES)
     for task, part in by_task(table):
         save_figure(part, folder / f"{picture_name(task)}.png")
         modes = with_modes(part)
