@@ -131,9 +131,24 @@ def only_with(arguments: argparse.Namespace, condition: bool, why: str, *options
     Raises:
         ConfigError: when one is given and does not count.
     """
-    for option in options:
-        if not condition and _name(option) in given(arguments):
-            raise ConfigError(f"{option} does nothing without {why}: leave it out.")
+    if not condition and (option := _given(arguments, options)) is not None:
+        raise ConfigError(f"{option} does nothing without {why}: leave it out.")
+
+
+def not_beside(arguments: argparse.Namespace, condition: bool, what: str, *options: str) -> None:
+    """Refuse options that would count for nothing beside another one; arguments as for `only_with`.
+
+    Raises:
+        ConfigError: when one is given beside it.
+    """
+    if condition and (option := _given(arguments, options)) is not None:
+        raise ConfigError(f"{option} does nothing beside {what}: leave it out.")
+
+
+def _given(arguments: argparse.Namespace, options: Sequence[str]) -> str | None:
+    """The first of the options that the command line has; flags, which take no value, among them."""
+    there = given(arguments)
+    return next((one for one in options if _name(one) in there or getattr(arguments, _name(one)) is True), None)
 
 
 def _name(option: str) -> str:

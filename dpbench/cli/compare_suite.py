@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpbench.cli import kinds
-from dpbench.cli.arguments import only_with
+from dpbench.cli.arguments import not_beside, only_with
 from dpbench.cli.json_output import json_text
 from dpbench.comparison.engines.choosing import ENGINES, engine_of
-from dpbench.errors import ConfigError
 from dpbench.escaping import printable
 
 if TYPE_CHECKING:
@@ -65,9 +64,7 @@ def check_suite_arguments(arguments: argparse.Namespace) -> None:
     of_suite = arguments.suite is not None
     only_with(arguments, of_suite, "--suite", *OF_A_SUITE)
     only_with(arguments, arguments.engine != "local", "--engine ray or --engine slurm", "--address")
-    only_with(arguments, not of_suite, "leaving --suite out, whose file says it", *NOT_OF_A_SUITE)
-    if of_suite and arguments.real_time:
-        raise ConfigError("--real-time does nothing beside --suite, whose file says it: leave it out.")
+    not_beside(arguments, of_suite, "--suite, whose file says it", *NOT_OF_A_SUITE)
 
 
 def run_suite(arguments: argparse.Namespace) -> int:

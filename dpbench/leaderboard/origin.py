@@ -27,7 +27,8 @@ def _origin(record: Record) -> str:
     # Older records name the packages of one simulator for every task; what the task does not use is not shown.
     wanted = dict.fromkeys(("python", "torch", "numpy", *load_task(record.cell.task).packages))
     versions = ", ".join(in_markdown(f"{name} {made.versions.get(name) or UNKNOWN}") for name in wanted)
-    return f"{commit}; {in_markdown(made.hardware.gpu or made.hardware.cpu)}{cores}; {versions}; {_latency(record)}"
+    told = f"{commit}; {in_markdown(made.hardware.gpu or made.hardware.cpu)}{cores}; {versions}; {_latency(record)}"
+    return f"{told}; **{record.submission}**" if record.submission is not None else told
 
 
 def _latency(record: Record) -> str:

@@ -56,7 +56,9 @@ def paced(
             FRESH_RATE: tuple(fresh.tolist()),
         },
         {
-            DIFFERENCE: exactly if on_time else paired_difference(success, lock_step, recorded.starts),
+            DIFFERENCE: exactly
+            if on_time and np.array_equal(success, lock_step)
+            else paired_difference(success, lock_step, recorded.starts),
             STALE_SHARE: MEAN.over_starts(stale, recorded.starts),
             FRESH_RATE: MEAN.over_starts(fresh, recorded.starts),
         },

@@ -159,6 +159,7 @@ def _provenance(record: Record) -> Json:
         "date (UTC)": of_episodes.date_utc,
         "latency": f"{record.latency.n_calls} calls, {record.latency.n_threads} thread(s), {made.date_utc}, "
         f"{made.hardware.cpu}",
+        "origin": str(record.submission) if record.submission is not None else "evaluated by this project",
         "episodes": record.trajectories.file if record.trajectories is not None else "trajectories not kept",
     }
     return {name: printable(text) for name, text in facts.items()}
