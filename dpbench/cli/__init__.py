@@ -14,6 +14,7 @@ from dpbench.cli.parser import Parser, check_texts
 COMMANDS = {
     "train": "train a policy on the demonstrations of a task; an interrupted run resumes",
     "evaluate": "run a policy from fixed start states and report success, score and inference latency",
+    "checkpoints": "put the last checkpoints of training runs together, or choose the best of them",
     "compare": "evaluate every checkpoint of the zoo and print the comparison",
     "leaderboard": "write the leaderboard's pages, figures and table from the records",
     "power": "tell how many starts a comparison needs, before a run",

@@ -13,6 +13,7 @@ from dpbench.escaping import LONGEST_FILE_NAME, in_file_name, in_markdown, in_ma
 from dpbench.files.reading import Kind, read_text
 from dpbench.leaderboard.across import PROFILES, across, across_tasks
 from dpbench.leaderboard.columns import legend, same_as_success, tables
+from dpbench.leaderboard.last_checkpoints import checkpoints_section
 from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
 from dpbench.leaderboard.origin import origins
@@ -42,7 +43,7 @@ class Family:
     Attributes:
         title: of the page.
         table: their rows.
-        records: that the rows were made of.
+        records: that the rows were made of, and those of the last checkpoints of trainings.
     """
 
     title: str
@@ -73,7 +74,11 @@ def families(table: pd.DataFrame, records: Sequence[Record]) -> tuple[Family, ..
         Family(
             title,
             table[table["task"].map(titles) == title].reset_index(drop=True),
-            tuple(one for one in records if titles.get(one.cell.task) == title and one.identity[:12] in shown),
+            tuple(
+                one
+                for one in records
+                if titles.get(one.cell.task) == title and (one.identity[:12] in shown or one.policy.run_steps)
+            ),
         )
         for title in dict.fromkeys(titles.values())
     )
@@ -145,6 +150,7 @@ def _page(family: Family, folder: Path) -> str:
         *_awaited(family, folder),
         f"## Columns\n\n{legend(explained)}",
         published_results(family.table),
+        checkpoints_section(family.records),
         order_agreement(family.table),
         _notes(folder, family.file),
         origins(family.records),

@@ -39,7 +39,8 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     Raises:
         DpbenchError: when the folder cannot be written.
     """
-    table = frame(records)
+    # The last checkpoints of a training have a table of their own; each alone is no row.
+    table = frame([one for one in records if one.policy.run_steps is None] or records)
     try:
         texts = {
             CSV: csv_of(table),

@@ -41,6 +41,8 @@ class Description(BaseModel):
     seed: int = Field(ge=0)
     step: int = Field(ge=0, description="gradient steps")
     run_steps: int | None = Field(default=None, ge=1, description="of the whole run, of a checkpoint that it kept")
+    chosen_on: dict[str, JsonValue] | None = Field(default=None, description="starts and metric it was chosen by")
+    candidates: list[dict[str, JsonValue]] = Field(default_factory=list, description="what it was chosen from")
     n_parameters: int = Field(default=0, ge=0)
     precision: Name = "float32"
     stored_precision: Name = "float32"

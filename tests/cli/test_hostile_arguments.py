@@ -34,6 +34,7 @@ WORK = (
     "dpbench.comparison.submissions.submission.check",
     "dpbench.comparison.latency_sweep.time_policy",
     "dpbench.comparison.delay_sweep.known_or_evaluated",
+    "dpbench.comparison.reuse.known_or_evaluated",
     "dpbench.comparison.chunks.scene",
     "dpbench.cli.data.fetch",
     "dpbench.cli.data.fetch_archive",
@@ -52,6 +53,7 @@ WORK = (
 REQUIRED = {
     "train": ["mlp-bc", "--task", TASK],
     "evaluate": ["hold", "--task", TASK],
+    "checkpoints": ["run"],
     "compare": [],
     "power": [],
     "leaderboard render": [],
@@ -125,6 +127,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "leaderboards/records").mkdir(parents=True)
     for path in (ROOT / "leaderboards/records").glob("Avoid-v1--hold--*.json"):
         shutil.copy(path, root / "leaderboards/records")
+    for step in (1, 2):
+        shutil.copytree(ROOT / CHECKPOINT, root / f"run/checkpoints/step-{step}")
     (root / "folder").mkdir()
     (root / "file").write_text("text")
     for path in sorted((ROOT / "dpbench").rglob("*.py")):  # what is imported later would keep the stubs

@@ -1,0 +1,93 @@
+"""The last checkpoints of trainings beside what is published of theirs: largest, mean, and the bias of the largest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dpbench.comparison.last_checkpoints import LastCheckpoints, last_checkpoints
+from dpbench.leaderboard.columns import NONE
+from dpbench.leaderboard.tables import markdown
+from dpbench.metrics.statistics.intervals import Estimate
+from dpbench.metrics.table import score_of
+from dpbench.records.record import Record
+from dpbench.spec import PublishedResults, TaskSpec
+
+EXPLAINED = (
+    "max: the largest mean of the last checkpoints, averaged over training seeds; mean: over the last checkpoints; "
+    "chosen fairly: the checkpoint that is best on half of the starts, read on the other half (mean over 500 random "
+    "halves); bias of max: by how much the largest is better than that; chance alone: how much max would exceed the "
+    "mean if all checkpoints were equally good. In brackets 95 % intervals over starts and training seeds; that of the "
+    "bias leaves out that another checkpoint could have been chosen."
+)
+
+
+def checkpoints_row(one: LastCheckpoints) -> dict[str, object]:
+    """The figures of a group as plain numbers."""
+    cell, policy, metric = one.newest.cell, one.newest.policy, score_of(one.task)
+    figures = one.figures(metric)
+    estimates = {"mean": figures.mean, "last": figures.last, "chosen": figures.chosen, "bias": figures.bias}
+    return {
+        "task": cell.task,
+        "starts": cell.starts,
+        "policy": policy.baseline,
+        "preset": policy.preset,
+        "metric": metric,
+        "n_checkpoints": len(one.steps),
+        "first_step": one.steps[0],
+        "last_step": one.steps[-1],
+        "training_seeds": list(one.by_seed),
+        "n_starts": one.newest.n_starts,
+        "max": figures.maximum,
+        **{name: value.mean for name, value in estimates.items()},
+        **{f"{name}_low": value.low for name, value in estimates.items()},
+        **{f"{name}_high": value.high for name, value in estimates.items()},
+        "noise": figures.noise,
+        "published_max": published(one.task, policy.baseline, "max"),
+        "published_mean": published(one.task, policy.baseline, "avg"),
+    }
+
+
+def published(task: TaskSpec, method: str, kind: str) -> float | None:
+    """The largest (`"max"`) or the mean (`"avg"`) that is published for a method; None where there is none."""
+    known = task.part(PublishedResults)
+    results = () if known is None else known.results
+    return next((one.value for one in results if one.method == method and one.metric.endswith(kind)), None)
+
+
+def checkpoints_table(groups: Sequence[LastCheckpoints]) -> pd.DataFrame:
+    """The figures of groups as text, a row each."""
+    rows = []
+    for one in groups:
+        cell, figures = one.newest.cell, one.figures(score_of(one.task))
+        theirs = [published(one.task, one.newest.policy.baseline, kind) for kind in ("max", "avg")]
+        rows.append(
+            {
+                "task": cell.task.rsplit("/", 1)[-1],
+                "policy": one.newest.policy.baseline,
+                "published max / mean": " / ".join(NONE if value is None else f"{value:.2f}" for value in theirs),
+                "max": f"{figures.maximum:.3f}",
+                "mean": _text(figures.mean),
+                "last": _text(figures.last),
+                "chosen fairly": _text(figures.chosen),
+                "bias of max": _text(figures.bias),
+                "chance alone": f"{figures.noise:.3f}",
+                "steps": f"{one.steps[0]:,} to {one.steps[-1]:,}",
+                "checkpoints x seeds x starts": f"{len(one.steps)} x {len(one.by_seed)} x {one.newest.n_starts}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def checkpoints_section(records: Sequence[Record]) -> str:
+    """A part of a page: the last checkpoints of each training that has records of them; empty without any."""
+    groups = sorted(last_checkpoints(records), key=lambda one: (one.newest.cell.task, one.newest.policy.baseline))
+    if not groups:
+        return ""
+    table = markdown(checkpoints_table(groups))
+    return f"## The last checkpoints, reported as in the literature\n\nThe score of the task. {EXPLAINED}\n\n{table}"
+
+
+def _text(value: Estimate) -> str:
+    return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
