@@ -45,6 +45,11 @@ def sentence(pair: Pair, names: dict[str, str]) -> str:
     )
 
 
+def figure_of(pair: Pair) -> Tested:
+    """The score; success where the score is nothing else, or a record does not have it."""
+    return pair.success if pair.score is None or _same(pair) else pair.score
+
+
 def _same(pair: Pair) -> bool:
     """Whether the score is nothing else than success."""
     score, success = pair.score, pair.success

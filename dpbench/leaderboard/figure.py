@@ -1,7 +1,8 @@
-"""A task as a picture: success and score with their intervals, inference latency beside."""
+"""A task as a picture: the posterior of success, score with its interval, inference latency beside."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import beta
 
 from dpbench.escaping import in_figure
 from dpbench.leaderboard.columns import same_as_success
 from dpbench.leaderboard.overview import main_metrics
 from dpbench.leaderboard.pictures import digest_of, draw_if_changed
 from dpbench.metrics.metric import Metric
+from dpbench.metrics.statistics.intervals import Estimate, trials_of
 from dpbench.metrics.table import metrics_of
 from dpbench.tasks import load_task
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
-DRAWING = "figure 3"
+DRAWING = "figure 5"
+THRESHOLDS = np.linspace(0, 1, 501)
+MOST_TRIALS = 10_000
+"""With more, a posterior is narrower than a line."""
 
 
 def save_figure(part: pd.DataFrame, path: Path) -> bool:
@@ -60,7 +66,8 @@ def _figure(part: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(3.4 * (len(metrics) + 1) + 1.4, 0.42 * len(rows) + 1.3), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(metrics) + 1, sharey=True))
     for axis, metric, colour in zip(axes, metrics, (BLUE, GREEN, GREEN, GREEN), strict=False):
-        _bars(axis, rows, metric, colour)
+        draw = _bars if metric.name == "score" else _posteriors
+        draw(axis, rows, metric, colour)
     _published(axes[len(metrics) - 1], rows, metrics[-1].name)
     latency = axes[-1]
     latency.hlines(places, 1e3 * rows["call_p50_s"], 1e3 * rows["call_p99_s"], color=GREY)
@@ -82,15 +89,36 @@ def _label(row: pd.Series[Any]) -> str:
     return f"{in_figure(row['policy'])}\n{int(row['step']):,} steps{seeds}"
 
 
+def _posteriors(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
+    """Violins: how likely each rate of success is, after the effective number of trials and with a uniform prior.
+
+    Source: Bayes 1763; the Beta distribution is that of a proportion's posterior.
+    """
+    means, lows, highs = (rows[f"{metric.column}{end}"].tolist() for end in ("", "_low", "_high"))
+    for place, (mean, low, high) in enumerate(zip(means, lows, highs, strict=True)):
+        n_trials, rate = min(trials_of(Estimate(mean, low, high)), MOST_TRIALS), float(np.clip(mean, 0, 1))
+        density = beta.pdf(THRESHOLDS, 1 + rate * n_trials, 1 + (1 - rate) * n_trials)
+        half = 0.36 * density / density.max()
+        seen = half > 2e-3
+        axis.fill_between(THRESHOLDS, place - half, place + half, where=seen, color=colour, alpha=0.75, linewidth=0)
+        axis.plot(mean, place, "|", color="black", markersize=9)
+    _finish(axis, means, f"{in_figure(metric.head)}: posterior\n(line: share of episodes)")
+
+
 def _bars(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
     places = np.arange(len(rows))
     mean, low, high = (rows[f"{metric.column}{end}"] for end in ("", "_low", "_high"))
     axis.barh(places, mean, color=colour, alpha=0.75, height=0.6)
     # Rounded means can lie a hair outside of their intervals: error bars must not be negative.
     axis.errorbar(mean, places, xerr=np.clip([mean - low, high - mean], 0, None), fmt="none", color="black", capsize=3)
-    for place, value in zip(places.tolist(), mean, strict=True):
+    _finish(axis, mean.tolist(), f"{in_figure(metric.head)}, 95 % interval")
+
+
+def _finish(axis: Axes, means: Sequence[float], label: str) -> None:
+    """Numbers beside the rows, and the axis from 0 to 1."""
+    for place, value in enumerate(means):
         axis.text(1.06, place, f"{value:.2f}", va="center", ha="left", fontsize=9)
-    axis.set(xlim=(0, 1.25), xticks=np.linspace(0, 1, 6), xlabel=f"{in_figure(metric.head)}, 95 % interval")
+    axis.set(xlim=(0, 1.25), xticks=np.linspace(0, 1, 6), xlabel=label)
     axis.grid(axis="x", alpha=0.3)
 
 

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pandas as pd
 
+from dpbench.comparison.pair_texts import figure_of, p_text
+from dpbench.comparison.pairs import Verdict, pairs_of
 from dpbench.escaping import in_markdown
 from dpbench.leaderboard.columns import NONE
+from dpbench.leaderboard.frame import group_of
 from dpbench.leaderboard.overview import one_a_policy
 from dpbench.leaderboard.tables import by_task, markdown
+from dpbench.records.record import Record
 from dpbench.spec import PublishedResult, PublishedResults
 from dpbench.tasks import load_task
+
+WORDS = {Verdict.BETTER: "confirmed", Verdict.WORSE: "**contradicted**", Verdict.OPEN: "open"}
+OPPOSITE = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER, Verdict.OPEN: Verdict.OPEN}
+TESTS = (
+    "An order is confirmed, or contradicted, when a paired test on the start states that both ran finds a difference "
+    "of the score, at 5 % with Holm's correction over the pairs below a task; otherwise it is open. (The letters "
+    "correct for all pairs of the table.) What varies in the tests is the start: they speak of the policies that were "
+    "trained here, not of other training seeds."
+)
 
 
 def published_results(table: pd.DataFrame) -> str:
@@ -47,35 +61,38 @@ def _by_method(results: tuple[PublishedResult, ...]) -> pd.DataFrame:
     )
 
 
-def order_agreement(table: pd.DataFrame) -> str:
-    """Which pairs of methods stand in the same order here and in the literature; empty where nothing is published."""
-    sections = [text for task, part in by_task(table) if (text := _pairs(task, part))]
-    return "\n\n".join(["## Does the order agree with the literature's?", *sections]) if sections else ""
+def order_agreement(table: pd.DataFrame, records: Sequence[Record]) -> str:
+    """Which published orders of two methods paired tests confirm here; empty where nothing is published.
+
+    Args:
+        table: rows of the tasks of a page.
+        records: that the rows were made of.
+    """
+    sections = [text for task, part in by_task(table) if (text := _pairs(task, part, records))]
+    return "\n\n".join(["## Does the order agree with the literature's?", TESTS, *sections]) if sections else ""
 
 
-def _pairs(task: str, part: pd.DataFrame) -> str:
-    rows = one_a_policy(part[part["published_avg"].notna()].reset_index(drop=True))
-    same: list[str] = []
-    other: list[str] = []
-    equal: list[str] = []
-    for (_, first), (_, second) in itertools.combinations(rows.iterrows(), 2):
-        ours, theirs = first["score"] - second["score"], first["published_avg"] - second["published_avg"]
-        if theirs == 0:
-            continue  # the literature has no order for the two
+def _pairs(task: str, part: pd.DataFrame, records: Sequence[Record]) -> str:
+    rows = one_a_policy(part[part["published_avg"].notna()].reset_index(drop=True)).to_dict("records")
+    tested = {
+        (pair.first.newest.policy.baseline, pair.second.newest.policy.baseline): figure_of(pair)
+        for pair in pairs_of([group_of(row, records) for row in rows])
+    }
+    found: dict[Verdict, list[str]] = {verdict: [] for verdict in Verdict}
+    for first, second in itertools.combinations(rows, 2):
+        theirs = first["published_avg"] - second["published_avg"]
+        figure = tested.get((first["policy"], second["policy"]))
+        if theirs == 0 or figure is None:
+            continue  # the literature has no order for the two, or they share no start
         better, worse = (first, second) if theirs > 0 else (second, first)
-        pair = f"{in_markdown(better['policy'])} over {in_markdown(worse['policy'])}"
-        text = f"{pair} ({better['score']:.2f} and {worse['score']:.2f} here)"
-        overlap = min(first["score_high"], second["score_high"]) > max(first["score_low"], second["score_low"])
-        text += ", intervals overlap" if overlap else ""
-        (equal if ours == 0 else same if ours * theirs > 0 else other).append(text)
-    n_pairs = len(same) + len(other) + len(equal)
-    if not n_pairs:
+        ours = (figure.first, figure.second) if theirs > 0 else (figure.second, figure.first)
+        found[figure.verdict if theirs > 0 else OPPOSITE[figure.verdict]].append(
+            f"{in_markdown(better['policy'])} over {in_markdown(worse['policy'])} "
+            f"({ours[0]:.2f} and {ours[1]:.2f} here, p {p_text(figure.holm)})"
+        )
+    if not any(found.values()):
         return ""
-    lines = [
-        *(f"- same order: {text}" for text in same),
-        *(f"- **other order**: published is {text}" for text in other),
-        *(f"- equal here: published is {text}" for text in equal),
-    ]
     name = in_markdown(task.rsplit("/", 1)[-1])
-    head = f"**{name}**: of {n_pairs} pairs of published methods, {len(same)} stand in the same order."
-    return "\n".join([head, "", *lines])
+    counts = ", ".join(f"{len(found[verdict])} {word.strip('*')}" for verdict, word in WORDS.items())
+    lines = [f"- {word}: {text}" for verdict, word in WORDS.items() for text in found[verdict]]
+    return "\n".join([f"**{name}**, published orders of two methods: {counts}.", "", *lines])

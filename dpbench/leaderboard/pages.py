@@ -18,6 +18,7 @@ from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.modes_figure import with_modes
 from dpbench.leaderboard.origin import origins
 from dpbench.leaderboard.overview import RULE, small_columns, small_table
+from dpbench.leaderboard.pair_section import pair_sentences
 from dpbench.leaderboard.real_time_figure import with_real_time
 from dpbench.leaderboard.tables import as_text, by_task, markdown
 from dpbench.records.record import Record
@@ -146,15 +147,15 @@ def _page(family: Family, folder: Path) -> str:
     parts = [
         f"# {in_markdown(family.title)}",
         f"{WRITTEN} [All tasks]({INDEX}); all numbers: [table.csv](table.csv).",
-        *(_section(task, part, folder) for task, part in by_task(family.current)),
+        *(_section(task, part, family, folder) for task, part in by_task(family.current)),
         *_awaited(family, folder),
         f"## Columns\n\n{legend(explained)}",
         published_results(family.table),
         checkpoints_section(family.records),
-        order_agreement(family.table),
+        order_agreement(family.table, family.records),
         _notes(folder, family.file),
         origins(family.records),
-        *_superseded([f"#{_section(task, part, folder)}" for task, part in by_task(family.superseded)]),
+        *_superseded([f"#{_section(task, part, family, folder)}" for task, part in by_task(family.superseded)]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -189,7 +190,7 @@ def _awaited(family: Family, folder: Path) -> Sequence[str]:
     ]
 
 
-def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
+def _section(task_id: str, part: pd.DataFrame, family: Family, folder: Path) -> str:
     """One task: its picture, what it asks for, its tables and its figures."""
     task, name, picture, row = load_task(task_id), in_markdown(short(task_id)), picture_name(task_id), part.iloc[0]
     first, second = tables(part)
@@ -210,6 +211,7 @@ def _section(task_id: str, part: pd.DataFrame, folder: Path) -> str:
         f"More about the same policies:\n\n{markdown(as_text(part, second))}" if second else "",
         f"![Modes on {name}]({FIGURES}/{picture}-modes.png)" if len(with_modes(part)) else "",
         f"![{name} in real time]({FIGURES}/{picture}-real-time.png)" if len(with_real_time(part)) else "",
+        "" if task.superseded_by else pair_sentences(part, family.records),
     ]
     return "\n\n".join(filter(None, parts))
 

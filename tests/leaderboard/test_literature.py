@@ -7,21 +7,29 @@ from collections.abc import Callable
 from dpbench.leaderboard.frame import frame
 from dpbench.leaderboard.literature import order_agreement, published_results
 from dpbench.leaderboard.overview import one_a_policy
-from dpbench.records.record import Record
+from dpbench.records.record import Episodes, Record
 
 
-def test_the_order_is_compared_with_the_literatures(record: Callable[..., Record]) -> None:
-    table = frame([record("diffusion-cnn", 42, 0.9), record("bet", 42, 0.5), record("ibc", 42, 0.4)])
-    text = order_agreement(table)
-    assert "of 3 pairs of published methods, 2 stand in the same order" in text
-    assert "**other order**: published is ibc over bet (0.40 and 0.50 here)" in text
-    assert order_agreement(frame([record("hold", None, 0.1)])) == ""
+def ran(made: Record, n_successes: int) -> Record:
+    """A record with that many successes from 50 starts, and a score of 1 for each."""
+    success = tuple(start < n_successes for start in range(50))
+    episodes = Episodes(
+        start_seed=tuple(range(50)), sampler_seed=(0,) * 50, success=success, max_reward=tuple(map(float, success))
+    )
+    return made.model_copy(update={"episodes": episodes})
 
 
-def test_what_is_equal_has_no_order(record: Callable[..., Record]) -> None:
-    tied = order_agreement(frame([record("bet", 42, 0.5), record("ibc", 42, 0.5)]))
-    assert "of 1 pairs of published methods, 0 stand" in tied
-    assert "equal here: published is ibc over bet" in tied
+def test_paired_tests_confirm_contradict_or_leave_open_the_published_orders(record: Callable[..., Record]) -> None:
+    """Published are diffusion-cnn over ibc over bet."""
+    rows = (("diffusion-cnn", 0.9, 45), ("bet", 0.5, 42), ("ibc", 0.4, 10))
+    records = [ran(record(name, 42, score), count) for name, score, count in rows]
+    text = order_agreement(frame(records), records)
+    assert "published orders of two methods: 1 confirmed, 1 contradicted, 1 open" in text
+    assert "- confirmed: diffusion-cnn over ibc (0.90 and 0.20 here, p < 0.001)" in text
+    assert "- **contradicted**: ibc over bet (0.20 and 0.84 here, p < 0.001)" in text
+    assert "- open: diffusion-cnn over bet (0.90 and 0.84 here, p = 0.25)" in text
+    unpublished = [record("hold", None, 0.1)]
+    assert order_agreement(frame(unpublished), unpublished) == ""
 
 
 def test_published_results_have_a_row_a_method_and_their_source(record: Callable[..., Record]) -> None:

@@ -42,6 +42,25 @@ def proportion(successes: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Est
     return _wilson(rate, min(max(effective, n_clusters), n_trials))
 
 
+def trials_of(interval: Estimate) -> float:
+    """The effective number of trials that a Wilson's interval stands for: the inverse of its width.
+
+    With a = z^2 / n and h half of the width, h^2 (1 + a)^2 = a p (1 - p) + a^2 / 4 has one positive solution.
+
+    Args:
+        interval: of `proportion` or `crossed_proportion`.
+
+    Returns:
+        The number; infinity for an interval without a width, 0 for one that says nothing.
+    """
+    half, variance = (interval.high - interval.low) / 2, interval.mean * (1 - interval.mean)
+    if not 0 < half < 0.5:
+        return math.inf if half <= 0 else 0.0
+    square, linear = half**2 - 0.25, 2 * half**2 - variance
+    ratio = (-linear - math.sqrt(linear**2 - 4 * square * half**2)) / (2 * square)
+    return Z_95**2 / ratio
+
+
 def _wilson(rate: float, n_trials: float) -> Estimate:
     centre = (rate + Z_95**2 / (2 * n_trials)) / (1 + Z_95**2 / n_trials)
     half = Z_95 / (1 + Z_95**2 / n_trials) * math.sqrt(rate * (1 - rate) / n_trials + Z_95**2 / (4 * n_trials**2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpbench.metrics.statistics.intervals import crossed_mean, crossed_proportion, mean, proportion
+from dpbench.metrics.statistics.intervals import Estimate, crossed_mean, crossed_proportion, mean, proportion, trials_of
 
 
 def test_a_proportion_without_repeats_is_wilsons() -> None:
@@ -85,3 +85,18 @@ def test_nothing_solved_is_no_proof_of_a_rate_of_zero() -> None:
     estimate = crossed_proportion(np.zeros(150, dtype=np.bool_), starts, seeds, np.random.default_rng(0))
     assert (estimate.mean, estimate.low) == (0.0, 0.0)
     assert estimate.high == pytest.approx(0.071, abs=0.001), "Wilson's interval for none of 50"
+
+
+@pytest.mark.parametrize("n_successes", [0, 1, 25, 49, 50])
+def test_the_effective_number_of_trials_is_read_from_the_interval(n_successes: int) -> None:
+    assert trials_of(proportion(np.arange(50) < n_successes, np.arange(50))) == pytest.approx(50)
+
+
+def test_repeats_that_always_end_alike_count_once() -> None:
+    same = np.repeat(np.arange(50) < 20, 3)
+    assert trials_of(proportion(same, np.repeat(np.arange(50), 3))) == pytest.approx(50, rel=0.03)
+
+
+def test_an_interval_without_a_width_stands_for_endless_trials_and_a_full_one_for_none() -> None:
+    assert trials_of(Estimate(0.5, 0.5, 0.5)) == np.inf
+    assert trials_of(Estimate(0.5, 0.0, 1.0)) == 0
