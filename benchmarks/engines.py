@@ -13,11 +13,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from dpbench.comparison.cells import Cell, resolve
 from dpbench.comparison.engines.choosing import engine_of
-from dpbench.comparison.engines.engine import Engine, Finished, Job, Progress, Progressed
+from dpbench.comparison.engines.engine import Engine, Finished, Job, Progressed
+from dpbench.comparison.suites.evaluating import rolled_out
 
 N_EMPTY = {"local": 1000, "ray": 1000, "slurm": 8}
 """Jobs by engine; each Slurm job is a process that imports torch."""
@@ -27,20 +30,15 @@ WORK_CELLS = 8
 POLICY = "zoo/PushTKeypoints-v0/lstm-gmm"
 
 
-def nothing(progress: Progress) -> int:
-    """A job of no work."""
-    progress(1, 1)
-    return 1
+def real_job(seed: int) -> Job:
+    """The episodes of a cell, as a suite submits them."""
+    cell = Cell(POLICY, n_starts=WORK_STARTS, sampler_seeds=(seed,))
+    return Job(str(seed), "", partial(rolled_out, cell, resolve(cell).identity))
 
 
-def evaluated(seed: int, progress: Progress) -> int:
-    """Episodes of a cell."""
-    from dpbench.comparison.cells import Cell, resolve  # in the process that does it
-    from dpbench.comparison.evaluate import roll_out
-
-    roll_out(resolve(Cell(POLICY, n_starts=WORK_STARTS, sampler_seeds=(seed,))))
-    progress(1, 1)
-    return seed
+def empty_job(name: str) -> Job:
+    """A job of no work; a built-in function, since other processes cannot import those of this script."""
+    return Job(name, "", repr)
 
 
 def run(engine: Engine, jobs: Sequence[Job]) -> dict[int, float]:
@@ -75,18 +73,18 @@ def empty_jobs(name: str, folder: Path) -> tuple[float, float, dict[int, float]]
     """Time until the first jobs have ended, s, time of a further one, s, and memory."""
     began = time.monotonic()
     with engine(name, 2, folder) as entered:
-        run(entered, [Job(f"first {number}", "", nothing) for number in range(2)])
+        run(entered, [empty_job(f"first {number}") for number in range(2)])
         start_s = time.monotonic() - began
         began = time.monotonic()
-        memory = run(entered, [Job(str(number), "", nothing) for number in range(N_EMPTY[name])])
+        memory = run(entered, [empty_job(str(number)) for number in range(N_EMPTY[name])])
         return start_s, (time.monotonic() - began) / N_EMPTY[name], memory
 
 
 def speedup(name: str, n_rounds: int, folder: Path) -> float:
     """How many times as fast two workers are as one: the median over rounds that take turns."""
     ratios = []
-    jobs = [Job(str(seed), "", partial(evaluated, seed)) for seed in range(WORK_CELLS)]
-    warm = [Job(f"warm {seed}", "", partial(evaluated, seed)) for seed in range(2)]
+    jobs = [real_job(seed) for seed in range(WORK_CELLS)]
+    warm = [replace(job, key=f"warm {job.key}") for job in jobs[:2]]
     for _ in range(n_rounds):
         times = {}
         for n_workers in (1, 2):

@@ -23,7 +23,7 @@ from dpbench.comparison.engines.ray_address import check_answer
 from dpbench.comparison.engines.ray_node import Seat, machine
 from dpbench.comparison.engines.seats import Machine, Seating
 from dpbench.errors import DpbenchError, MissingExtraError
-from dpbench.plugins.failures import message_of
+from dpbench.plugins.failures import failure_of, message_of
 from dpbench.registry import note
 
 LOOK_S = 1.0
@@ -32,6 +32,8 @@ JOIN_S = 60.0
 """Time for the first machine to say what it is, s; it starts Python and imports dpbench."""
 END_S = 3.0
 """Time for idle seats to end by themselves, s."""
+GONE_S = 300.0
+"""Time for which jobs wait for a machine while none runs, s; a machine that was restarted joins within."""
 STORE_BYTES = 80 * 2**20
 """Ray's shared memory on this machine when the cluster is ours: near Ray's least, since results are small."""
 PASSED_ON = "DPBENCH_"
@@ -52,6 +54,7 @@ class RayEngine:
         self._folder: Path | None = None
         self._ray: Any = None
         self._looked_s = 0.0
+        self._stuck_s: float | None = None  # since when nothing runs and nothing can begin
         self._seating: Seating[Any] = Seating()
         self._asked: dict[str, Any] = {}  # machine -> the answer that it owes
         self._refused: dict[str, str] = {}  # machine -> why it is not used
@@ -126,9 +129,21 @@ class RayEngine:
 
         Raises:
             ConfigError: for needs that no machine so far could meet.
+            DpbenchError: when machines are lost, and none that could do it has come back within `GONE_S`.
         """
         self._look()
-        return self._seating.has_room(needs)
+        if self._seating.has_room(needs) or self._streams:
+            self._stuck_s = None
+            return self._seating.has_room(needs)
+        if self._stuck_s is None:
+            self._stuck_s = time.monotonic()
+            note(f"no machine of the Ray cluster is left that has room; one may join within {GONE_S:g} s.")
+        if time.monotonic() > self._stuck_s + GONE_S:
+            raise DpbenchError(
+                f"no machine of the Ray cluster has had room for {GONE_S:g} s, and nothing runs; what is done is kept: "
+                "start its machines again, then the same command."
+            )
+        return False
 
     def submit(self, job: Job) -> None:
         """Start a job on the machine with the most free cores."""
@@ -172,6 +187,9 @@ class RayEngine:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.kill(actor)
             self._looked_s = 0.0
+            if isinstance(error, self._ray.exceptions.RayTaskError):  # of the seat's code: another try ends the same
+                why = failure_of(error.cause or error)
+                return Failed(key, f"{host} could not begin it: {why}", str(error), lost=False)
             return Failed(key, f"its machine {host}, or Ray's process there, is gone", message_of(error), lost=True)
         if not isinstance(event, Progressed):
             del self._streams[key]

@@ -17,7 +17,7 @@ from typing import Literal
 from dpbench.comparison.engines.engine import Engine, Event, Failed, Job, Needs, Progressed
 from dpbench.comparison.suites.stage import Stage
 from dpbench.comparison.suites.store import Store
-from dpbench.errors import DataError, DpbenchError
+from dpbench.errors import ConfigError, DataError, DpbenchError
 
 TRIES = 3
 """How often a stage is begun whose process or machine is lost each time."""
@@ -141,7 +141,7 @@ class _Run:
     def hear(self) -> None:
         """Wait a little, and deal with what has happened."""
         if not self._running:
-            time.sleep(POLL_S if self._elsewhere else 0.0)
+            time.sleep(0.0 if self.is_over() else POLL_S)
             return
         for event in self._engine.wait(POLL_S):
             self._deal_with(event)
@@ -149,7 +149,7 @@ class _Run:
     def _has_room(self, stage: Stage) -> bool:
         try:
             return self._engine.has_room(stage.needs)
-        except DpbenchError as error:  # no machine can do any of these
+        except ConfigError as error:  # no machine can do any of these
             for one in self._waiting.pop(stage.needs):
                 self._fail(one, str(error))
             self._waiting[stage.needs] = deque()

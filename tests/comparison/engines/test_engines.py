@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dpbench.comparison.engines import ray
 from dpbench.comparison.engines.choosing import ENGINES, engine_of
 from dpbench.comparison.engines.engine import Engine, Event, Failed, Finished, Job, Needs, Progressed
+from dpbench.comparison.engines.ray import RayEngine
+from dpbench.comparison.engines.seats import Machine
 from tests.comparison.engines import small_jobs
 from tests.comparison.engines.running import ended
 
@@ -53,8 +56,9 @@ def engine(name: str, folder: Path) -> Engine:
 @pytest.fixture(scope="module", params=ENGINES)
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     events: list[Event] = []
+    jobs = [*JOBS, Job("cannot travel", "", lambda _: 0)] if request.param == "ray" else JOBS
     with engine(request.param, tmp_path_factory.mktemp("engine")) as entered:
-        return Ran(events, ended(entered, JOBS, events.append))
+        return Ran(events, ended(entered, jobs, events.append))
 
 
 def test_what_a_job_returns_comes_back(ran: Ran) -> None:
@@ -74,6 +78,27 @@ def test_a_job_that_dies_is_lost_and_leaves_its_log(ran: Ran) -> None:
     assert failure.lost
     assert "about to die" in failure.log
     assert "\n" not in failure.reason
+
+
+@pytest.mark.parametrize("ran", ["ray"], indirect=True)
+def test_a_job_that_the_other_side_cannot_begin_is_not_taken_for_a_lost_machine(ran: Ran) -> None:
+    failure = ran.failure("cannot travel")
+    assert "could not begin it: " in failure.reason
+    assert "pickle" in failure.reason
+    assert "\n" not in failure.reason
+    assert not failure.lost
+
+
+def test_a_ray_cluster_that_stays_without_machines_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Callable[[], object]], str]
+) -> None:
+    lost = RayEngine("10.0.0.5:6379", 1)
+    lost._seating.add(Machine("a", "a", 2, 0.0))
+    lost._seating.keep_only(())
+    monkeypatch.setattr(lost, "_look", lambda: None)
+    assert not lost.has_room(Needs())
+    monkeypatch.setattr(ray, "GONE_S", 0.0)
+    assert "no machine of the Ray cluster has had room" in refusal(lambda: lost.has_room(Needs()))
 
 
 def test_a_job_uses_as_many_threads_as_it_asked_for(ran: Ran) -> None:
