@@ -111,7 +111,7 @@ class Seating(Generic[Handle]):
 
     def _evicted(self, machine: Machine, share: Share) -> Iterator[Handle]:
         """End as many idle seats as are in the way of a new one."""
-        for seat in [one for one in self._seats if one.machine == machine and one.job is None]:
+        for seat in [one for one in self._seats if one.machine.key == machine.key and one.job is None]:
             cpus, gpus = self._taken(machine, busy=False)
             if cpus + share[0] <= machine.cpus and gpus + share[1] <= machine.gpus:
                 return
@@ -151,7 +151,7 @@ class Seating(Generic[Handle]):
 
     def _taken(self, machine: Machine, *, busy: bool) -> Share:
         """What seats have of a machine: those with a job, or all."""
-        seats = [seat for seat in self._seats if seat.machine == machine and (seat.job is not None or not busy)]
+        seats = [seat for seat in self._seats if seat.machine.key == machine.key and (seat.job is not None or not busy)]
         return sum(seat.share[0] for seat in seats), sum(seat.share[1] for seat in seats)
 
     def _fits(self, machine: Machine, needs: Needs) -> bool:
