@@ -194,10 +194,9 @@ def test_hostile_trajectories_are_taken_or_refused_in_one_line(tmp_path: Path, a
     assert attack.counts["refused"] == counts + 7
 
 
-def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     import tracemalloc
 
-    monkeypatch.setattr("dpbench.records.trajectories.UNPACKED_LIMIT_BYTES", 10_000_000)
     good = pack(episodes())
     for change in (
         lambda array: array + bytes(100_000_000),
@@ -208,7 +207,7 @@ def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path, monkeypatch: p
         kept = TrajectoryFile(file=path.name, sha256=digest(path.read_bytes()))
         tracemalloc.start()
         with pytest.raises(DataError, match=r"a\.npz: does not hold trajectories \(its arrays declare more than"):
-            read_trajectories(tmp_path, kept, TASK)
+            read_trajectories(tmp_path, kept, TASK, limit_bytes=10_000_000)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
         tracemalloc.stop()
 
