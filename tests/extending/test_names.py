@@ -24,10 +24,10 @@ NOT_PLAIN = [
     "mlp\u2013bc", "mlp-b\u0441", "\u00e9", "\uff11", "\u202exyz", "\x1b[31m",
     "x" * 81, "x" * 10_000, "a" * 40 + "-" * 41, "-" * 50, "a-" * 40,
 ]  # fmt: skip
-NO_TEXT = [None, 3, 3.5, b"x", ("x",), frozenset(), True, object()]
+NO_TEXT = [None, 3, 3.5, b"x", ("x",), frozenset(), True, object]
 BAD_TARGETS = [
     None, 5, "", "x", "x:", ":y", "x:y:z", "x y:z", "../x:y", "x:y\n", "x:y.z", "1x:y", ["x:y"], "x" * 500 + ":y",
-    "x:y()", object(),
+    "x:y()", object,
 ]  # fmt: skip
 ENTRY = TaskEntry("theirs:SPEC", "theirs:Env", None, 10)
 
