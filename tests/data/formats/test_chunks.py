@@ -64,7 +64,7 @@ def test_a_chunk_that_inflates_to_more_than_its_shape_is_refused_before_memory_i
     ("compressor", "stored"),
     [
         ("zlib", zlib.compress(bytes(500))),
-        ("gzip", gzip.compress(bytes(1500))),
+        ("gzip", gzip.compress(bytes(1500), mtime=0)),
         ("bz2", bz2.compress(bytes(999))),
         ("zlib", zlib.compress(bytes(1000))[:-9]),
         ("blosc", b""),
@@ -72,6 +72,7 @@ def test_a_chunk_that_inflates_to_more_than_its_shape_is_refused_before_memory_i
         ("zstd", b"\x28\xb5\x2f\xfd"),
         (None, bytes(999)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_chunk_of_another_size_is_named(compressor: str | None, stored: bytes) -> None:
     with pytest.raises(DataError, match=r"^x\.zip: data/img, chunk 0\.0, .*download the archive again\.$"):
