@@ -25,7 +25,7 @@ def printed(width: int) -> str:
 def test_columns_that_are_shown_are_whole(width: int) -> None:
     text = printed(width)
     assert "…" not in text
-    assert "diffusion-cnn           0.52 [0.33, 0.71]   0.95 [0.89, 0.99]" in text
+    assert "diffusion-cnn           0.52 [0.33, 0.71]   ab        0.95 [0.89, 0.99]" in text
 
 
 def test_a_wider_terminal_shows_more() -> None:
