@@ -16,8 +16,10 @@ from dpbench.escaping import printable
 
 if TYPE_CHECKING:
     from dpbench.comparison.suites.expansion import Expanded
+    from dpbench.comparison.suites.pairs import Pair
     from dpbench.comparison.suites.run import FailedStage
     from dpbench.comparison.suites.store import Store
+    from dpbench.comparison.until_decided import Decision
     from dpbench.records.record import Record
 
 OF_A_SUITE = ("--store", "--engine", "--address")
@@ -71,6 +73,7 @@ def run_suite(arguments: argparse.Namespace) -> int:
     """Compute what is missing, then print the table."""
     from dpbench.cli.suite_display import SuiteDisplay  # heavy imports only when something is compared
     from dpbench.comparison.suites.expansion import Setting, expand
+    from dpbench.comparison.suites.pairs import pairs_of
     from dpbench.comparison.suites.run import run
     from dpbench.comparison.suites.store import Store
     from dpbench.comparison.suites.suite import read_suites, suite_path
@@ -79,11 +82,24 @@ def run_suite(arguments: argparse.Namespace) -> int:
     store = Store(arguments.store, arguments.records)
     suites = read_suites(suite_path(arguments.suite))
     at = commit()["id"] if arguments.fresh else None
+    pairs = pairs_of(suites.values())  # before any work: what is wrong is told first
     expanded = expand(suites, Setting(store, arguments.zoo, arguments.data_dir, at))
     engine = engine_of(arguments.engine, arguments.workers, arguments.address, store.folder / "slurm")
     with SuiteDisplay(expanded.n_evaluations) as display:
         failed = run(expanded.stages, store, engine, display.told)
-    return _show(arguments, expanded, failed, _records(expanded, store, failed))
+    decisions = _decided(pairs, arguments)
+    return _show(arguments, expanded, failed, _records(expanded, store, failed), decisions)
+
+
+def _decided(pairs: tuple[Pair, ...], arguments: argparse.Namespace) -> tuple[Decision, ...]:
+    from tqdm import tqdm
+
+    from dpbench.cli.until_decided import STATES
+    from dpbench.comparison.suites.pairs import decide
+
+    total = sum(2 * len(pair.first.trials) for pair in pairs)
+    with tqdm(total=total, unit="episode", desc="until decided", disable=not pairs) as bar:
+        return decide(pairs, arguments.records.parent / STATES, arguments.workers, lambda _, n: bar.update(n))
 
 
 def _records(expanded: Expanded, store: Store, failed: tuple[FailedStage, ...]) -> list[Record]:
@@ -102,7 +118,11 @@ def _records(expanded: Expanded, store: Store, failed: tuple[FailedStage, ...]) 
 
 
 def _show(
-    arguments: argparse.Namespace, expanded: Expanded, failed: tuple[FailedStage, ...], records: list[Record]
+    arguments: argparse.Namespace,
+    expanded: Expanded,
+    failed: tuple[FailedStage, ...],
+    records: list[Record],
+    decisions: tuple[Decision, ...],
 ) -> int:
     """Print the results and what failed; the exit status is returned."""
     from rich.console import Console
@@ -113,9 +133,21 @@ def _show(
     table = frame(records) if records else None
     if arguments.json:
         kept = json.loads(table.to_json(orient="records")) if table is not None else []
-        print(json_text([*kept, *(one.as_row() for one in expanded.failures), *_rows_of(failed)]))
+        print(
+            json_text(
+                [
+                    *kept,
+                    *(one.as_row() for one in expanded.failures),
+                    *_rows_of(failed),
+                    *(one.as_row() for one in decisions),
+                ]
+            )
+        )
     elif table is not None:
         print_table(table, Console())
+    if not arguments.json:
+        for decision in decisions:
+            print(printable(decision.sentence()))
     for failure in expanded.failures:
         _warn(f"failed: {failure.title}: {failure.reason}")
     for one in failed:

@@ -19,6 +19,11 @@
     [[zoo]]
     checkpoints = ["MyTask-v0/*"]
 
+    [[until_decided]]               # after all others: two policies, until one is better
+    first = "zoo/MyTask-v0/mine"
+    second = "zoo/MyTask-v0/other"
+    episodes = 400
+
 Each entry stands for all combinations of its lists. `include` names other suites, relative to the file.
 """
 
@@ -139,6 +144,29 @@ class TrainingPart:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class PairPart:
+    """Two policies that are run on the same starts until one is better (`dpbench.comparison.until_decided`).
+
+    Attributes:
+        first: a policy, as in `PolicyPart`.
+        second: another one.
+        task: in which they act; None for policies that know their own.
+        starts: name of the start protocol, None for the task's first.
+        episodes: the most starts that are run.
+        batch: starts between two looks.
+        device: torch device.
+    """
+
+    first: Name
+    second: Name
+    task: Name | None = None
+    starts: Name | None = None
+    episodes: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    batch: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    device: Name = "cpu"
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Suite:
     """The content of one file.
 
@@ -149,6 +177,7 @@ class Suite:
         zoo: checkpoints of the zoo.
         policies: other policies.
         train: what is trained first.
+        until_decided: pairs that are run after all others.
     """
 
     description: Annotated[str, Field(max_length=300)] = ""
@@ -157,6 +186,7 @@ class Suite:
     zoo: tuple[ZooPart, ...] = ()
     policies: tuple[PolicyPart, ...] = ()
     train: tuple[TrainingPart, ...] = ()
+    until_decided: tuple[PairPart, ...] = ()
 
 
 def suite_path(text: str) -> Path:
@@ -188,8 +218,10 @@ def read_suite(path: Path) -> Suite:
         ConfigError: in one line that names file, field and value.
     """
     suite: Suite = as_type(read_toml(path, SUITE), Suite, path, SUITE)
-    if not (suite.zoo or suite.policies or suite.train or suite.include):
-        raise SUITE.wrong(path, "has no [[zoo]], [[policies]], [[train]] and no include: there is nothing to do")
+    if not (suite.zoo or suite.policies or suite.train or suite.until_decided or suite.include):
+        raise SUITE.wrong(
+            path, "has no [[zoo]], [[policies]], [[train]], [[until_decided]] and no include: there is nothing to do"
+        )
     return suite
 
 
