@@ -12,7 +12,7 @@ from dpbench.leaderboard.across import PROFILES, across
 from dpbench.leaderboard.across_figure import profiles_digest
 from dpbench.leaderboard.documents import written
 from dpbench.leaderboard.figure import figure_digest
-from dpbench.leaderboard.frame import frame, read_frame
+from dpbench.leaderboard.frame import page_frame, read_frame
 from dpbench.leaderboard.html.content import content
 from dpbench.leaderboard.html.page import PAGE, html
 from dpbench.leaderboard.html.videos import read_videos
@@ -39,7 +39,7 @@ def board(request: pytest.FixtureRequest) -> tuple[Path, list[Record], pd.DataFr
     """A folder of pages, the records that it shows, and their rows."""
     folder: Path = request.param
     records = shown_records(BOARD / "records", Protocol(starts=None if folder == BOARD else folder.name))
-    return folder, records, frame(records)
+    return folder, records, page_frame(records)
 
 
 def test_the_schema_is_that_of_the_models() -> None:

@@ -59,6 +59,11 @@ def _letters(table: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
     return [text for part in parts for text in letters_of(part)]
 
 
+def page_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """The rows of the pages: the last checkpoints of a training have a table of their own, and each alone is no row."""
+    return frame([one for one in records if one.policy.run_steps is None] or records)
+
+
 def _place(members: Group) -> tuple[str, str, str, int, str]:
     record = members.newest
     return record.cell.task, record.cell.starts, record.policy.baseline, record.policy.step or -1, record.identity

@@ -73,8 +73,8 @@ def checkpoints_table(groups: Sequence[LastCheckpoints]) -> pd.DataFrame:
                 "chosen fairly": _text(figures.chosen),
                 "bias of max": _text(figures.bias),
                 "chance alone": f"{figures.noise:.3f}",
-                "steps": f"{one.steps[0]:,} to {one.steps[-1]:,}",
-                "checkpoints x seeds x starts": f"{len(one.steps)} x {len(one.by_seed)} x {one.newest.n_starts}",
+                "of": f"{len(one.steps)} checkpoints (steps {one.steps[0]:,} to {one.steps[-1]:,}), "
+                f"{len(one.by_seed)} training seeds, {one.newest.n_starts} starts",
             }
         )
     return pd.DataFrame(rows)

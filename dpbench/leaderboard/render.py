@@ -13,7 +13,7 @@ from dpbench.files.writing import write_all
 from dpbench.leaderboard.across import PROFILES, across
 from dpbench.leaderboard.across_figure import save_profiles
 from dpbench.leaderboard.figure import save_figure
-from dpbench.leaderboard.frame import frame
+from dpbench.leaderboard.frame import page_frame
 from dpbench.leaderboard.html.content import content
 from dpbench.leaderboard.html.page import PAGE, html
 from dpbench.leaderboard.html.videos import read_videos
@@ -39,8 +39,7 @@ def render(records: Sequence[Record], folder: Path) -> pd.DataFrame:
     Raises:
         DpbenchError: when the folder cannot be written.
     """
-    # The last checkpoints of a training have a table of their own; each alone is no row.
-    table = frame([one for one in records if one.policy.run_steps is None] or records)
+    table = page_frame(records)
     try:
         texts = {
             CSV: csv_of(table),
