@@ -16,9 +16,10 @@ from dpbench.errors import DpbenchError
 from dpbench.processes import worker_processes
 
 SCRIPT = """
-import os, time
+import os, signal, time
 from dpbench.processes import worker_processes
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
     with worker_processes(2) as pool:
         busy = [pool.submit(time.sleep, 600) for _ in range(2)]
         print(*pool._processes, flush=True)
