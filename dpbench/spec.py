@@ -135,7 +135,14 @@ class PublishedResults:
 
     def average(self, method: str) -> float | None:
         """The average that is published for a method (over its last checkpoints and its training seeds), or None."""
-        values = (result.value for result in self.results if result.method == method and result.metric.endswith("avg"))
+        return self._value(method, "avg")
+
+    def largest(self, method: str) -> float | None:
+        """The largest that is published for a method (of its checkpoints), or None."""
+        return self._value(method, "max")
+
+    def _value(self, method: str, kind: str) -> float | None:
+        values = (result.value for result in self.results if result.method == method and result.metric.endswith(kind))
         return next(values, None)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import import_module
 
+from dpbench.cli.actions import add_actions, run_action
 from dpbench.cli.ending import INTERRUPTED, Terminated
 
 ACTIONS = {
@@ -26,19 +26,15 @@ Each action has its own --help.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, summary in ACTIONS.items():
-        action = actions.add_parser(name, help=summary, description=summary)
-        import_module(f"dpbench.cli.arm_actions.{name}").add_arguments(action)
+    add_actions(parser, "arm", ACTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the action; the arm is stopped however it ends."""
     try:
-        status: int = import_module(f"dpbench.cli.arm_actions.{arguments.action}").run(arguments)
+        return run_action("arm", arguments)
     except Terminated:
         raise
     except KeyboardInterrupt:
         print("\ninterrupted: the arm has been stopped; recorded steps are on disk.", file=sys.stderr)
         return INTERRUPTED
-    return status

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dpbench.cli import kinds
 from dpbench.cli.arguments import not_beside, only_with
 from dpbench.cli.json_output import json_text
-from dpbench.comparison.engines.choosing import ENGINES, engine_of
+from dpbench.comparison.engines.engine import ENGINES
 from dpbench.escaping import printable
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def check_suite_arguments(arguments: argparse.Namespace) -> None:
 def run_suite(arguments: argparse.Namespace) -> int:
     """Compute what is missing, then print the table."""
     from dpbench.cli.suite_display import SuiteDisplay  # heavy imports only when something is compared
+    from dpbench.comparison.engines.choosing import engine_of
     from dpbench.comparison.suites.expansion import Setting, expand
     from dpbench.comparison.suites.pairs import pairs_of
     from dpbench.comparison.suites.run import run
@@ -94,12 +95,12 @@ def run_suite(arguments: argparse.Namespace) -> int:
 def _decided(pairs: tuple[Pair, ...], arguments: argparse.Namespace) -> tuple[Decision, ...]:
     from tqdm import tqdm
 
-    from dpbench.cli.until_decided import STATES
     from dpbench.comparison.suites.pairs import decide
+    from dpbench.comparison.until_decided import STATES
 
     total = sum(2 * len(pair.first.trials) for pair in pairs)
     with tqdm(total=total, unit="episode", desc="until decided", disable=not pairs) as bar:
-        return decide(pairs, arguments.records.parent / STATES, arguments.workers, lambda _, n: bar.update(n))
+        return decide(pairs, arguments.records.parent / STATES, arguments.workers, bar.update)
 
 
 def _records(expanded: Expanded, store: Store, failed: tuple[FailedStage, ...]) -> list[Record]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
+
+from dpbench.cli.actions import add_actions, run_action
 
 ACTIONS = {
     "render": "write the pages, the figures and the table from the records",
@@ -21,13 +22,9 @@ Each action has its own --help.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLE
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, summary in ACTIONS.items():
-        action = actions.add_parser(name, help=summary, description=summary)
-        import_module(f"dpbench.cli.leaderboard_actions.{name}").add_arguments(action)
+    add_actions(parser, "leaderboard", ACTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the action."""
-    status: int = import_module(f"dpbench.cli.leaderboard_actions.{arguments.action}").run(arguments)
-    return status
+    return run_action("leaderboard", arguments)

@@ -15,10 +15,6 @@ from dpbench.escaping import printable
 if TYPE_CHECKING:
     from dpbench.comparison.cells import ResolvedCell
 
-ALPHA = 0.05
-STATES = "decisions"
-"""Folder beside the records, with the state of each pair."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -53,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the pair and print the decision."""
     from tqdm import tqdm  # heavy imports only when something is run
 
-    from dpbench.comparison.until_decided import until_decided
+    from dpbench.comparison.until_decided import ALPHA, STATES, until_decided
 
     if len(arguments.tasks) > 1:
         raise ConfigError(f"--tasks {','.join(arguments.tasks)}: a pair is decided on one task; choose one.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from dpbench.comparison.cells import ResolvedCell
+from dpbench.comparison.episodes import episodes_of
 from dpbench.comparison.new_record import make_record, probes_of, provenance_of
 from dpbench.comparison.real_time import MeasuredLatency, in_real_time, latency_of
 from dpbench.errors import DpbenchError, EvaluationError
 from dpbench.evaluation.latency import measure
-from dpbench.evaluation.rollout import Frames, make_batch, parallel_rollout
+from dpbench.evaluation.rollout import Frames, make_batch
 from dpbench.metrics.episode import Episode, EpisodeSet, Trial
 from dpbench.metrics.of_episode import success
 from dpbench.plugins.failures import failure_of
@@ -75,7 +75,7 @@ def evaluate(
         EvaluationError: for whatever prevents it, with policy, task and, where it is known, start seed and step.
     """
     with _named(cell):
-        episodes = _episodes(cell, n_workers, None if cell.real_time else frames, on_done)
+        episodes = episodes_of(cell, n_workers, frames=None if cell.real_time else frames, on_done=on_done)
         done = _evaluation(cell, episodes, _time(cell, MAX_LATENCY_S, 1))
         if not cell.real_time:
             return done
@@ -115,14 +115,7 @@ def roll_out(cell: ResolvedCell, on_done: Callable[[int], object] = lambda _: No
         EvaluationError: as `evaluate`.
     """
     with _named(cell):
-        return _evaluation(cell, _episodes(cell, 1, None, on_done), UNTIMED)
-
-
-def _episodes(
-    cell: ResolvedCell, n_workers: int, frames: Frames | None, on_done: Callable[[int], object]
-) -> tuple[Episode, ...]:
-    opened = partial(open_policy, cell.policy, device=cell.device)
-    return parallel_rollout(opened, cell.task.id, cell.starts, cell.trials, n_workers, frames, on_done)
+        return _evaluation(cell, episodes_of(cell, 1, on_done=on_done), UNTIMED)
 
 
 def _evaluation(cell: ResolvedCell, episodes: tuple[Episode, ...], latency: Latency) -> Evaluation:
@@ -145,7 +138,7 @@ def successes(
         EvaluationError: as `evaluate`.
     """
     with _named(cell):
-        episodes = _episodes(replace(cell, trials=tuple(trials)), n_workers, None, on_done)
+        episodes = episodes_of(cell, n_workers, trials, on_done=on_done)
         return tuple(success(episode, cell.task) for episode in episodes)
 
 

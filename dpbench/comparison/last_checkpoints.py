@@ -149,6 +149,5 @@ def _without_checkpoint(record: Record) -> str:
 
 def _by_start(record: Record, metric: str) -> NDArray[np.float64]:
     """Mean of each start, in the order of the cell's start seeds."""
-    values = record.episodes.column(metric).astype(np.float64)
-    seeds = record.episodes.column("start_seed")
-    return np.array([values[seeds == seed].mean() for seed in record.cell.start_seeds])
+    means = record.episodes.by_start(metric)
+    return np.array([means[seed] for seed in record.cell.start_seeds])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from dpbench.comparison.cells import ResolvedCell
+from dpbench.comparison.episodes import episodes_of
 from dpbench.comparison.new_record import provenance_of, trial_seeds
 from dpbench.errors import DataError
-from dpbench.evaluation.rollout import Frames, parallel_rollout
+from dpbench.evaluation.rollout import Frames
 from dpbench.metrics.episode import EpisodeSet
 from dpbench.metrics.measure import measured, rounded
 from dpbench.metrics.metric import OfEpisode
 from dpbench.metrics.real_time import paced
 from dpbench.metrics.table import metrics_of
-from dpbench.policies.opening import open_policy
 from dpbench.records.machine import Hardware, Latency
 from dpbench.records.record import Episodes, RealTime, Record
 
@@ -72,10 +71,7 @@ def in_real_time(
         The part of the record, and the episodes.
     """
     times_s = timed.latency.times_s or ()
-    opener = partial(open_policy, cell.policy, device=cell.device)
-    episodes = parallel_rollout(
-        opener, cell.task.id, cell.starts, cell.trials, n_workers, frames, on_done, call_times_s=times_s
-    )
+    episodes = episodes_of(cell, n_workers, frames=frames, on_done=on_done, call_times_s=times_s)
     recorded = EpisodeSet(cell.task, episodes, cell.policy.horizon.n_action_steps)
     metrics = [metric for metric in metrics_of(cell.task) if isinstance(metric.of, OfEpisode)]
     columns, summary = measured(recorded, metrics)

@@ -6,7 +6,6 @@ The state is one small file a pair, written after every batch; a run that was ki
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,10 @@ from dpbench.metrics.statistics.betting import Bet, bet_on
 from dpbench.records.machine import Provenance
 from dpbench.records.record import EvaluatedCell
 
+ALPHA = 0.05
+"""Chance of a false alarm, of one pair or of all pairs of a suite together."""
+STATES = "decisions"
+"""Folder beside the records, with the state of each pair."""
 VERSION: Final = 1
 STATE = Kind(DataError, "move it away, and the pair begins anew", limit_bytes=64 * 2**20)
 
@@ -134,7 +137,7 @@ def until_decided(
         DataError: for a state that is damaged.
         DpbenchError: when the state cannot be written.
     """
-    _check(first, second)
+    check_pair(first, second)
     path = folder / f"{_identity(first, second)[:16]}.json"
     with working_on(path):
         state = _read(path, first, second)
@@ -155,7 +158,8 @@ def until_decided(
             _write(path, state)
 
 
-def _check(first: ResolvedCell, second: ResolvedCell) -> None:
+def check_pair(first: ResolvedCell, second: ResolvedCell) -> None:
+    """Raise ConfigError for cells that are no pair: one policy twice, other tasks, or starts that are run twice."""
     if first.identity == second.identity:
         raise ConfigError(f"{first.name} and {second.name} are the same policy: there is nothing to decide.")
     if first.task.id != second.task.id:
@@ -186,8 +190,8 @@ def _write(path: Path, state: State) -> None:
 
 
 def _identity(first: ResolvedCell, second: ResolvedCell) -> str:
-    cells = [_without_starts(each).model_dump(mode="json") for each in (first, second)]
-    return hashlib.sha256(json.dumps(cells, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    cells = ",".join(_without_starts(each).canonical() for each in (first, second))
+    return hashlib.sha256(f"[{cells}]".encode()).hexdigest()
 
 
 def _without_starts(cell: ResolvedCell) -> EvaluatedCell:

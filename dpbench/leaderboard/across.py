@@ -95,7 +95,7 @@ def across_tasks(found: Across | None, picture: str) -> str:
     rows = pd.DataFrame(
         {
             "method": found.methods,
-            "success, interquartile mean": [_text(each) for each in found.means],
+            "success, interquartile mean": [each.text(2) for each in found.means],
             "runs": [str(count) for count in found.n_runs],
         }
     )
@@ -120,13 +120,9 @@ def across_tasks(found: Across | None, picture: str) -> str:
 def _improvements(found: Across) -> Sequence[str]:
     pairs = itertools.pairwise(zip(found.methods, found.scores, strict=True))
     return [
-        f"- {in_markdown(one)} over {in_markdown(other)}: {_text(estimate(probability_of_improvement(first, second)))}"
+        f"- {in_markdown(one)} over {in_markdown(other)}: {estimate(probability_of_improvement(first, second)).text(2)}"
         for (one, first), (other, second) in pairs
     ]
-
-
-def _text(value: Estimate) -> str:
-    return f"{value.mean:.2f} [{value.low:.2f}, {value.high:.2f}]"
 
 
 def _cells(table: pd.DataFrame, records: Sequence[Record]) -> Cells:
@@ -163,13 +159,6 @@ def _size(methods: Sequence[str], tasks: Sequence[str]) -> tuple[int, int]:
 
 def _rates(members: Sequence[Group]) -> list[NDArray[np.float64]]:
     """Success rate of each training seed at each start that all methods of a task ran, `(R, S)` a method."""
-    of_records = [[_by_start(record) for record in each.records] for each in members]
+    of_records = [[record.episodes.by_start("success") for record in each.records] for each in members]
     shared = sorted(set.intersection(*(set(found) for each in of_records for found in each)))
     return [np.array([[found[start] for start in shared] for found in each]) for each in of_records]
-
-
-def _by_start(record: Record) -> dict[int, float]:
-    found: dict[int, list[bool]] = {}
-    for start, success in zip(record.episodes.start_seed, record.episodes.success, strict=True):
-        found.setdefault(start, []).append(success)
-    return {start: sum(of_start) / len(of_start) for start, of_start in found.items()}

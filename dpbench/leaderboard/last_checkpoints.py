@@ -9,10 +9,9 @@ import pandas as pd
 from dpbench.comparison.last_checkpoints import LastCheckpoints, last_checkpoints
 from dpbench.leaderboard.columns import NONE
 from dpbench.leaderboard.tables import markdown
-from dpbench.metrics.statistics.intervals import Estimate
 from dpbench.metrics.table import score_of
 from dpbench.records.record import Record
-from dpbench.spec import PublishedResults, TaskSpec
+from dpbench.spec import PublishedResults
 
 EXPLAINED = (
     "max: the largest mean of the last checkpoints, averaged over training seeds; mean: over the last checkpoints; "
@@ -26,7 +25,7 @@ EXPLAINED = (
 def checkpoints_row(one: LastCheckpoints) -> dict[str, object]:
     """The figures of a group as plain numbers."""
     cell, policy, metric = one.newest.cell, one.newest.policy, score_of(one.task)
-    figures = one.figures(metric)
+    figures, (largest, average) = one.figures(metric), _published(one)
     estimates = {"mean": figures.mean, "last": figures.last, "chosen": figures.chosen, "bias": figures.bias}
     return {
         "task": cell.task,
@@ -44,16 +43,15 @@ def checkpoints_row(one: LastCheckpoints) -> dict[str, object]:
         **{f"{name}_low": value.low for name, value in estimates.items()},
         **{f"{name}_high": value.high for name, value in estimates.items()},
         "noise": figures.noise,
-        "published_max": published(one.task, policy.baseline, "max"),
-        "published_mean": published(one.task, policy.baseline, "avg"),
+        "published_max": largest,
+        "published_mean": average,
     }
 
 
-def published(task: TaskSpec, method: str, kind: str) -> float | None:
-    """The largest (`"max"`) or the mean (`"avg"`) that is published for a method; None where there is none."""
-    known = task.part(PublishedResults)
-    results = () if known is None else known.results
-    return next((one.value for one in results if one.method == method and one.metric.endswith(kind)), None)
+def _published(one: LastCheckpoints) -> tuple[float | None, float | None]:
+    """The largest and the mean that are published for the method; None where there is none."""
+    known, method = one.task.part(PublishedResults) or PublishedResults(()), one.newest.policy.baseline
+    return known.largest(method), known.average(method)
 
 
 def checkpoints_table(groups: Sequence[LastCheckpoints]) -> pd.DataFrame:
@@ -61,17 +59,18 @@ def checkpoints_table(groups: Sequence[LastCheckpoints]) -> pd.DataFrame:
     rows = []
     for one in groups:
         cell, figures = one.newest.cell, one.figures(score_of(one.task))
-        theirs = [published(one.task, one.newest.policy.baseline, kind) for kind in ("max", "avg")]
         rows.append(
             {
                 "task": cell.task.rsplit("/", 1)[-1],
                 "policy": one.newest.policy.baseline,
-                "published max / mean": " / ".join(NONE if value is None else f"{value:.2f}" for value in theirs),
+                "published max / mean": " / ".join(
+                    NONE if value is None else f"{value:.2f}" for value in _published(one)
+                ),
                 "max": f"{figures.maximum:.3f}",
-                "mean": _text(figures.mean),
-                "last": _text(figures.last),
-                "chosen fairly": _text(figures.chosen),
-                "bias of max": _text(figures.bias),
+                "mean": figures.mean.text(3),
+                "last": figures.last.text(3),
+                "chosen fairly": figures.chosen.text(3),
+                "bias of max": figures.bias.text(3),
                 "chance alone": f"{figures.noise:.3f}",
                 "of": f"{len(one.steps)} checkpoints (steps {one.steps[0]:,} to {one.steps[-1]:,}), "
                 f"{len(one.by_seed)} training seeds, {one.newest.n_starts} starts",
@@ -87,7 +86,3 @@ def checkpoints_section(records: Sequence[Record]) -> str:
         return ""
     table = markdown(checkpoints_table(groups))
     return f"## The last checkpoints, reported as in the literature\n\nThe score of the task. {EXPLAINED}\n\n{table}"
-
-
-def _text(value: Estimate) -> str:
-    return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"

@@ -106,6 +106,15 @@ class Episodes(Part):
         """
         return np.asarray(self.columns()[name])
 
+    def by_start(self, name: str) -> dict[int, float]:
+        """Mean of a metric over the episodes from each start.
+
+        Raises:
+            KeyError: for a metric that the record does not have.
+        """
+        values, starts = self.column(name).astype(np.float64), self.column("start_seed")
+        return {start: float(values[starts == start].mean()) for start in dict.fromkeys(self.start_seed)}
+
     def __len__(self) -> int:
         return len(self.start_seed)
 
@@ -185,6 +194,11 @@ class Record(Part):
         return self.cell.policy
 
     @property
+    def origin_of_episodes(self) -> Provenance:
+        """Where the episodes come from, whenever the latency was measured."""
+        return self.episodes_provenance or self.provenance
+
+    @property
     def n_starts(self) -> int:
         """Different start states."""
         return len(set(self.episodes.start_seed))
@@ -196,7 +210,7 @@ class Record(Part):
             latency: the new one.
             provenance: of the new one.
         """
-        of_episodes = self.episodes_provenance or self.provenance
+        of_episodes = self.origin_of_episodes
         return self.model_copy(
             update={"latency": latency, "provenance": provenance, "episodes_provenance": of_episodes}
         )

@@ -9,14 +9,12 @@ from dpbench.comparison.engines.local import LocalEngine
 from dpbench.comparison.engines.ray import RayEngine
 from dpbench.comparison.engines.slurm import SlurmEngine
 
-ENGINES = ("local", "ray", "slurm")
-
 
 def engine_of(name: str, n_workers: int, address: str | None, folder: Path) -> Engine:
     """An engine that was chosen by its name.
 
     Args:
-        name: one of `ENGINES`.
+        name: one of `dpbench.comparison.engines.engine.ENGINES`.
         n_workers: jobs at a time on this machine, or in Slurm's queue; a Ray cluster that exists knows its cores.
         address: of a Ray cluster that exists, or `local` for Slurm without Slurm.
         folder: for logs of Slurm's jobs.

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+ENGINES = ("local", "ray", "slurm")
+"""Names that `dpbench.comparison.engines.choosing` knows."""
 Progress = Callable[[int, int], object]
 """`(done, total)` of a running job, in episodes or gradient steps."""
 Work = Callable[[Progress], object]
@@ -30,6 +32,20 @@ class Needs:
     cpus: int = 1
     gpus: float = 0.0
     alone: bool = False
+
+
+def gpus_of(device: str) -> float:
+    """What a policy on a torch device takes of a machine's GPUs."""
+    return 1.0 if device.startswith("cuda") else 0.0
+
+
+def fits_beside(running: Sequence[Needs], needs: Needs, n_cpus: int) -> bool:
+    """Whether a machine with so many cores has room for a job; where nothing runs, every job has its turn."""
+    if not running:
+        return True
+    if needs.alone or any(one.alone for one in running):
+        return False
+    return sum(one.cpus for one in running) + needs.cpus <= n_cpus
 
 
 @dataclass(frozen=True)

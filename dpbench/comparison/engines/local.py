@@ -20,7 +20,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from dpbench.comparison.engines.engine import Event, Failed, Finished, Job, Needs, Progressed
+from dpbench.comparison.engines.engine import Event, Failed, Finished, Job, Needs, Progressed, fits_beside
 from dpbench.comparison.engines.worker import done, end_of_log, printing_into
 from dpbench.errors import ConfigError, DpbenchError
 from dpbench.processes import end_of, end_with_parent, without_interrupts
@@ -80,12 +80,8 @@ class LocalEngine:
         if needs.gpus and needs.gpus > self._gpus():
             raise ConfigError(f"it needs {needs.gpus:g} GPU, this machine has {self._gpus()}; choose another device.")
         running = [worker.job.needs for worker in self._workers if worker.job is not None]
-        if not running:
-            return True
-        if needs.alone or any(one.alone for one in running):
-            return False
-        cpus, gpus = sum(one.cpus for one in running), sum(one.gpus for one in running)
-        return cpus + needs.cpus <= self._n_cpus and (not needs.gpus or gpus + needs.gpus <= self._gpus())
+        has_gpus = not needs.gpus or sum(one.gpus for one in running) + needs.gpus <= self._gpus()
+        return has_gpus and fits_beside(running, needs, self._n_cpus)
 
     def submit(self, job: Job) -> None:
         """Give a job to a worker that waits, or to a new one."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dpbench.comparison.engines.engine import Event, Failed, Finished, Job, Needs, Progressed
+from dpbench.comparison.engines.engine import Event, Failed, Finished, Job, Needs, Progressed, fits_beside
 from dpbench.comparison.engines.slurm_node import run_job
 from dpbench.comparison.engines.worker import end_of_log
 from dpbench.errors import ConfigError, DataError, DpbenchError, MissingExtraError, shown
@@ -112,11 +112,7 @@ class SlurmEngine:
         running = [one.job.needs for one in self._running.values()]
         if not self._is_local:
             return len(running) < self._n_jobs
-        if not running:
-            return True
-        if needs.alone or any(one.alone for one in running):
-            return False
-        return sum(one.cpus for one in running) + needs.cpus <= self._n_jobs
+        return fits_beside(running, needs, self._n_jobs)
 
     def submit(self, job: Job) -> None:
         """Submit a Slurm job.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from dpbench.comparison.submissions.protocol import steps_of_a_call
+from dpbench.comparison.submissions.simulation import title
 from dpbench.metrics.episode import Episode, EpisodeSet
 from dpbench.metrics.measure import DECIMALS, measured
 from dpbench.metrics.metric import EpisodeValue, Value
@@ -50,7 +51,7 @@ def objections_to_episodes(record: Record, recorded: EpisodeSet) -> Iterator[str
         )
     for episode in recorded.episodes:
         for sentence in _of_episode(episode, recorded.task):
-            yield f"start seed {episode.trial.start_seed}, sampler seed {episode.trial.sampler_seed}: {sentence}"
+            yield f"{title(episode)}: {sentence}"
 
 
 def _of_episode(episode: Episode, task: TaskSpec) -> Iterator[str]:

@@ -27,7 +27,6 @@ from dpbench.comparison.submissions.simulation import objections_to_simulation, 
 from dpbench.comparison.submissions.texts import objections_to_texts
 from dpbench.comparison.submissions.verification import (
     agreement,
-    episodes_provenance,
     made_again,
     objections_to_agreement,
     sample,
@@ -117,7 +116,7 @@ def check(path: Path, wanted: Wanted, on_done: Callable[[int], object] = lambda 
     cell = _cell(path, record, wanted)
     recorded = _played(path, record, recorded, wanted, on_done)
     exactly = cell is not None and same_machine(
-        episodes_provenance(record), ("numpy", "torch", *task.packages, *cell.policy.packages)
+        record.origin_of_episodes, ("numpy", "torch", *task.packages, *cell.policy.packages)
     )
     whole, tolerance = _with_probes(path, record, recorded, cell, exactly)
     _demand(path, objections_to_figures(record, whole, tolerance))
@@ -199,7 +198,7 @@ def _played(
         DataError: when the simulator gives something else for their actions.
     """
     task = recorded.task
-    exactly = same_machine(episodes_provenance(record), ("numpy", *task.packages))
+    exactly = same_machine(record.origin_of_episodes, ("numpy", *task.packages))
     with _named(path):
         played = played_again(task, task.starts(record.cell.starts), recorded.episodes, wanted.n_workers, on_done)
     for told, (again, has_ended) in zip(recorded.episodes, played, strict=True):

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from dpbench.comparison.cells import ResolvedCell
+from dpbench.comparison.episodes import episodes_of
 from dpbench.comparison.submissions.simulation import title
-from dpbench.evaluation.rollout import parallel_rollout
 from dpbench.metrics.episode import Episode
-from dpbench.policies.opening import open_policy
-from dpbench.records.machine import Provenance
-from dpbench.records.record import Record
 from dpbench.spec import TaskSpec
 
 
@@ -85,9 +81,7 @@ def made_again(
     Raises:
         DpbenchError: when the policy cannot be opened, or fails.
     """
-    wanted = tuple(episode.trial for episode in episodes)
-    opener = partial(open_policy, cell.policy, device=cell.device)
-    return parallel_rollout(opener, cell.task.id, cell.starts, wanted, n_workers, on_done=on_done)
+    return episodes_of(cell, n_workers, [episode.trial for episode in episodes], on_done=on_done)
 
 
 def agreement(recorded: Sequence[Episode], again: Sequence[Episode], task: TaskSpec, n_action_steps: int) -> Agreement:
@@ -164,8 +158,3 @@ def unequal(recorded: Episode, again: Episode) -> str | None:
     if len(recorded.actions) != len(again.actions):
         return f"{title(recorded)}, {len(recorded.actions)} steps in the record, {len(again.actions)} again"
     return None
-
-
-def episodes_provenance(record: Record) -> Provenance:
-    """Where the episodes of a record come from."""
-    return record.episodes_provenance or record.provenance

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
-from dpbench.comparison.engines.engine import Needs, Progress, Work
+from dpbench.comparison.engines.engine import Needs, Progress, Work, gpus_of
 from dpbench.comparison.evaluate import add_real_time, roll_out, time_policy
 from dpbench.comparison.new_record import provenance_of
 from dpbench.comparison.suites.stage import Stage
@@ -67,7 +67,7 @@ class Rollouts:
     @property
     def needs(self) -> Needs:
         """One core, and a GPU where the policy wants one."""
-        return Needs(gpus=_gpus(self.evaluated.cell.device))
+        return Needs(gpus=gpus_of(self.evaluated.cell.device))
 
     def is_done(self) -> bool:
         """There is a record, or episodes that wait for their timing."""
@@ -119,7 +119,7 @@ class Timing:
     @property
     def needs(self) -> Needs:
         """The machine for itself."""
-        return Needs(gpus=_gpus(self.evaluated.cell.device), alone=True)
+        return Needs(gpus=gpus_of(self.evaluated.cell.device), alone=True)
 
     def is_done(self) -> bool:
         """There is a record."""
@@ -178,7 +178,7 @@ class InRealTime:
     @property
     def needs(self) -> Needs:
         """One core; the machine for itself where the record is too old to hold the times of calls."""
-        return Needs(gpus=_gpus(self.evaluated.cell.device), alone=self._record().latency.times_s is None)
+        return Needs(gpus=gpus_of(self.evaluated.cell.device), alone=self._record().latency.times_s is None)
 
     def is_done(self) -> bool:
         """The record has them."""
@@ -210,14 +210,8 @@ class InRealTime:
 def ran_in_real_time(cell: Cell, record: str, progress: Progress) -> str:
     """In the process that does it: a record, as JSON, with its episodes in real time."""
     known = Record.model_validate_json(record)
-    resolved, done = _same(cell, known.identity), 0
-
-    def on_done(n_episodes: int) -> None:
-        nonlocal done
-        done += n_episodes
-        progress(done, len(resolved.trials))
-
-    return add_real_time(resolved, known, 1, on_done).model_dump_json()
+    resolved = _same(cell, known.identity)
+    return add_real_time(resolved, known, 1, _counted(progress, len(resolved.trials))).model_dump_json()
 
 
 def rolled_out(cell: Cell, identity: str, progress: Progress) -> tuple[dict[str, Any], bytes]:
@@ -227,14 +221,7 @@ def rolled_out(cell: Cell, identity: str, progress: Progress) -> tuple[dict[str,
         EvaluationError: for a policy or environment that fails.
     """
     resolved = _same(cell, identity)
-    done = 0
-
-    def on_done(n_episodes: int) -> None:
-        nonlocal done
-        done += n_episodes
-        progress(done, len(resolved.trials))
-
-    made = roll_out(resolved, on_done)
+    made = roll_out(resolved, _counted(progress, len(resolved.trials)))
     untimed = made.record.as_json()
     del untimed["latency"]
     return untimed, pack(made.recorded)
@@ -258,8 +245,16 @@ def _same(cell: Cell, identity: str) -> ResolvedCell:
     return resolved
 
 
-def _gpus(device: str) -> float:
-    return 1.0 if device.startswith("cuda") else 0.0
+def _counted(progress: Progress, total: int) -> Callable[[int], object]:
+    """What is told of the number of episodes that have just ended, and tells how many that makes."""
+    done = 0
+
+    def on_done(n_episodes: int) -> None:
+        nonlocal done
+        done += n_episodes
+        progress(done, total)
+
+    return on_done
 
 
 def _pair(result: object) -> tuple[Any, Any]:

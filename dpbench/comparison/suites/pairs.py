@@ -8,11 +8,8 @@ from pathlib import Path
 
 from dpbench.comparison.cells import Cell, ResolvedCell, resolve
 from dpbench.comparison.suites.suite import PairPart, Suite
-from dpbench.comparison.until_decided import Decision, until_decided
+from dpbench.comparison.until_decided import ALPHA, Decision, check_pair, until_decided
 from dpbench.tasks import find_task
-
-ALPHA = 0.05
-"""Chance that any pair of the suite is decided although its two policies succeed equally often."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,17 @@ def pairs_of(suites: Iterable[Suite]) -> tuple[Pair, ...]:
     """The pairs of suites, each once.
 
     Raises:
-        UnknownNameError, CheckpointError, ConfigError: as `resolve`.
+        UnknownNameError, CheckpointError, ConfigError: as `resolve` and `check_pair`.
     """
     parts = dict.fromkeys(part for suite in suites for part in suite.until_decided)
-    return tuple(Pair(_cell(part, part.first), _cell(part, part.second), part.batch) for part in parts)
+    pairs = tuple(Pair(_cell(part, part.first), _cell(part, part.second), part.batch) for part in parts)
+    for pair in pairs:
+        check_pair(pair.first, pair.second)
+    return pairs
 
 
 def decide(
-    pairs: tuple[Pair, ...], folder: Path, n_workers: int, on_done: Callable[[Pair, int], object]
+    pairs: tuple[Pair, ...], folder: Path, n_workers: int, on_done: Callable[[int], object]
 ) -> tuple[Decision, ...]:
     """Run one pair after the other; what was run before is known.
 
@@ -43,21 +43,13 @@ def decide(
         pairs: of the suite; each is decided at `ALPHA` divided by their number (Bonferroni).
         folder: of the states of pairs.
         n_workers: processes for the rollouts.
-        on_done: called with the pair and the number of its episodes that have just ended, or were known.
+        on_done: called with the number of episodes that have just ended, or were known.
 
     Raises:
         DpbenchError: as `until_decided`.
     """
     return tuple(
-        until_decided(
-            pair.first,
-            pair.second,
-            folder,
-            n_workers,
-            pair.batch,
-            ALPHA / len(pairs),
-            lambda n_episodes, pair=pair: on_done(pair, n_episodes),  # type: ignore[misc]
-        )
+        until_decided(pair.first, pair.second, folder, n_workers, pair.batch, ALPHA / len(pairs), on_done)
         for pair in pairs
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dpbench.comparison.cells import Cell, resolve
-from dpbench.comparison.engines.engine import Needs, Progress, Work
+from dpbench.comparison.engines.engine import Needs, Progress, Work, gpus_of
 from dpbench.comparison.suites.evaluating import Evaluated, Rollouts
 from dpbench.comparison.suites.stage import Stage
 from dpbench.comparison.suites.store import Store
@@ -142,7 +142,7 @@ class TrainingStage:
     @property
     def needs(self) -> Needs:
         """Its threads, and a GPU where it wants one."""
-        return Needs(cpus=self.training.threads, gpus=1.0 if self.training.device.startswith("cuda") else 0.0)
+        return Needs(cpus=self.training.threads, gpus=gpus_of(self.training.device))
 
     def is_done(self) -> bool:
         """The run has ended."""

@@ -141,7 +141,7 @@ def _published(task: TaskSpec) -> Json:
 def _provenance(record: Record) -> Json:
     """Where a record comes from: what was evaluated, with what, when, and by which command."""
     made, cell = record.provenance, record.cell
-    of_episodes = record.episodes_provenance or made
+    of_episodes = record.origin_of_episodes
     facts: dict[str, str] = {
         "identity": record.identity,
         "training seed": _told(record.policy.seed),

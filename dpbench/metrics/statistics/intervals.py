@@ -20,6 +20,10 @@ class Estimate:
     low: float
     high: float
 
+    def text(self, decimals: int) -> str:
+        """As tables show it: `0.52 [0.33, 0.71]`."""
+        return f"{self.mean:.{decimals}f} [{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
+
 
 def proportion(successes: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Estimate:
     """A success rate with Wilson's interval for the effective number of trials.
@@ -34,12 +38,23 @@ def proportion(successes: NDArray[np.bool_], clusters: NDArray[np.int64]) -> Est
         successes: `(N,)`.
         clusters: start of each trial, `(N,)`.
     """
-    means = _cluster_means(successes.astype(np.float64), clusters)
-    n_trials, n_clusters = len(successes), len(means)
+    means = cluster_means(successes.astype(np.float64), clusters)
     rate = float(np.mean(means))
+    return _wilson(rate, effective_trials(rate * (1 - rate), means, len(successes)))
+
+
+def effective_trials(variance: float, means: NDArray[np.float64], n_trials: int) -> float:
+    """Number of independent trials whose mean would vary as that of the clusters does (Korn & Graubard 1998).
+
+    Args:
+        variance: of a single trial.
+        means: of each cluster, `(C,)`.
+        n_trials: of all clusters; the result lies between their number and this.
+    """
+    n_clusters = len(means)
     spread = float(np.var(means, ddof=1)) / n_clusters if n_clusters > 1 else 0.0
-    effective = rate * (1 - rate) / spread if spread > 0 else float(n_clusters)
-    return _wilson(rate, min(max(effective, n_clusters), n_trials))
+    effective = variance / spread if spread > 0 else float(n_clusters)
+    return min(max(effective, n_clusters), n_trials)
 
 
 def trials_of(interval: Estimate) -> float:
@@ -77,7 +92,7 @@ def mean(values: NDArray[np.float64], clusters: NDArray[np.int64], rng: np.rando
         clusters: start of each trial, `(N,)`.
         rng: the only source of randomness.
     """
-    means = _cluster_means(values, clusters)
+    means = cluster_means(values, clusters)
     resampled = means[rng.integers(len(means), size=(N_RESAMPLES, len(means)))].mean(axis=1)
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Estimate(float(means.mean()), float(low), float(high))
@@ -128,7 +143,7 @@ def _crossed_bootstrap(
     values: NDArray[np.float64], starts: NDArray[np.int64], seeds: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], float, int]:
     """Means of resampled seeds and starts, the mean itself, and the number of starts."""
-    means = np.stack([_cluster_means(values[seeds == seed], starts[seeds == seed]) for seed in np.unique(seeds)])
+    means = np.stack([cluster_means(values[seeds == seed], starts[seeds == seed]) for seed in np.unique(seeds)])
     n_seeds, n_starts = means.shape
     drawn_seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=N_RESAMPLES) / n_seeds
     drawn_starts = rng.multinomial(n_starts, np.full(n_starts, 1 / n_starts), size=N_RESAMPLES) / n_starts
@@ -136,7 +151,8 @@ def _crossed_bootstrap(
     return resampled, float(means.mean()), n_starts
 
 
-def _cluster_means(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+def cluster_means(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of each cluster, `(N,)` and `(N,)` to `(C,)`, by ascending number of the cluster."""
     _, numbers = np.unique(clusters, return_inverse=True)
     means: NDArray[np.float64] = np.bincount(numbers, weights=values) / np.bincount(numbers)
     return means

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dpbench.comparison.engines import ray
-from dpbench.comparison.engines.choosing import ENGINES, engine_of
-from dpbench.comparison.engines.engine import Engine, Event, Failed, Finished, Job, Needs, Progressed
+from dpbench.comparison.engines.choosing import engine_of
+from dpbench.comparison.engines.engine import ENGINES, Engine, Event, Failed, Finished, Job, Needs, Progressed
 from dpbench.comparison.engines.ray import RayEngine
 from dpbench.comparison.engines.seats import Machine
 from tests.comparison.engines import small_jobs

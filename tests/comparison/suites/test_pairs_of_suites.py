@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dpbench.comparison.cells import ResolvedCell
-from dpbench.comparison.suites.pairs import ALPHA, decide, pairs_of
+from dpbench.comparison.suites.pairs import decide, pairs_of
 from dpbench.comparison.suites.suite import Suite, read_suite
+from dpbench.comparison.until_decided import ALPHA
 from dpbench.errors import DpbenchError
 
 PAIR = '[[until_decided]]\nfirst = "{}"\nsecond = "{}"\ntask = "{}"\nepisodes = 60\nbatch = 5\n'
@@ -55,6 +56,7 @@ def test_pairs_share_the_false_alarms_and_a_second_run_has_nothing_to_do(tmp_pat
         (("hold", "nobody", "Avoid-v1"), "nobody"),
         (("hold", "random", "Nowhere-v0"), "Nowhere-v0"),
         (("hold", "zoo/missing", "Avoid-v1"), "zoo/missing"),
+        (("hold", "hold", "Avoid-v1"), "the same policy"),
     ],
     ids=str,
 )
